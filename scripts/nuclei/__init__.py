@@ -1,0 +1,1 @@
+"""Functions shared by the stages; each stage is one file in scripts/."""

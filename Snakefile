@@ -1,0 +1,53 @@
+"""Nuclei segmentation: raw images and masks in, Tables 1 and 2 out.
+
+raw data -> annotations -> one training per cell (model, setting, seed) -> one chosen checkpoint -> predictions
+-> scores -> tables -> report. Each step is a rules file; each rule calls one script of the same name in scripts/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/predict.smk"
+include: "rules/score.smk"
+include: "rules/tables.smk"
+
+
+wildcard_constraints:
+    setting="[12]",
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    method="exact|imantics",
+
+
+localrules:
+    all,
+    answers,
+    published,
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report.html",
+        cell_files("answer.zip"),
+        cell_files("scores.json"),
+        table_files(),
+        published_files() if config["published"]["submissions"] else [],
+
+
+rule answers:
+    input:
+        cell_files("answer.zip"),
+
+
+rule published:
+    input:
+        published_files(),

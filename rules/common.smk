@@ -1,0 +1,110 @@
+"""Config, cells and paths: what the other rules files share. The only one with functions.
+
+RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODELS: the chosen entries of models.yaml.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from nuclei.configuration import check_config
+from nuclei.fingerprint import fingerprint
+from nuclei.imports import local_modules
+from nuclei.stage import InputError
+
+try:
+    MODELS_FILE = config.get("models_file", "config/models.yaml")
+    CATALOGUE = check_config(config, MODELS_FILE, "config/schema.yaml")
+except InputError as error:
+    raise WorkflowError("\n".join(f"error: {problem}" for problem in error.problems))
+
+RESULTS = f"results/{config['run']}"
+WORK = f"work/{config['run']}"
+CELL = f"{RESULTS}/cells/setting{{setting}}/{{model}}/seed{{seed}}"
+CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
+MODELS = {name: CATALOGUE["models"][name] for name in config["models"]}
+METHOD = config["conversion"]["method"]
+TRAINING = config["training"]
+
+
+def code(script):
+    """A stage's script and every local module that it imports: rerun the stage when one of them changes."""
+    return local_modules(f"scripts/{script}.py")
+
+
+def cell_files(name, settings=None):
+    """Path of `name` in every cell of the given settings (default: all that are chosen)."""
+    return expand(
+        f"{CELL}/{name}", setting=settings or config["settings"], model=MODELS, seed=config["seeds"]
+    )
+
+
+def raw_source(part):
+    """Configured path or URL of a part of the raw data (dataset, test_masks), or None."""
+    return None if config["raw"]["draw"] else config["raw"][part]["path"]
+
+
+def raw_folder(part):
+    """Folder of a part of the raw data: a given folder as it is, else the one that a rule makes; None without."""
+    source = raw_source(part)
+    if source and Path(source).is_dir():
+        return str(Path(source) / part) if (Path(source) / part).is_dir() else source.rstrip("/")
+    return f"{WORK}/raw/{part}" if source or config["raw"]["draw"] else None
+
+
+def raw_input(*parts):
+    """The raw folders that rules of this workflow make, as inputs; a given folder is watched by raw_state()."""
+    return [folder for folder in map(raw_folder, parts) if folder and folder.startswith(f"{WORK}/raw/")]
+
+
+def raw_state(part):
+    """Hash of the content of a given folder or archive, so that a change reruns its stages and a touch does not."""
+    source = raw_source(part)
+    return fingerprint(source, "work/fingerprints") if source and Path(source).exists() else source
+
+
+def model_entry(name):
+    """models.yaml's entry of a model, with the config's model_options on top."""
+    entry = dict(MODELS[name])
+    entry["options"] = {**(entry.get("options") or {}), **(config["model_options"].get(name) or {})}
+    return {key: entry[key] for key in ("zoo", "options")}
+
+
+def weights(name):
+    """File of the COCO weights that a model starts from, or [] for a random start."""
+    return f"work/weights/{name}.pth" if TRAINING["weights"] == "coco" else []
+
+
+def annotations(part):
+    """Pattern of a setting's annotation file: train (tiles where configured) or validation."""
+    name = "tiles" if part == "train" and config["tiles"] else part
+    return f"{RESULTS}/data/annotations/setting{{setting}}/{name}.json"
+
+
+def training_images():
+    """Pattern of the folder that the training annotations' file names start from."""
+    return f"{WORK}/tiles/setting{{setting}}" if config["tiles"] else f"{raw_folder('dataset')}/train"
+
+
+def polygons():
+    """Whether the training annotations hold polygons (else RLE)."""
+    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+
+
+def table_files():
+    """All files of the tables of the chosen settings."""
+    return expand(
+        f"{RESULTS}/tables/table{{setting}}{{family}}.{{form}}",
+        setting=config["settings"],
+        family=["", "_full"],
+        form=["csv", "md", "tex", "html"],
+    )
+
+
+def published_files():
+    """Both tables of the published submissions, re-scored."""
+    return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=["csv", "md", "tex", "html"])

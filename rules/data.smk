@@ -1,0 +1,247 @@
+"""Raw data in, annotations out.
+
+In: config raw (folder, archive, URL, or drawn by the project).
+Out: data/raw.{json,md} (what was found, after every check), data/split.json, data/coco/{method}/train.json,
+data/coco/test.json, data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
+"""
+
+if config["raw"]["draw"]:
+
+    rule draw_raw:
+        input:
+            code=code("draw_demo"),
+        output:
+            dataset=directory(f"{WORK}/raw/dataset"),
+            masks=directory(f"{WORK}/raw/test_masks"),
+        log:
+            f"{RESULTS}/logs/draw_raw.log",
+        params:
+            out=f"{WORK}/raw",
+            draw=config["raw"]["draw"],
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        conda:
+            "../envs/data.yaml"
+        message:
+            "demo data: images and masks"
+        shell:
+            "python scripts/draw_demo.py --out {params.out} --train {params.draw[train]} --test {params.draw[test]}"
+            " --size {params.draw[size]} --seed {params.draw[seed]} > {log} 2>&1"
+
+else:
+
+    rule fetch_raw:
+        input:
+            code=code("fetch_raw"),
+        output:
+            directory(f"{WORK}/raw/{{part}}"),
+        log:
+            f"{RESULTS}/logs/fetch_raw.{{part}}.log",
+        params:
+            source=lambda wildcards: raw_source(wildcards.part),
+            state=lambda wildcards: raw_state(wildcards.part),
+            sha256=lambda wildcards: (
+                f"--sha256 {config['raw'][wildcards.part]['sha256']}"
+                if config["raw"][wildcards.part]["sha256"]
+                else ""
+            ),
+        resources:
+            mem_mb=1000,
+            runtime=60,
+        conda:
+            "../envs/data.yaml"
+        message:
+            "raw data: {wildcards.part}"
+        shell:
+            "python scripts/fetch_raw.py --source {params.source:q} {params.sha256} --part {wildcards.part}"
+            " --out {output} 2>&1 | tee {log}"
+
+
+rule check_raw:
+    input:
+        raw=raw_input("dataset", "test_masks"),
+        split=config["split"]["file"] or [],
+        code=code("check_raw"),
+    output:
+        json=f"{RESULTS}/data/raw.json",
+        summary=f"{RESULTS}/data/raw.md",
+    log:
+        f"{RESULTS}/logs/check_raw.log",
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        dataset=raw_folder("dataset"),
+        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
+        split=f"--split {config['split']['file']}" if config["split"]["file"] else "",
+        overlap="--allow-overlap" if config["raw"]["allow_overlap"] else "",
+        expected=" ".join(f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()),
+        state=[raw_state("dataset"), raw_state("test_masks")],
+    conda:
+        "../envs/data.yaml"
+    message:
+        "check of the raw data"
+    shell:
+        "python scripts/check_raw.py --dataset {params.dataset:q} {params.masks} {params.split} {params.overlap}"
+        " --expected {params.expected} --out {output.json} --summary {output.summary} --threads {threads}"
+        " 2>&1 | tee {log}"
+
+
+rule split:
+    input:
+        raw=f"{RESULTS}/data/raw.json",
+        file=config["split"]["file"] or [],
+        code=code("split"),
+    output:
+        f"{RESULTS}/data/split.json",
+    log:
+        f"{RESULTS}/logs/split.log",
+    params:
+        how=(
+            f"--file {config['split']['file']}"
+            if config["split"]["file"]
+            else f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
+        ),
+    resources:
+        mem_mb=500,
+        runtime=5,
+    conda:
+        "../envs/data.yaml"
+    message:
+        "split into training and validation images"
+    shell:
+        "python scripts/split.py --dataset-check {input.raw} {params.how} --out {output} > {log} 2>&1"
+
+
+rule convert_train:
+    input:
+        checked=f"{RESULTS}/data/raw.json",
+        raw=raw_input("dataset"),
+        code=code("mask2coco"),
+    output:
+        f"{RESULTS}/data/coco/{{method}}/train.json",
+    log:
+        f"{RESULTS}/logs/convert_train.{{method}}.log",
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        dataset=raw_folder("dataset"),
+        segmentation=config["conversion"]["segmentation"],
+    conda:
+        "../envs/data.yaml"
+    message:
+        "training masks -> COCO ({wildcards.method})"
+    shell:
+        "python scripts/mask2coco.py --dataset {params.dataset:q} --images train --method {wildcards.method}"
+        " --segmentation {params.segmentation} --out {output} --threads {threads} 2>&1 | tee {log}"
+
+
+rule convert_test:
+    input:
+        checked=f"{RESULTS}/data/raw.json",
+        raw=raw_input("dataset", "test_masks"),
+        code=code("mask2coco"),
+    output:
+        f"{RESULTS}/data/coco/test.json",
+    log:
+        f"{RESULTS}/logs/convert_test.log",
+    threads: 8
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        dataset=raw_folder("dataset"),
+        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
+    conda:
+        "../envs/data.yaml"
+    message:
+        "test images and masks -> COCO (exact)"
+    shell:
+        "python scripts/mask2coco.py --dataset {params.dataset:q} --images test {params.masks} --method exact"
+        " --segmentation rle --out {output} --threads {threads} 2>&1 | tee {log}"
+
+
+rule annotate_settings:
+    input:
+        annotations=f"{RESULTS}/data/coco/{METHOD}/train.json",
+        split=f"{RESULTS}/data/split.json",
+        code=code("annotate_settings"),
+    output:
+        expand(
+            f"{RESULTS}/data/annotations/setting{{setting}}/{{part}}.json",
+            setting=[1, 2],
+            part=["train", "validation"],
+        ),
+    log:
+        f"{RESULTS}/logs/annotate_settings.log",
+    params:
+        out=f"{RESULTS}/data/annotations",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/data.yaml"
+    message:
+        "annotations of settings 1 and 2"
+    shell:
+        "python scripts/annotate_settings.py --annotations {input.annotations} --split {input.split}"
+        " --out-dir {params.out} > {log} 2>&1"
+
+
+rule conversion_loss:
+    input:
+        annotations=expand(f"{RESULTS}/data/coco/{{method}}/train.json", method=["imantics", "exact"]),
+        raw=raw_input("dataset"),
+        code=code("conversion_loss"),
+    output:
+        json=f"{RESULTS}/data/conversion_loss.json",
+        summary=f"{RESULTS}/data/conversion_loss.md",
+    log:
+        f"{RESULTS}/logs/conversion_loss.log",
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        dataset=raw_folder("dataset"),
+    conda:
+        "../envs/data.yaml"
+    message:
+        "what each converter loses"
+    shell:
+        "python scripts/conversion_loss.py --dataset {params.dataset:q} --coco {input.annotations}"
+        " --out {output.json} --summary {output.summary} --threads {threads} 2>&1 | tee {log}"
+
+
+if config["tiles"]:
+
+    rule tile:
+        input:
+            annotations=f"{RESULTS}/data/annotations/setting{{setting}}/train.json",
+            raw=raw_input("dataset"),
+            code=code("tile"),
+        output:
+            annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
+            images=directory(f"{WORK}/tiles/setting{{setting}}"),
+        log:
+            f"{RESULTS}/logs/tile.setting{{setting}}.log",
+        params:
+            images=f"{raw_folder('dataset')}/train",
+            tiles=config["tiles"],
+            segmentation=config["conversion"]["segmentation"],
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        conda:
+            "../envs/data.yaml"
+        message:
+            "tiles of the training images, setting {wildcards.setting}"
+        shell:
+            "python scripts/tile.py --annotations {input.annotations} --dataset {params.images:q}"
+            " --size {params.tiles[size]} --stride {params.tiles[stride]} --min-area {params.tiles[min_area]}"
+            " --segmentation {params.segmentation} --out-annotations {output.annotations}"
+            " --out-images {output.images} > {log} 2>&1"

@@ -1,0 +1,61 @@
+"""Predictions on the test images and the competition's answer, per cell.
+
+In: the cell's config.py and checkpoint.pth, data/coco/test.json, the test images.
+Out: predictions.json (COCO results), answer.json, answer.zip (checked by scripts/check_answer.py).
+"""
+
+
+rule predict:
+    input:
+        config=f"{CELL}/config.py",
+        checkpoint=f"{CELL}/checkpoint.pth",
+        images=f"{RESULTS}/data/coco/test.json",
+        raw=raw_input("dataset"),
+        code=code("predict"),
+    output:
+        f"{CELL}/predictions.json",
+    log:
+        f"{CELL_LOGS}.predict.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.predict.tsv"
+    threads: config["compute"]["threads"]
+    resources:
+        mem_mb=config["compute"]["mem_mb"],
+        runtime=60,
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+    params:
+        device=config["compute"]["device"],
+    conda:
+        "../envs/mmdet.yaml"
+    message:
+        "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
+        " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
+        " --device {params.device} --threads {threads} --out {output} 2>&1 | tee {log}"
+
+
+rule answer:
+    input:
+        predictions=f"{CELL}/predictions.json",
+        images=f"{RESULTS}/data/coco/test.json",
+        raw=raw_input("dataset"),
+        code=code("answer") + code("check_answer"),
+    output:
+        answer=f"{CELL}/answer.json",
+        zip=f"{CELL}/answer.zip",
+    log:
+        f"{CELL_LOGS}.answer.log",
+    params:
+        ids=f"{raw_folder('dataset')}/test_img_ids.json",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "(python scripts/answer.py --predictions {input.predictions} --test-images {input.images}"
+        " --out {output.answer} --zip {output.zip}"
+        " && python scripts/check_answer.py --answer {output.zip} --test-img-ids {params.ids}) > {log} 2>&1"

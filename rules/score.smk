@@ -1,0 +1,54 @@
+"""Scores of a cell's predictions, and of the published submissions.
+
+In: predictions.json, data/coco/test.json (with the test masks' nuclei, where test masks are given).
+Out: scores.json per cell; published/table{1,2}.* with the author's submissions re-scored.
+"""
+
+
+rule score:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/predictions.json",
+        code=code("score"),
+    output:
+        f"{CELL}/scores.json",
+    log:
+        f"{CELL_LOGS}.score.log",
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --out {output} > {log} 2>&1"
+
+
+rule score_published:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        published="config/published.tsv",
+        models=MODELS_FILE,
+        code=code("score_published"),
+    output:
+        published_files(),
+    log:
+        f"{RESULTS}/logs/published.log",
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        submissions=config["published"]["submissions"],
+        state=fingerprint(config["published"]["submissions"], "work/fingerprints"),
+        out=f"{RESULTS}/published",
+    conda:
+        "../envs/report.yaml"
+    message:
+        "published submissions, re-scored"
+    shell:
+        "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
+        " --published {input.published} --models-file {input.models} --out-dir {params.out}"
+        " --threads {threads} > {log} 2>&1"

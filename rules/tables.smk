@@ -1,0 +1,153 @@
+"""Tables 1 and 2, the list of cells behind them, figures and the report page.
+
+In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md.
+Out: tables/table{1,2}.* (the report's score), tables/table{1,2}_full.* (the other scores), tables/cells.csv,
+figures/*.png, report.html.
+"""
+
+FORMS = ["csv", "md", "tex", "html"]
+
+
+rule table:
+    input:
+        scores=lambda wildcards: cell_files("scores.json", [wildcards.setting]),
+        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting]),
+        published="config/published.tsv",
+        code=code("tables"),
+    output:
+        expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+    log:
+        f"{RESULTS}/logs/table{{setting}}.log",
+    params:
+        run=RESULTS,
+        models=" ".join(MODELS),
+        models_file=MODELS_FILE,
+        entries={name: [entry["method"], entry["backbone"], entry["multiscale"], entry["lr_schd"]]
+            for name, entry in MODELS.items()},
+        seeds=" ".join(map(str, config["seeds"])),
+        published="--published config/published.tsv" if config["tables"]["published"] else "",
+        note=config["tables"]["note"] or "",
+        out=f"{RESULTS}/tables",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "Table {wildcards.setting}"
+    shell:
+        "python scripts/tables.py --run-dir {params.run} --setting {wildcards.setting}"
+        " --models-file {params.models_file} --models {params.models} --seeds {params.seeds}"
+        " {params.published} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+
+
+rule cells_table:
+    input:
+        scores=cell_files("scores.json"),
+        choices=cell_files("checkpoint.json"),
+        trainings=cell_files("training.json"),
+        code=code("cells_table"),
+    output:
+        f"{RESULTS}/tables/cells.csv",
+    log:
+        f"{RESULTS}/logs/cells_table.log",
+    params:
+        run=RESULTS,
+        settings=" ".join(map(str, config["settings"])),
+        models=" ".join(MODELS),
+        seeds=" ".join(map(str, config["seeds"])),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "where each table cell comes from"
+    shell:
+        "python scripts/cells_table.py --run-dir {params.run} --settings {params.settings} --models {params.models}"
+        " --seeds {params.seeds} --out {output} > {log} 2>&1"
+
+
+rule curves:
+    input:
+        epochs=lambda wildcards: cell_files("epochs.tsv", [wildcards.setting]),
+        rows=lambda wildcards: cell_files("log.jsonl", [wildcards.setting]),
+        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting]),
+        code=code("curves"),
+    output:
+        f"{RESULTS}/figures/curves_setting{{setting}}.png",
+    log:
+        f"{RESULTS}/logs/curves_setting{{setting}}.log",
+    params:
+        run=RESULTS,
+        models=" ".join(MODELS),
+        seeds=" ".join(map(str, config["seeds"])),
+        metric=config["selection"]["metric"],
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "training curves, setting {wildcards.setting}"
+    shell:
+        "python scripts/curves.py --run-dir {params.run} --setting {wildcards.setting} --models {params.models}"
+        " --seeds {params.seeds} --metric {params.metric} --out {output} > {log} 2>&1"
+
+
+rule overlays:
+    input:
+        predictions=f"{CELL}/predictions.json",
+        truth=f"{RESULTS}/data/coco/test.json",
+        raw=raw_input("dataset"),
+        code=code("overlays"),
+    output:
+        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.png",
+    log:
+        f"{CELL_LOGS}.overlays.log",
+    params:
+        images=f"{raw_folder('dataset')}/test",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
+        " --predictions {input.predictions} --out {output} > {log} 2>&1"
+
+
+rule report:
+    input:
+        tables=table_files(),
+        cells=f"{RESULTS}/tables/cells.csv",
+        data=f"{RESULTS}/data/raw.md",
+        loss=f"{RESULTS}/data/conversion_loss.md",
+        curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
+        overlays=expand(
+            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.png",
+            setting=config["settings"],
+            model=MODELS,
+            seed=config["seeds"][:1],
+        ),
+        code=code("report"),
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        run=RESULTS,
+        title=f"Nuclei segmentation, run {config['run']}",
+        note=config["tables"]["note"] or "",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    message:
+        "report page"
+    shell:
+        "python scripts/report.py --run-dir {params.run} --title {params.title:q} --data-note {params.note:q}"
+        " --out {output} > {log} 2>&1"

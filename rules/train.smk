@@ -1,0 +1,122 @@
+"""Weights, resolved config, training and checkpoint selection of a cell.
+
+In: annotations/setting{setting}/{train,validation}.json, the images, models.yaml.
+Out, in the cell's folder: config.py, checkpoints/, epochs.tsv, log.jsonl, training.json, checkpoint.pth, checkpoint.json.
+State of unfinished trainings: work/<run>/cells/, which is no output; see scripts/train.py.
+"""
+
+
+rule fetch_weights:
+    input:
+        code=code("fetch_weights"),
+    output:
+        "work/weights/{model}.pth",
+    log:
+        "work/weights/{model}.log",
+    params:
+        url=lambda wildcards: CATALOGUE["weights_root"] + MODELS[wildcards.model]["weights"],
+        folder=f"--folder {config['weights_folder']}" if config["weights_folder"] else "",
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../envs/mmdet.yaml"
+    message:
+        "COCO weights of {wildcards.model}"
+    shell:
+        "python scripts/fetch_weights.py --url {params.url:q} {params.folder} --out {output} 2>&1 | tee {log}"
+
+
+rule cell_config:
+    input:
+        code=code("cell_config"),
+    output:
+        f"{CELL}/config.py",
+    log:
+        f"{CELL_LOGS}.config.log",
+    params:
+        model=lambda wildcards: json.dumps(model_entry(wildcards.model)),
+        training=json.dumps(TRAINING),
+        train=f"{annotations('train')} {training_images()}",
+        validation=f"{annotations('validation')} {raw_folder('dataset')}/train",
+        test=f"{RESULTS}/data/coco/test.json {raw_folder('dataset')}/test",
+        polygons="--polygons" if polygons() else "",
+        weights=lambda wildcards: f"--weights {weights(wildcards.model)}" if weights(wildcards.model) else "",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../envs/mmdet.yaml"
+    message:
+        "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/cell_config.py --model {params.model:q} --training {params.training:q}"
+        " --train {params.train} --validation {params.validation} --test {params.test}"
+        " {params.polygons} {params.weights} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+rule train:
+    input:
+        config=f"{CELL}/config.py",
+        train=annotations("train"),
+        validation=annotations("validation"),
+        images=[training_images()] if config["tiles"] else [],
+        raw=raw_input("dataset"),
+        weights=lambda wildcards: weights(wildcards.model),
+        code=code("train"),
+    output:
+        checkpoints=directory(f"{CELL}/checkpoints"),
+        epochs=f"{CELL}/epochs.tsv",
+        rows=f"{CELL}/log.jsonl",
+        provenance=f"{CELL}/training.json",
+    log:
+        f"{CELL_LOGS}.train.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.train.tsv"
+    threads: config["compute"]["threads"]
+    resources:
+        mem_mb=config["compute"]["mem_mb"],
+        runtime=config["compute"]["runtime"],
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+    params:
+        work=f"{WORK}/cells/setting{{setting}}/{{model}}/seed{{seed}}",
+        device=config["compute"]["device"],
+        keep=config["checkpoints"],
+    conda:
+        "../envs/mmdet.yaml"
+    message:
+        "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/train.py --config {input.config} --work {params.work}"
+        " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
+        " --device {params.device} --threads {threads}"
+        " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
+        " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
+        " --out-provenance {output.provenance} 2>&1 | tee {log}"
+
+
+rule select_checkpoint:
+    input:
+        epochs=f"{CELL}/epochs.tsv",
+        checkpoints=f"{CELL}/checkpoints",
+        code=code("select_checkpoint"),
+    output:
+        checkpoint=f"{CELL}/checkpoint.pth",
+        choice=f"{CELL}/checkpoint.json",
+    log:
+        f"{CELL_LOGS}.select.log",
+    params:
+        policy=config["selection"]["policy"],
+        metric=config["selection"]["metric"],
+        epoch=f"--epoch {config['selection']['epoch']}" if config["selection"]["epoch"] else "",
+    resources:
+        mem_mb=500,
+        runtime=5,
+    conda:
+        "../envs/mmdet.yaml"
+    message:
+        "checkpoint of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/select_checkpoint.py --epochs {input.epochs} --checkpoints {input.checkpoints}"
+        " --policy {params.policy} --metric {params.metric} {params.epoch}"
+        " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"

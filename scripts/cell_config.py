@@ -1,0 +1,246 @@
+"""Zoo config + models.yaml + config -> the one resolved mmdet config.py of a cell.
+
+The result is mmdet's own format with nothing left to inherit; `mmdet`'s tools/train.py reads it as it is.
+"""
+
+import argparse
+import copy
+import json
+from pathlib import Path
+
+import yaml
+
+from nuclei.stage import InputError, run_stage, whole_file
+
+CLASSES = ("nucleus",)
+# The widths that a narrow copy scales; each is a number of channels, or a list of them.
+CHANNEL_KEYS = {
+    "base_channels",
+    "stem_channels",
+    "in_channels",
+    "out_channels",
+    "feat_channels",
+    "conv_out_channels",
+    "fc_out_channels",
+    "fc_channels",
+}
+
+
+def walk(node):
+    """Yield every dict in a nested config, outermost first."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from walk(child)
+
+
+def set_option(config, path, value):
+    """Set `model.roi_head.bbox_head.num_classes` = value; a list on the way means each of its items.
+
+    Raises InputError where a part of the path other than the last does not exist.
+    """
+    *parents, last = path.split(".")
+    nodes = [config]
+    for depth, key in enumerate(parents):
+        found = []
+        for node in nodes:
+            for item in node if isinstance(node, (list, tuple)) else [node]:
+                if not isinstance(item, dict) or key not in item:
+                    wanted = ", ".join(sorted(item)) if isinstance(item, dict) else "a value, which holds no keys"
+                    raise InputError(
+                        f"option {path}: {'.'.join(parents[: depth + 1])} not found in the mmdet config, "
+                        f"wanted one of {wanted}; correct the option in models.yaml or the config"
+                    )
+                found.append(item[key])
+        nodes = found
+    for node in nodes:
+        for item in node if isinstance(node, (list, tuple)) else [node]:
+            if not isinstance(item, dict):
+                raise InputError(f"option {path}: {'.'.join(parents)} is {item!r}, wanted a dict; correct the option")
+            item[last] = copy.deepcopy(value)
+
+
+def narrow(model, width):
+    """Scale every channel count of a model config by `width` (0 < width <= 1), in place.
+
+    ResNeXt's 32 groups are scaled too (at least 4), so that a group keeps its number of channels.
+    """
+
+    def scaled(value):
+        return [scaled(item) for item in value] if isinstance(value, (list, tuple)) else max(8, int(value * width))
+
+    for node in walk(model):
+        for key in CHANNEL_KEYS & node.keys():
+            if node[key] is not None:
+                node[key] = scaled(node[key])
+    backbone = model["backbone"]
+    backbone["base_channels"] = scaled(64)
+    if "groups" in backbone:
+        # mmdet: width of a block = floor(planes * base_width / base_channels) * groups, planes from base_channels
+        backbone["groups"] = max(4, int(backbone["groups"] * width))
+
+
+def random_start(model):
+    """Make a model trainable from random weights: nothing pre-trained, nothing frozen, batch norm learns."""
+    for node in walk(model):
+        if isinstance(node.get("init_cfg"), dict) and node["init_cfg"].get("type") == "Pretrained":
+            node["init_cfg"] = None
+    backbone = model["backbone"]
+    backbone["frozen_stages"] = -1
+    backbone["norm_eval"] = False
+    backbone["norm_cfg"] = dict(type="BN", requires_grad=True)
+
+
+def training_set(config):
+    """The dataset config inside data.train, below any RepeatDataset."""
+    dataset = config["data"]["train"]
+    while "dataset" in dataset:
+        dataset = dataset["dataset"]
+    return dataset
+
+
+def set_scales(config, train_scales, test_scale):
+    """Set the image scales, (longest, shortest) side in px: a range for multi-scale models, one for the others."""
+    for step in training_set(config)["pipeline"]:
+        if step["type"] == "Resize":
+            multiscale = isinstance(step["img_scale"], list)
+            if train_scales and multiscale:
+                step["img_scale"] = [tuple(scale) for scale in train_scales]
+            elif test_scale and not multiscale:
+                step["img_scale"] = tuple(test_scale)
+    if test_scale:
+        for part in ("val", "test"):
+            for step in config["data"][part]["pipeline"]:
+                if step["type"] == "MultiScaleFlipAug":
+                    step["img_scale"] = tuple(test_scale)
+
+
+def set_augmentation(config, flips, photometric):
+    """Flip directions at training (each with probability 0.5 / number), and colour jitter before normalisation."""
+    pipeline = training_set(config)["pipeline"]
+    for step in pipeline:
+        if step["type"] == "RandomFlip" and flips:
+            step.update(flip_ratio=[0.5 / len(flips)] * len(flips) if len(flips) > 1 else 0.5, direction=list(flips))
+    if photometric:
+        at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
+        pipeline.insert(at, dict(type="PhotoMetricDistortion", **(photometric if isinstance(photometric, dict) else {})))
+
+
+def set_data(config, paths):
+    """Point the three data sets to their annotation files and image folders, with the class nucleus."""
+    for part, dataset in (
+        ("train", training_set(config)),
+        ("val", config["data"]["val"]),
+        ("test", config["data"]["test"]),
+    ):
+        dataset["ann_file"] = paths[part]["annotations"]
+        dataset["img_prefix"] = paths[part]["images"].rstrip("/") + "/"
+        dataset["classes"] = CLASSES
+
+
+def set_schedule(config, training):
+    """Epochs, batch, learning rate, schedule, warm-up, clipping, repeats; what is null stays the zoo's."""
+    config["runner"] = dict(type="EpochBasedRunner", max_epochs=training["epochs"])
+    config.pop("total_epochs", None)
+    data, rate = config["data"], config["lr_config"]
+    if training["batch"]:
+        data["samples_per_gpu"] = training["batch"]
+    if training["workers"] is not None:
+        data["workers_per_gpu"] = training["workers"]
+    if training["lr"]:
+        config["optimizer"]["lr"] = training["lr"]
+    if training["schedule"] == "cosine":
+        for key in ("step", "gamma"):
+            rate.pop(key, None)
+        rate.update(policy="CosineAnnealing", min_lr_ratio=0.01, by_epoch=False)
+    elif isinstance(training["schedule"], list):
+        rate.update(policy="step", step=training["schedule"])
+    if training["warmup"]:
+        rate.update(warmup_iters=training["warmup"])
+    if training["clip"]:
+        config["optimizer_config"] = dict(grad_clip=dict(max_norm=training["clip"], norm_type=2))
+    if training["repeat"]:
+        data["train"] = dict(type="RepeatDataset", times=training["repeat"], dataset=training_set(config))
+    config["evaluation"] = dict(interval=training["validate_every"], metric=["segm"])
+
+
+def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
+    """Apply models.yaml's entry and the config's `training` to a zoo config.
+
+    zoo_config: nested dict (mmcv Config content). model: models.yaml entry. training: the config's section.
+    paths: {"train"|"val"|"test": {"annotations", "images"}}. polygons: whether annotations hold polygons.
+    weights: path of the COCO checkpoint, or None for a random start. Returns the resolved nested dict.
+    """
+    config = copy.deepcopy(zoo_config)
+    for node in walk(config["model"]):
+        if node.get("num_classes") == 80:
+            node["num_classes"] = len(CLASSES)
+    set_data(config, paths)
+    set_schedule(config, training)
+    set_scales(config, training["train_scales"], training["test_scale"])
+    set_augmentation(config, training["flips"], training["photometric"])
+    if not polygons:
+        for step in training_set(config)["pipeline"]:
+            if step["type"] == "LoadAnnotations":
+                step.pop("poly2mask", None)  # mmdet decodes RLE only into bitmaps
+    if training["width"] != 1:
+        narrow(config["model"], training["width"])
+    if weights:
+        config["load_from"] = weights
+        config["model"]["backbone"]["init_cfg"] = None  # the COCO checkpoint holds the backbone
+    else:
+        random_start(config["model"])
+    for options in (training["options"], model.get("options") or {}):
+        for path, value in options.items():
+            set_option(config, path, value)
+    for node in walk(config["model"]["test_cfg"]):
+        if "score_thr" in node and "max_per_img" in node and training["detections"]:
+            node["max_per_img"] = training["detections"]
+    config["seed"] = seed
+    return config
+
+
+def zoo_path(name):
+    """Path of a zoo config inside the installed mmdet; InputError names the nearest known ones."""
+    import difflib
+
+    import mmdet
+
+    root = Path(mmdet.__file__).parent / ".mim" / "configs"
+    path = root / f"{name}.py"
+    if not path.is_file():
+        known = [str(p.relative_to(root).with_suffix("")) for p in root.glob("*/*.py")]
+        near = ", ".join(difflib.get_close_matches(name, known, 3)) or "none similar"
+        raise InputError(f"models.yaml: zoo config {name} not found in mmdet, nearest: {near}; correct `zoo`")
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="models.yaml entry as JSON")
+    parser.add_argument("--training", required=True, help="the config's `training` section as JSON")
+    parser.add_argument("--train", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
+    parser.add_argument("--validation", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
+    parser.add_argument("--test", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
+    parser.add_argument("--polygons", action="store_true", help="the annotations hold polygons, not RLE")
+    parser.add_argument("--weights", help="COCO checkpoint to start from (default: random start)")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--out", required=True, help="config.py")
+    args = parser.parse_args()
+    from mmcv import Config
+
+    model, training = yaml.safe_load(args.model), json.loads(args.training)
+    paths = {
+        part: {"annotations": value[0], "images": value[1]}
+        for part, value in (("train", args.train), ("val", args.validation), ("test", args.test))
+    }
+    zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
+    resolved = resolve(zoo, model, training, paths, args.seed, args.polygons, args.weights)
+    with whole_file(args.out) as temporary:
+        temporary.write_text(Config(resolved).pretty_text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,76 @@
+"""Fetch a published COCO checkpoint once into a cache, check its hash, and keep its tensors alone.
+
+The last 8 hex digits of a published file's name are the first 8 of its SHA-256. Only a file that fits is unpickled;
+what is written holds nothing but tensors, which torch loads with weights_only=True.
+"""
+
+import argparse
+import os
+import re
+import urllib.request
+from pathlib import Path
+
+from nuclei.progress import Progress
+from nuclei.stage import InputError, run_stage, sha256, whole_file
+
+
+def default_cache():
+    """Cache folder of this user: $XDG_CACHE_HOME or ~/.cache, below it nuclei/weights."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuclei" / "weights"
+
+
+def check_hash(path, source):
+    """Raise InputError unless the file's SHA-256 starts with the digits that end the source's name …-xxxxxxxx.pth."""
+    wanted = re.search(r"-([0-9a-f]{8})\.pth$", source).group(1)
+    found = sha256(path)
+    if not found.startswith(wanted):
+        raise InputError(f"{source}: SHA-256 is {found}, wanted {wanted}…; delete the file or name another source")
+
+
+def download(url, path):
+    """Download to `path` with progress; nothing appears there unless all bytes came."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer, whole_file(path) as temporary:
+            total = int(answer.headers.get("Content-Length") or 0)
+            progress = Progress(f"download {path.name}", round(total / 1e6), "MB")
+            received = 0
+            with temporary.open("wb") as file:
+                while block := answer.read(1 << 20):
+                    file.write(block)
+                    received += len(block)
+                    progress.step(round(received / 1e6) - progress.done)
+            if total and received != total:
+                raise InputError(f"{url}: {received} of {total} bytes came; run again")
+            check_hash(temporary, url)
+            progress.close()
+    except OSError as error:
+        raise InputError(
+            f"{url}: cannot be downloaded ({error}), wanted the published weights; "
+            "check the network, or put the file into a folder and name it in weights_folder"
+        ) from None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--folder", help="take the file from here instead of the network")
+    parser.add_argument("--cache", default=str(default_cache()), help="folder of downloaded files (default: %(default)s)")
+    parser.add_argument("--out", required=True, help="checkpoint with tensors only")
+    args = parser.parse_args()
+    name = args.url.rsplit("/", 1)[1]
+    path = Path(args.folder or args.cache) / name
+    if not path.is_file():
+        if args.folder:
+            raise InputError(f"{path}: not found, wanted the published weights; put the file there")
+        download(args.url, path)
+    check_hash(path, str(path))
+    import torch
+
+    # safe: the hash was checked above; published files hold more than tensors in their meta data
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    with whole_file(args.out) as temporary, temporary.open("wb") as file:
+        torch.save({"state_dict": state["state_dict"], "meta": {}}, file)
+
+
+if __name__ == "__main__":
+    run_stage(main)

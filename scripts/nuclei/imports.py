@@ -1,0 +1,32 @@
+"""Which local modules a script imports, found from its source: what a stage's result depends on."""
+
+import ast
+from pathlib import Path
+
+
+def local_modules(script, root=None):
+    """Paths of a script and of every module below its folder that it imports, directly or not.
+
+    script: path of a Python file. root: folder that imports start from (default: the script's own). Imports inside
+    functions count too. Returns a sorted list of paths in the form that `script` has (relative stays relative).
+    """
+    script = Path(script)
+    root = Path(root) if root else script.parent
+    found, waiting = set(), [script]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        for name in names:
+            parts = name.split(".")
+            for end in range(1, len(parts) + 1):
+                base = root.joinpath(*parts[:end])
+                waiting += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
+    return sorted(str(path) for path in found)

@@ -32,6 +32,7 @@ def main():
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     import cv2
+    import mmcv
     import torch
     from mmcv import Config
     from mmdet.apis import set_random_seed
@@ -45,6 +46,7 @@ def main():
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
     device = find_device(args.device)
+    mmcv.utils.get_logger("mmcv", log_level="WARNING")
     config = Config.fromfile(args.config)
     set_random_seed(config.seed)
     model = build_model(config, "cpu")

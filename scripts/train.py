@@ -167,6 +167,7 @@ def main():
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
     device = find_device(args.device)
+    mmcv.utils.get_logger("mmcv", log_level="WARNING")  # else a line for each initialised layer
     config = Config.fromfile(args.config)
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
@@ -174,7 +175,7 @@ def main():
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
     StopRequest.install()
-    started = now()
+    started, version = now(), code_version()
     held = lock(work)
     try:
         state = train(config, work, device, args)
@@ -197,7 +198,7 @@ def main():
             "weights_sha256": weights,
             "started": started,
             "finished": now(),
-            "code_version": code_version(),
+            "code_version": version,
             "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
         },
     )

@@ -1,0 +1,146 @@
+"""Masks -> COCO annotations, by one of two converters.
+
+exact: lossless. RLE, or polygons along pixel edges (nuclei/polygons.py).
+imantics: the report's way, by imantics' Mask, Image, Category and Dataset. Its geometry is kept as the report trained
+on it (polygons through pixel centres, a box one pixel too small, holes as further polygons); worked around are what
+breaks or varies: the recursion and the leak between its Dataset objects, random colours. Polygons of fewer than 3
+points are removed, and a nucleus without any left is dropped; both are listed in info.dropped.
+"""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from nuclei.polygons import exact_polygons
+from nuclei.progress import Progress
+from nuclei.raw import bounding_box, read_layout, read_mask
+from nuclei.stage import InputError, run_stage, write_json
+
+CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
+
+
+def encode(mask):
+    """COCO RLE {"size": [height, width], "counts": str} of a bool mask."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
+
+
+def annotate_exact(path, segmentation):
+    """Annotation of one mask file: area, bbox [x, y, w, h] in px, segmentation (rle or polygon)."""
+    mask = read_mask(path)
+    left, top, right, bottom = bounding_box(mask)
+    part = mask[top:bottom, left:right]
+    return {
+        "area": int(np.count_nonzero(part)),
+        "bbox": [left, top, right - left, bottom - top],
+        "iscrowd": 0,
+        "mask": path.name,
+        "segmentation": encode(mask) if segmentation == "rle" else exact_polygons(part, left, top),
+    }
+
+
+def convert_exact(image, segmentation):
+    """(annotations, dropped) of a RawImage; nothing is ever dropped."""
+    return [annotate_exact(path, segmentation) for path in image.masks], []
+
+
+def imantics_dataset(image, width, height):
+    """imantics Dataset of one image, and the (left, top) of the part that each annotation was made from."""
+    import imantics
+
+    dataset = imantics.Dataset(image.set)
+    # imantics keeps these on the class, so that they leak from one data set to the next
+    dataset.annotations, dataset.categories, dataset.images = {}, {}, {}
+    category = imantics.Category(CATEGORY["name"], id=1, color="#000000")
+    picture = imantics.Image(path=image.file.name, id=image.number, width=width, height=height)
+    corners = []
+    for number, path in enumerate(image.masks, 1):
+        mask = read_mask(path)
+        left, top, right, bottom = bounding_box(mask)
+        corners.append((left, top))
+        # the contour of the part is that of the whole, moved; ids from 1 on avoid imantics' recursion
+        part = imantics.Mask(mask[top:bottom, left:right])
+        picture.add(imantics.Annotation(image=picture, category=category, mask=part, id=number, color="#000000"))
+    dataset.add(picture)
+    return dataset, corners
+
+
+def convert_imantics(image, _segmentation):
+    """(annotations, dropped) of a RawImage, as the report made them."""
+    height, width = cv2.imread(str(image.file), cv2.IMREAD_COLOR).shape[:2]
+    dataset, corners = imantics_dataset(image, width, height)
+    annotations, dropped = [], []
+    for row, path, (left, top) in zip(dataset.coco()["annotations"], image.masks, corners, strict=True):
+        polygons = [
+            (np.array(polygon).reshape(-1, 2) + (left, top)).ravel().tolist() for polygon in row["segmentation"]
+        ]
+        valid = [polygon for polygon in polygons if len(polygon) >= 6]
+        if len(valid) < len(polygons):
+            what = "a polygon" if valid else "the nucleus"
+            points = min(len(polygon) // 2 for polygon in polygons)
+            dropped.append(
+                {"image": image.id, "mask": path.name, "nucleus_dropped": not valid,
+                 "reason": f"{what} removed: polygon of {points} points, 3 wanted"}
+            )  # fmt: skip
+        if valid:
+            x, y, wide, high = row["bbox"]
+            annotations.append(
+                {
+                    "area": row["area"],
+                    "bbox": [int(x + left), int(y + top), int(wide), int(high)],
+                    "iscrowd": 0,
+                    "mask": path.name,
+                    "segmentation": valid,
+                }
+            )
+    return annotations, dropped
+
+
+def convert_image(image, method, segmentation):
+    """(size, annotations, dropped) of one image."""
+    height, width = cv2.imread(str(image.file), cv2.IMREAD_COLOR).shape[:2]
+    converter = {"exact": convert_exact, "imantics": convert_imantics}[method]
+    return (width, height), *converter(image, segmentation)
+
+
+def convert(images, method, segmentation="rle", threads=1):
+    """COCO content of RawImages: file names relative to dataset/train or dataset/test, ids stable."""
+    content = {"annotations": [], "categories": [CATEGORY], "images": [], "info": {"converter": method, "dropped": []}}
+    progress = Progress(f"masks -> COCO ({method})", sum(len(image.masks) for image in images), "masks")
+    with ProcessPoolExecutor(threads) as pool:
+        results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)
+        for image, ((width, height), annotations, dropped) in zip(images, results, strict=True):
+            name = f"{image.id}/images/{image.file.name}" if image.set == "train" else image.file.name
+            content["images"].append({"file_name": name, "height": height, "id": image.number, "width": width})
+            for annotation in annotations:
+                number = len(content["annotations"]) + 1
+                content["annotations"].append({**annotation, "category_id": 1, "id": number, "image_id": image.number})
+            content["info"]["dropped"] += dropped
+            progress.step(len(image.masks))
+    progress.close()
+    return content
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
+    parser.add_argument("--images", choices=["train", "test"], required=True)
+    parser.add_argument("--test-masks", help="folder with <id>/masks/*.png; without it test images have no annotations")
+    parser.add_argument("--method", choices=["exact", "imantics"], required=True)
+    parser.add_argument("--segmentation", choices=["polygon", "rle"], default="rle", help="form of `exact`")
+    parser.add_argument("--threads", type=int, default=1, help="processes")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    images, _, problems = read_layout(args.dataset, args.test_masks)
+    if problems:
+        raise InputError(*problems)
+    images = [image for image in images if image.set == args.images]
+    write_json(args.out, convert(images, args.method, args.segmentation, args.threads), indent=None)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,56 @@
+"""Split the training images into training and validation (setting 1): a given file, or at random by ratio and seed."""
+
+import argparse
+import random
+
+from nuclei.configuration import read_yaml
+from nuclei.stage import InputError, read_json, run_stage, write_json
+
+
+def given_split(ids, split, file):
+    """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
+    if not isinstance(split, dict) or not all(isinstance(split.get(half), list) for half in ("train", "validation")):
+        raise InputError(f"{file}: wanted two lists, train and validation; correct it")
+    train, validation = split["train"], split["validation"]
+    named = [*train, *validation]
+    problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids), key=str)]
+    problems += [f"{file}: {id_} is in neither half; add it" for id_ in sorted(set(ids) - set(named))]
+    problems += [f"{file}: {id_} is in both halves, wanted one" for id_ in sorted(set(train) & set(validation), key=str)]
+    problems += [
+        f"{file}: {id_} is named twice in {half}, wanted once; remove one"
+        for half in ("train", "validation")
+        for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1}, key=str)
+    ]
+    problems += [f"{file}: {half} is empty, wanted an image at least" for half in ("train", "validation") if not split[half]]
+    if problems:
+        raise InputError(*problems)
+    return {"train": sorted(train), "validation": sorted(validation)}
+
+
+def random_split(ids, fraction, seed):
+    """Seeded split of ids; round(fraction * n) of them validate, at least one, and at least one trains."""
+    if len(ids) < 2:
+        raise InputError(f"split: {len(ids)} training image found, wanted 2 at least; add images")
+    count = min(max(1, round(fraction * len(ids))), len(ids) - 1)
+    validation = random.Random(seed).sample(sorted(ids), count)
+    return {"train": sorted(set(ids) - set(validation)), "validation": sorted(validation)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset-check", required=True, help="raw.json of check_raw.py")
+    parser.add_argument("--file", help="YAML with the lists train and validation")
+    parser.add_argument("--validation-fraction", type=float, default=0.17, help="without --file")
+    parser.add_argument("--seed", type=int, default=0, help="without --file")
+    parser.add_argument("--out", required=True, help="split.json")
+    args = parser.parse_args()
+    ids = [row["id"] for row in read_json(args.dataset_check)["images"] if row["set"] == "train"]
+    if args.file:
+        split = given_split(ids, read_yaml(args.file), args.file)
+    else:
+        split = random_split(ids, args.validation_fraction, args.seed)
+    write_json(args.out, split)
+
+
+if __name__ == "__main__":
+    run_stage(main)

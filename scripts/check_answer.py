@@ -1,0 +1,77 @@
+"""Check an answer (answer.zip or answer.json) against the competition's form; all problems are shown at once."""
+
+import argparse
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+from nuclei.scores import prediction_problem
+from nuclei.stage import InputError, read_json, run_stage
+
+CAP = 100
+
+
+def read_answer(path):
+    """Content of answer.json, from the file itself or from a zip that holds it alone."""
+    path = Path(path)
+    if path.suffix != ".zip":
+        return read_json(path, "an answer")
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+            if names != ["answer.json"]:
+                raise InputError(f"{path}: holds {', '.join(names) or 'nothing'}, wanted answer.json alone; zip it again")
+            return json.loads(file.read("answer.json").decode("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted answer.zip; check the path") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, RecursionError) as error:
+        raise InputError(f"{path}: damaged ({str(error)[:80]}), wanted a zip of JSON; zip it again") from None
+
+
+def box_problem(row, size):
+    """What is wrong with the box of a COCO result, or None."""
+    box = row.get("bbox")
+    numbers = isinstance(box, list) and len(box) == 4 and all(type(value) in (int, float) for value in box)
+    if not numbers or not all(abs(value) <= 10 * max(size) for value in box):
+        return f"bbox is {str(box)[:60]}, wanted [x, y, width, height] in px"
+    return None
+
+
+def answer_problems(rows, images, file):
+    """(problems, warnings) of an answer. images: {id: (height, width)} of the test images."""
+    if not isinstance(rows, list):
+        return [f"{file}: {type(rows).__name__} found, wanted a list of detections; write COCO results"], []
+    problems, count = [], dict.fromkeys(images, 0)
+    for number, row in enumerate(rows):
+        problem = prediction_problem(row, images)
+        problem = problem or box_problem(row, images[row["image_id"]])
+        if problem:
+            problems.append(f"{file}: row {number}: {problem}; correct the row")
+        else:
+            count[row["image_id"]] += 1
+    for image_id, found in count.items():
+        if found > CAP:
+            problems.append(f"{file}: {found} detections of image {image_id}, wanted {CAP} at most; keep the surest")
+    warnings = [f"{file}: no detection of image {image_id}" for image_id, found in count.items() if not found]
+    return problems, warnings
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answer", required=True, help="answer.zip or answer.json")
+    parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json")
+    args = parser.parse_args()
+    ids = read_json(args.test_img_ids, "a list of {file_name, height, width, id}")
+    images = {row["id"]: (row["height"], row["width"]) for row in ids}
+    rows = read_answer(args.answer)
+    problems, warnings = answer_problems(rows, images, args.answer)
+    if problems:
+        raise InputError(*problems)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{args.answer}: {len(rows)} detections of {len(images)} images, form is right")
+
+
+if __name__ == "__main__":
+    run_stage(main)

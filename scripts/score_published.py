@@ -1,0 +1,82 @@
+"""Score the author's published submissions again: both tables "as published, re-scored"."""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from check_answer import read_answer
+from nuclei.scores import check_ground_truth, check_predictions, score
+from nuclei.stage import InputError, read_json, run_stage, write_json
+from nuclei.tables import model_columns, read_models, read_published, write_table
+
+NO_FILE = "no file published"
+
+
+def score_file(path, truth):
+    """Scores of one answer_*.zip."""
+    rows = read_answer(path)
+    check_predictions(rows, truth, str(path))
+    return score(truth, rows)
+
+
+def table_rows(table, entries, published, scores):
+    """(rows as shown, rows for the CSV) of a table; scores: {submission: scores}."""
+    shown, values = [], []
+    for (number, model), known in published.items():
+        if number != table:
+            continue
+        row = {**model_columns(entries[model]), "published epoch": known["epoch"], "published mAP": known["map"]}
+        found = scores.get(known["submission"])
+        if found:
+            difference = found["map_report"] - float(known["map"])
+            extra = {"file": f"answer_{known['submission']}.zip"}
+            new = {"re-scored mAP": found["map_report"], "difference": difference, "AP 0.50:0.95 @100": found["ap_100"]}
+            shown.append({**row, **new, "difference": f"{difference:+.4f}", **extra})
+        else:
+            reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
+            new = {"re-scored mAP": None, "difference": None, "AP 0.50:0.95 @100": None}
+            extra = {"file": reason}
+            shown.append({**row, **new, **extra})
+        values.append({**row, **new, **extra})
+    return shown, values
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--submissions", required=True, help="folder of answer_<submission>.zip")
+    parser.add_argument("--ground-truth", required=True, help="COCO JSON of the test images with their nuclei")
+    parser.add_argument("--published", required=True, help="published.tsv")
+    parser.add_argument("--models-file", required=True, help="models.yaml")
+    parser.add_argument("--out-dir", required=True)
+    parser.add_argument("--threads", type=int, default=1, help="processes")
+    args = parser.parse_args()
+    truth = read_json(args.ground_truth, "COCO JSON")
+    check_ground_truth(truth, args.ground_truth)
+    if not truth["annotations"]:
+        raise InputError(f"{args.ground_truth}: no nuclei, wanted the test masks' annotations; set raw.test_masks.path")
+    entries, published = read_models(args.models_file), read_published(args.published)
+    files = {path.stem.removeprefix("answer_"): path for path in sorted(Path(args.submissions).glob("answer_*.zip"))}
+    if not files:
+        raise InputError(f"{args.submissions}: no answer_*.zip found, wanted the author's; set published.submissions")
+    with ProcessPoolExecutor(args.threads) as pool:
+        scores = dict(zip(files, pool.map(partial(score_file, truth=truth), files.values()), strict=True))
+    named = {row["submission"] for row in published.values()}
+    notes = [
+        "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",
+        "mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image",
+        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no model "
+        f"can exceed {next(iter(scores.values()))['ceiling_report']:.4f}",
+    ]
+    others = [f"{path.name} ({scores[name]['map_report']:.4f})" for name, path in files.items() if name not in named]
+    if others:
+        notes.append(f"files of no row: {', '.join(others)}")
+    for name, found in scores.items():
+        write_json(f"{args.out_dir}/scores_{name}.json", found)
+    for table in (1, 2):
+        rows, values = table_rows(table, entries, published, scores)
+        write_table(rows, f"{args.out_dir}/table{table}", f"Table {table} as published, re-scored", notes, values)
+
+
+if __name__ == "__main__":
+    run_stage(main)

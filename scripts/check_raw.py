@@ -102,7 +102,7 @@ def summary(result):
         expected = result["expected"].get(name)
         mark = "" if expected is None else f"{expected}{'' if expected == found else ' **differs**'}"
         lines.append(f"| {name} | {found} | {mark} |")
-    lines += ["", f"Files ignored: {len(result['ignored'])}"]
+    lines += ["", f"Files ignored: {len(result['ignored'])}", ""]
     lines += [f"- `{file}` ({reason})" for file, reason in result["ignored"]]
     overlaps = sum(len(row["overlaps"]) for row in result["images"])
     lines += [f"\nPairs of overlapping nuclei: {overlaps}"]

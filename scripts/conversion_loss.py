@@ -82,7 +82,7 @@ def summary(result):
         lines.append(f"| {key.replace('_', ' ')} | {' | '.join(texts)} |")
     lines.append(
         f"\nNuclei with holes: {result['with_holes']}; of more than one part: {result['with_parts']}. "
-        "IoU: of each annotation, rasterised by pycocotools, with its mask."
+        "IoU: of each annotation, rasterised by pycocotools, with its mask.\n"
     )
     for name in names:
         for row in result["converters"][name]["dropped"]:

@@ -1,0 +1,55 @@
+# make demo, make test: everything else is plain Snakemake (README.md).
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+READY := .venv/.ready
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup demo test test-real test-build lint mmcv-cuda
+
+help:
+	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
+	@echo "make test       set up, run every test"
+	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
+	@echo "make test-build build mmcv-full anew in an empty cache and time it"
+	@echo "make lint       style checks"
+	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
+	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
+
+setup: $(READY)
+
+# A set-up that was broken off has no stamp and is done again.
+$(READY): requirements.txt scripts/build_mmcv.py scripts/check_machine.py
+	@rm -f $@
+	@$(PYTHON) scripts/check_machine.py
+	@echo "set-up: packages"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
+	@.venv/bin/python scripts/build_mmcv.py --install
+	@touch $@
+
+demo: $(READY)
+	snakemake --cores $(CORES) --configfile config/demo.yaml
+	@cat results/demo/tables/table1.md
+	@echo
+	@cat results/demo/tables/table2.md
+	@echo
+	@echo "Report: $(CURDIR)/results/demo/report.html"
+
+test: $(READY)
+	python -m pytest
+
+test-real: $(READY)
+	python -m pytest -m slow
+
+test-build: $(READY)
+	cache=$$(mktemp -d) && time XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	snakefmt --check .
+	snakemake --lint --configfile config/demo.yaml
+
+mmcv-cuda: $(READY)
+	python scripts/build_mmcv.py --cuda --install

@@ -1,0 +1,47 @@
+"""Check, before anything is installed, that this machine can run the project. One line a problem.
+
+Written for any Python 3, so that too old a one is told so.
+"""
+
+import importlib.util
+import platform
+import shutil
+import sys
+
+DISK_GB = 12  # .venv with torch's CUDA libraries, and the build of mmcv-full
+
+
+def problems(version, machine, disk_gb, which, has_module):
+    """All reasons why set-up cannot work. version: (major, minor); which, has_module: look-ups by name."""
+    found = []
+    if version != (3, 11):
+        found.append("Python {}.{} found, wanted 3.11; install it and run make PYTHON=python3.11".format(*version))
+    if machine not in ("x86_64", "aarch64"):
+        found.append("processor {} found, wanted x86_64 or aarch64; use such a machine".format(machine))
+    for module in ("venv", "ensurepip"):
+        if not has_module(module):
+            found.append("Python module {} not found, wanted for .venv; install python3-venv".format(module))
+    for tool in ("g++", "gcc", "make", "git"):
+        if not which(tool):
+            found.append("{} not found on PATH, wanted to build mmcv-full; install it (Debian: build-essential git)".format(tool))
+    if disk_gb < DISK_GB:
+        found.append("{:.1f} GB free here, wanted {}; free some disk space".format(disk_gb, DISK_GB))
+    return found
+
+
+def main():
+    """Print the problems of this machine and exit with 1 if there are any."""
+    found = problems(
+        sys.version_info[:2],
+        platform.machine(),
+        shutil.disk_usage(".").free / 1e9,
+        shutil.which,
+        lambda name: importlib.util.find_spec(name) is not None,
+    )
+    for problem in found:
+        print("error: " + problem, file=sys.stderr)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

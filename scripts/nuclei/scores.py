@@ -7,12 +7,12 @@ Definitions: Lin et al., "Microsoft COCO: Common Objects in Context", 2014, and 
 """
 
 import contextlib
+import copy
 import io
 import math
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
-from pycocotools import mask as coco_mask
 
 from nuclei.stage import InputError
 
@@ -126,8 +126,9 @@ def evaluate(content, rows, caps=CAPS):
         return {f"{kind}_{cap}": None for cap in caps for kind in ("ap", "ap50", "ap75")}
     if not rows:
         return {f"{kind}_{cap}": 0.0 for cap in caps for kind in ("ap", "ap50", "ap75")}
-    # copies without boxes: loadRes writes into the rows, and takes rows with boxes for detections of boxes
-    rows = [{key: row[key] for key in ("image_id", "category_id", "score", "segmentation")} for row in rows]
+    # copies, because the library writes into what it is given; without boxes, which it would take for detections
+    keys = ("image_id", "category_id", "score", "segmentation")
+    content, rows = copy.deepcopy(content), copy.deepcopy([{key: row[key] for key in keys} for row in rows])
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(content)
         evaluation = COCOeval_faster(truth, truth.loadRes(rows), iouType="segm")

@@ -1,0 +1,43 @@
+"""Data and commands that several tests share."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from draw_demo import draw
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+needs_real_data = pytest.mark.skipif(
+    not (SHARED / "vrdl-raw.tar.xz").is_file(), reason="the real data set does not lie in ../shared/data"
+)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A drawn raw data set, read only: 3 training and 2 test images of 128 px, with test masks."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw(folder, train=3, test=2, size=128, seed=3)
+    return folder
+
+
+@pytest.fixture
+def raw(drawn, tmp_path):
+    """A copy of the drawn data set that a test may damage."""
+    shutil.copytree(drawn, tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def stage():
+    """Run a stage's command line; returns the finished process (text)."""
+
+    def run(script, *arguments, **options):
+        command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=options.get("cwd", ROOT))
+
+    return run

@@ -1,0 +1,159 @@
+"""Archives: nothing leaves the target folder, broken downloads go on, wrong files are refused by name."""
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+import zipfile
+
+import pytest
+
+from fetch_raw import fetch
+from nuclei.archive import download, unpack
+from nuclei.stage import InputError
+
+
+def tar_of(path, members, mode="w:gz"):
+    """members: {name: bytes, or a TarInfo}."""
+    with tarfile.open(path, mode) as file:
+        for name, content in members.items():
+            if isinstance(content, tarfile.TarInfo):
+                file.addfile(content)
+            else:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                file.addfile(info, io.BytesIO(content))
+    return path
+
+
+def link(name, target, kind=tarfile.SYMTYPE):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+GOOD = {"top/train/a/images/a.png": b"1", "top/test/b.png": b"2", "top/test_img_ids.json": b"[]"}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_tar_is_unpacked_below_any_top_folder(tmp_path, mode):
+    fetch(str(tar_of(tmp_path / "raw.tar", GOOD, mode)), "dataset", tmp_path / "out")
+    assert (tmp_path / "out/train/a/images/a.png").read_bytes() == b"1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "raw.tar"]
+
+
+def test_zip_of_test_masks(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as file:
+        file.writestr("test_masks/b/masks/mask_0001.png", b"3")
+    fetch(str(tmp_path / "m.zip"), "test_masks", tmp_path / "out")
+    assert (tmp_path / "out/b/masks/mask_0001.png").read_bytes() == b"3"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        {"../evil": b"x"},
+        {"a/../../evil": b"x"},
+        {"/tmp/evil-nuclei": b"x"},
+        {"link": link("link", "/etc/passwd")},
+        {"link": link("link", "../../x")},
+        {"link": link("link", "../x", tarfile.LNKTYPE)},
+        {"pipe": link("pipe", "", tarfile.FIFOTYPE)},
+        {"device": link("device", "", tarfile.CHRTYPE)},
+    ],
+)
+def test_evil_tar_is_refused_before_anything_is_written(tmp_path, evil):
+    archive = tar_of(tmp_path / "evil.tar", {**GOOD, **evil})
+    with pytest.raises(InputError, match="evil.tar: member"):
+        fetch(str(archive), "dataset", tmp_path / "deep" / "out")
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == []
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil-nuclei", "C:/evil"])
+def test_evil_zip_is_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as file:
+        file.writestr(name, "x")
+    with pytest.raises(InputError, match="leaves the target folder"):
+        unpack(tmp_path / "evil.zip", tmp_path)
+
+
+def test_damaged_archive_is_named_and_leaves_nothing(tmp_path):
+    archive = tar_of(tmp_path / "raw.tar.gz", {**GOOD, "top/train/big": bytes(range(256)) * 4000})
+    archive.write_bytes(archive.read_bytes()[:700])
+    with pytest.raises(InputError, match=r"raw.tar.gz: (damaged|neither tar nor zip)"):
+        fetch(str(archive), "dataset", tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["raw.tar.gz"]
+
+
+def test_archive_without_the_data(tmp_path):
+    archive = tar_of(tmp_path / "raw.tar", {"readme.txt": b"x"})
+    with pytest.raises(InputError, match="holds readme.txt, wanted a folder with train/"):
+        fetch(str(archive), "dataset", tmp_path / "out")
+
+
+def test_wrong_hash_names_both(tmp_path):
+    archive = tar_of(tmp_path / "raw.tar", GOOD)
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match=f"SHA-256 is {found}, wanted {'0' * 64}"):
+        fetch(str(archive), "dataset", tmp_path / "out", "0" * 64)
+
+
+def test_url_without_hash_is_refused(tmp_path):
+    with pytest.raises(InputError, match="wanted one for a download"):
+        fetch("http://127.0.0.1/x.tar", "dataset", tmp_path / "out")
+
+
+class Breaking(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder with Range, and breaks off the first `breaks` answers after 1000 bytes."""
+
+    ranges, breaks = [], 0
+
+    def do_GET(self):
+        content = open(self.translate_path(self.path), "rb").read()
+        wanted = self.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        type(self).ranges.append(start)
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        rest = content[start:]
+        if type(self).breaks:
+            type(self).breaks -= 1
+            rest = rest[:1000]
+        self.wfile.write(rest)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def server(folder, breaks=0):
+    Breaking.ranges, Breaking.breaks = [], breaks
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Breaking, directory=folder)) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{http_server.server_port}"
+        finally:
+            http_server.shutdown()
+            thread.join()
+
+
+def test_broken_download_goes_on(tmp_path):
+    members = {**GOOD, "top/train/big": bytes(range(256)) * 30}
+    archive = tar_of(tmp_path / "raw.tar", members, "w")
+    with server(tmp_path, breaks=2) as address:
+        fetch(f"{address}/raw.tar", "dataset", tmp_path / "out", hashlib.sha256(archive.read_bytes()).hexdigest())
+    assert Breaking.ranges == [0, 1000, 2000]
+    assert (tmp_path / "out/train/big").read_bytes() == members["top/train/big"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "raw.tar"]
+
+
+def test_download_that_never_ends_well_is_an_error(tmp_path):
+    (tmp_path / "x").write_bytes(bytes(100_000))
+    with server(tmp_path, breaks=99) as address, pytest.raises(InputError, match="of 100000 bytes came"):
+        download(f"{address}/x", tmp_path / "part")

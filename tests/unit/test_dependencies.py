@@ -1,0 +1,51 @@
+"""What a stage depends on: its code, found from its imports, and given data, by content."""
+
+import os
+import time
+
+from conftest import ROOT
+
+from nuclei.fingerprint import fingerprint
+from nuclei.imports import local_modules
+
+
+def names(script, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return {path.removeprefix("scripts/") for path in local_modules(f"scripts/{script}.py")}
+
+
+def test_direct_indirect_and_late_imports_count(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/__init__.py").write_text("")
+    (tmp_path / "package/one.py").write_text("import two\n")
+    (tmp_path / "two.py").write_text("import os\n")
+    (tmp_path / "unused.py").write_text("")
+    (tmp_path / "main.py").write_text("def f():\n    from package import one\n")
+    found = local_modules(tmp_path / "main.py")
+    assert [os.path.relpath(path, tmp_path) for path in found] == ["main.py", "package/__init__.py", "package/one.py", "two.py"]
+
+
+def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):
+    train, tables = names("train", monkeypatch), names("tables", monkeypatch)
+    assert {"train.py", "nuclei/training.py", "nuclei/scores.py", "nuclei/inference.py"} <= train
+    assert not {"nuclei/tables.py", "tables.py", "nuclei/raw.py"} & train
+    assert "nuclei/training.py" not in tables
+
+
+def test_fingerprint_follows_content_alone(tmp_path):
+    data, memory = tmp_path / "data", tmp_path / "memory"
+    (data / "sub").mkdir(parents=True)
+    (data / "sub/a").write_text("1")
+    (data / "b").write_text("2")
+    first = fingerprint(data, memory)
+    assert fingerprint(data, memory) == first
+    os.utime(data / "b", (time.time() + 99, time.time() + 99))
+    assert fingerprint(data, memory) == first
+    data.rename(tmp_path / "moved")
+    assert fingerprint(tmp_path / "moved", memory) == first
+    (tmp_path / "moved/b").write_text("3")
+    changed = fingerprint(tmp_path / "moved", memory)
+    (tmp_path / "moved/b").rename(tmp_path / "moved/c")
+    assert len({first, changed, fingerprint(tmp_path / "moved", memory)}) == 3
+    assert fingerprint(tmp_path / "moved/c", memory) != first
+    assert fingerprint(None, memory) is None

@@ -1,0 +1,66 @@
+"""Checkpoint selection: policies, ties, what is not kept; and which checkpoints training keeps."""
+
+import json
+
+import pytest
+
+from nuclei.stage import InputError
+from select_checkpoint import METRICS, choose
+
+
+def rows(*values, kept=None):
+    """Rows of epochs 1, 2, …; values: ap50_100, None for an epoch without validation."""
+    return [
+        {"epoch": at, "kept": kept is None or at in kept, **dict.fromkeys(METRICS, value)}
+        for at, value in enumerate(values, 1)
+    ]
+
+
+def test_best_takes_the_highest_and_the_earlier_at_a_tie():
+    assert choose(rows(0.1, 0.3, 0.3, 0.2), "best")["epoch"] == 2
+
+
+def test_metric_decides():
+    table = rows(0.1, 0.2, 0.3)
+    table[0]["ap_1000"] = 0.9
+    assert choose(table, "best", "ap_1000")["epoch"] == 1
+    assert choose(table, "best", "ap50_100")["epoch"] == 3
+
+
+def test_epochs_without_validation_are_passed_over():
+    choice = choose(rows(None, 0.2, None, 0.1), "best")
+    assert (choice["epoch"], choice["value"]) == (2, 0.2)
+    assert "2 scored epochs" in choice["reason"]
+
+
+def test_last_and_given():
+    assert choose(rows(0.3, 0.2, None), "last")["epoch"] == 3
+    assert choose(rows(0.3, 0.2, None), "epoch", epoch=2)["value"] == 0.2
+
+
+def test_best_epoch_that_was_not_kept_is_said():
+    choice = choose(rows(0.5, 0.2, 0.3, kept={2, 3}), "best")
+    assert choice["epoch"] == 3
+    assert "epoch 1 scored 0.5000 but its weights were not kept" in choice["reason"]
+
+
+def test_impossible_choices_are_named():
+    with pytest.raises(InputError, match="epoch 1 are not kept, wanted one of 2, 3"):
+        choose(rows(0.5, 0.2, 0.3, kept={2, 3}), "epoch", epoch=1)
+    with pytest.raises(InputError, match="no kept epoch has a score ap50_100"):
+        choose(rows(None, None), "best")
+
+
+def test_command_changes_the_choice_without_training(stage, tmp_path):
+    header = "\t".join(["epoch", *METRICS, "kept"])
+    lines = ["\t".join(["1", *["0.2"] * 6, "1"]), "\t".join(["2", *["0.1"] * 6, "1"])]
+    (tmp_path / "epochs.tsv").write_text("\n".join([header, *lines]) + "\n")
+    (tmp_path / "kept").mkdir()
+    for epoch in (1, 2):
+        (tmp_path / f"kept/epoch_{epoch}.pth").write_bytes(b"weights %d" % epoch)
+    for policy, epoch in (("best", 1), ("last", 2)):
+        done = stage("select_checkpoint", "--epochs", tmp_path / "epochs.tsv", "--checkpoints", tmp_path / "kept",
+                     "--policy", policy, "--out-checkpoint", tmp_path / "c.pth", "--out", tmp_path / "c.json")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "c.pth").read_bytes() == b"weights %d" % epoch
+        assert json.loads((tmp_path / "c.json").read_text())["epoch"] == epoch

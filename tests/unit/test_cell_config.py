@@ -1,0 +1,148 @@
+"""One resolved mmdet config for each cell: from the zoo, changed where models.yaml and the config say so."""
+
+import pytest
+import yaml
+from conftest import ROOT
+from mmcv import Config
+from mmdet.models import build_detector
+
+from cell_config import narrow, resolve, set_option, training_set, walk, zoo_path
+from nuclei.stage import InputError
+
+MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
+PATHS = {part: {"annotations": f"{part}.json", "images": f"images/{part}"} for part in ("train", "val", "test")}
+
+
+def training(name):
+    """The `training` section of a config, on top of the default's."""
+    section = yaml.safe_load((ROOT / "config/config.yaml").read_text())["training"]
+    return section | (yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()).get("training") or {})
+
+
+def zoo(model):
+    return Config.fromfile(str(zoo_path(MODELS[model]["zoo"])))._cfg_dict.to_dict()
+
+
+def resolved(model, name="demo", weights=None, polygons=True, **change):
+    return resolve(zoo(model), MODELS[model], training(name) | change, PATHS, 3, polygons, weights)
+
+
+def test_every_row_of_the_tables_has_its_zoo_config():
+    facts = {}
+    for name in MODELS:
+        config = zoo(name)
+        train = [step for step in training_set(config)["pipeline"] if step["type"] == "Resize"][0]
+        backbone = config["model"]["backbone"]
+        facts[name] = (config["model"]["type"], backbone["depth"], backbone.get("groups"), isinstance(train["img_scale"], list))
+    assert facts == {
+        "mask_r50": ("MaskRCNN", 50, None, True),
+        "mask_x101": ("MaskRCNN", 101, 32, True),
+        "cascade_r50": ("CascadeRCNN", 50, None, True),
+        "cascade_x101": ("CascadeRCNN", 101, 32, True),
+        "pointrend_r50": ("PointRend", 50, None, True),
+        "ms_rcnn_x101": ("MaskScoringRCNN", 101, 32, False),
+    }
+    assert {name: entry["multiscale"] for name, entry in MODELS.items()} == {n: f[3] for n, f in facts.items()}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_reports_protocol_changes_only_what_it_names(model):
+    before, after = zoo(model), resolved(model, "config", weights="w.pth")
+    assert {node["num_classes"] for node in walk(after["model"]) if "num_classes" in node} == {1}
+    assert after["optimizer"] == before["optimizer"]
+    assert after["lr_config"] == before["lr_config"]
+    assert after["data"]["samples_per_gpu"] == before["data"]["samples_per_gpu"]
+    assert training_set(after)["pipeline"] == training_set(before)["pipeline"]
+    assert after["data"]["test"]["pipeline"] == before["data"]["test"]["pipeline"]
+    assert after["runner"] == {"type": "EpochBasedRunner", "max_epochs": 200}
+    assert after["load_from"] == "w.pth"
+    assert after["model"]["backbone"] == before["model"]["backbone"] | {"init_cfg": None}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_narrow_copies_build_and_keep_their_depth(model):
+    full, config = zoo(model), resolved(model)
+    detector = build_detector(config["model"])
+    assert config["model"]["backbone"]["depth"] == full["model"]["backbone"]["depth"]
+    assert type(detector).__name__ == full["model"]["type"]
+    assert all(parameter.requires_grad for parameter in detector.backbone.parameters())
+    assert detector.neck.out_channels == 32
+    assert sum(p.numel() for p in detector.parameters()) < 3e6
+
+
+def test_data_and_classes():
+    config = resolved("cascade_x101")
+    for part, dataset in (("train", training_set(config)), ("val", config["data"]["val"]), ("test", config["data"]["test"])):
+        assert (dataset["ann_file"], dataset["img_prefix"]) == (f"{part}.json", f"images/{part}/")
+        assert dataset["classes"] == ("nucleus",)
+    assert config["data"]["train"]["times"] == training("demo")["repeat"]
+    assert config["seed"] == 3
+
+
+def test_scales_are_a_range_only_for_multiscale_models():
+    def train_scale(config):
+        return [step for step in training_set(config)["pipeline"] if step["type"] == "Resize"][0]["img_scale"]
+
+    assert train_scale(resolved("mask_r50")) == [(224, 224), (288, 288)]
+    assert train_scale(resolved("ms_rcnn_x101")) == (256, 256)
+    assert resolved("mask_r50")["data"]["test"]["pipeline"][1]["img_scale"] == (256, 256)
+
+
+def test_rle_annotations_are_read_as_bitmaps():
+    steps = {s["type"]: s for s in training_set(resolved("mask_r50", polygons=False))["pipeline"]}
+    assert "poly2mask" not in steps["LoadAnnotations"]
+    steps = {s["type"]: s for s in training_set(resolved("mask_r50"))["pipeline"]}
+    assert steps["LoadAnnotations"]["poly2mask"] is False
+
+
+def test_flips_colour_clip_and_schedule():
+    config = resolved("mask_r50", photometric={"hue_delta": 3}, clip=5, schedule=[4, 6], lr=0.5, warmup=7)
+    types = [step["type"] for step in training_set(config)["pipeline"]]
+    assert types.index("PhotoMetricDistortion") == types.index("Normalize") - 1
+    (flip,) = [step for step in training_set(config)["pipeline"] if step["type"] == "RandomFlip"]
+    assert sum(flip["flip_ratio"]) == pytest.approx(0.5)
+    assert config["optimizer_config"]["grad_clip"]["max_norm"] == 5
+    assert (config["lr_config"]["step"], config["lr_config"]["warmup_iters"], config["optimizer"]["lr"]) == ([4, 6], 7, 0.5)
+
+
+def test_options_reach_every_item_of_a_list():
+    config = resolved("cascade_r50", options={"model.train_cfg.rcnn.sampler.num": 33})
+    assert [stage["sampler"]["num"] for stage in config["model"]["train_cfg"]["rcnn"]] == [33] * 3
+
+
+def test_a_models_own_options_win():
+    entry = MODELS["mask_r50"] | {"options": {"optimizer.lr": 0.25}}
+    config = resolve(zoo("mask_r50"), entry, training("demo"), PATHS, 0, True)
+    assert config["optimizer"]["lr"] == 0.25
+
+
+def test_misspelt_options_are_named():
+    with pytest.raises(InputError, match="option modle.x: modle not found in the mmdet config, wanted one of"):
+        set_option({"model": {}}, "modle.x", 1)
+    with pytest.raises(InputError, match="option model.head.x: model.head not found"):
+        set_option({"model": {"neck": {}}}, "model.head.x", 1)
+
+
+def test_unknown_zoo_config_gets_the_nearest():
+    with pytest.raises(InputError, match="nearest: mask_rcnn/mask_rcnn_r50_fpn_1x_coco"):
+        zoo_path("mask_rcnn/mask_rcnn_r50_fpn_1x_coc")
+
+
+def test_narrow_scales_channels_and_groups():
+    model = zoo("mask_x101")["model"]
+    narrow(model, 0.25)
+    assert (model["backbone"]["base_channels"], model["backbone"]["groups"]) == (16, 8)
+    assert model["neck"]["in_channels"] == [64, 128, 256, 512]
+    assert model["roi_head"]["bbox_head"]["fc_out_channels"] == 256
+
+
+def test_command_writes_a_file_that_mmcv_reads(stage, tmp_path):
+    import json
+
+    done = stage("cell_config", "--model", json.dumps(MODELS["mask_r50"]), "--training", json.dumps(training("demo")),
+                 "--train", "a.json", "b", "--validation", "c.json", "d", "--test", "e.json", "f", "--polygons",
+                 "--seed", 5, "--out", tmp_path / "config.py")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    config = Config.fromfile(str(tmp_path / "config.py"))
+    assert (config.seed, config.data.test.ann_file, config.runner.max_epochs) == (5, "e.json", 3)
+    assert "_base_" not in (tmp_path / "config.py").read_text()

@@ -1,0 +1,247 @@
+"""The whole DAG on a very small drawn data set: all six models in both settings, by real training."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from nuclei.scores import score
+
+MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
+CELLS = [(setting, model) for setting in (1, 2) for model in MODELS]
+CONFIG = {
+    "run": "tiny",
+    "raw": {"draw": {"train": 3, "test": 2, "size": 96, "seed": 3}},
+    "split": {"validation_fraction": 0.34},
+    "training": {
+        "epochs": 1,
+        "repeat": 1,
+        "warmup": 1,
+        "train_scales": [[96, 96], [128, 128]],
+        "test_scale": [96, 96],
+        "detections": 150,
+    },
+}
+
+
+def checkout(folder):
+    """A copy of the project's tracked and new files, so that a test's runs leave the project alone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def snakemake(folder, *arguments, config="tiny.yaml"):
+    """Run Snakemake on the demo config with a smaller one on top."""
+    command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The project after a whole run."""
+    folder = checkout(tmp_path_factory.mktemp("project"))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return folder
+
+
+def cell(project, setting, model):
+    return project / f"results/tiny/cells/setting{setting}/{model}/seed0"
+
+
+def test_every_cell_has_every_result(project):
+    wanted = {"config.py", "checkpoints", "epochs.tsv", "log.jsonl", "training.json", "checkpoint.pth", "checkpoint.json",
+              "predictions.json", "answer.json", "answer.zip", "scores.json"}  # fmt: skip
+    for setting, model in CELLS:
+        assert {path.name for path in cell(project, setting, model).iterdir()} == wanted
+
+
+def test_tables_hold_the_scores_of_their_cells(project):
+    for setting in (1, 2):
+        rows = list(csv.DictReader((project / f"results/tiny/tables/table{setting}.csv").open()))
+        assert len(rows) == 6
+        assert "published mAP" not in rows[0]
+        for model, row in zip(MODELS, rows, strict=True):
+            scores = json.loads((cell(project, setting, model) / "scores.json").read_text())
+            assert float(row["mAP"]) == scores["map_report"]
+            assert row["epoch"] == "1"
+        for form in ("md", "tex", "html"):
+            assert "Demo data" in (project / f"results/tiny/tables/table{setting}.{form}").read_text()
+
+
+def test_scores_follow_from_the_predictions_and_the_masks(project):
+    truth = json.loads((project / "results/tiny/data/coco/test.json").read_text())
+    masks = list((project / "work/tiny/raw/test_masks").glob("*/masks/*.png"))
+    assert len(truth["annotations"]) == len(masks)
+    for setting, model in CELLS[::5]:
+        folder = cell(project, setting, model)
+        predictions = json.loads((folder / "predictions.json").read_text())
+        assert json.loads((folder / "scores.json").read_text()) == json.loads(json.dumps(score(truth, predictions)))
+
+
+def test_settings_train_on_what_they_should(project):
+    def ids(name):
+        content = json.loads((project / f"results/tiny/data/annotations/{name}.json").read_text())
+        return {image["file_name"].split("/")[0] for image in content["images"]}
+
+    everything = {"DEMO-01", "DEMO-02", "DEMO-03"}
+    assert ids("setting1/train") | ids("setting1/validation") == everything
+    assert not ids("setting1/train") & ids("setting1/validation")
+    assert ids("setting2/train") == ids("setting2/validation") == everything
+
+
+def test_report_is_one_file_with_all_pictures(project):
+    page = (project / "results/tiny/report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2 + 12
+    assert "src=\"http" not in page
+    for title in ("Table 1", "Table 2", "Training curves", "Where each number comes from"):
+        assert title in page
+
+
+def planned(done):
+    """{rule: count} of a dry run."""
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.split("Job stats:")
+    if len(lines) == 1:
+        assert "Nothing to be done" in done.stdout + done.stderr
+        return {}
+    found = {}
+    for line in lines[1].splitlines()[3:]:
+        if not line.strip():
+            break
+        rule, count = line.split()
+        found[rule] = int(count)
+    return {rule: count for rule, count in found.items() if rule not in ("total", "all")}
+
+
+def overlay(project, **change):
+    """A config file with changes on top of the tiny one."""
+    (project / "changed.yaml").write_text(yaml.safe_dump(CONFIG | change))
+    return "changed.yaml"
+
+
+AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1}
+
+
+def test_a_second_run_does_nothing(project):
+    assert planned(snakemake(project, "-n")) == {}
+
+
+def test_touching_everything_runs_nothing(project):
+    for path in (project / "scripts").rglob("*.py"):
+        path.touch()
+    assert planned(snakemake(project, "-n")) == {}
+
+
+def test_selection_does_not_retrain(project):
+    found = planned(snakemake(project, "-n", config=overlay(project, selection={"policy": "last"})))
+    cells = {"select_checkpoint": 12, "predict": 12, "answer": 12, "score": 12, "overlays": 12}
+    assert found == {**cells, "curves": 2, **AFTER_SCORES}
+
+
+def test_one_models_rate_retrains_that_model_alone(project):
+    config = overlay(project, model_options={"mask_r50": {"optimizer.lr": 0.001}})
+    found = planned(snakemake(project, "-n", config=config))
+    cells = dict.fromkeys(["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"], 2)
+    assert found == {**cells, "curves": 2, **AFTER_SCORES}
+
+
+def test_another_seed_trains_only_that_seed(project):
+    found = planned(snakemake(project, "-n", config=overlay(project, seeds=[0, 1])))
+    assert (found["train"], found["predict"], found["cell_config"]) == (12, 12, 12)
+
+
+def test_a_tables_note_changes_tables_alone(project):
+    found = planned(snakemake(project, "-n", config=overlay(project, tables={"note": "another"})))
+    assert found == {"table": 2, "report": 1}
+
+
+def test_the_tables_script_changes_tables_alone(project):
+    path = project / "scripts/tables.py"
+    before = path.read_text()
+    path.write_text(before + "\n# changed\n")
+    try:
+        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1}
+    finally:
+        path.write_text(before)
+
+
+def test_a_wrong_config_is_one_line_before_any_work(project):
+    done = snakemake(project, "-n", config=overlay(project, trainig={}))
+    assert done.returncode == 1
+    assert "error: config: unknown key trainig; did you mean training?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def archive(project):
+    """The drawn data as an archive, without and beside its test masks."""
+    with tarfile.open(project / "raw.tar.gz", "w:gz") as file:
+        file.add(project / "work/tiny/raw/dataset", "dataset")
+    return "raw.tar.gz"
+
+
+def test_without_test_masks_the_run_ends_in_answers(project, archive):
+    raw = {"draw": None, "dataset": {"path": archive}}
+    config = overlay(project, run="unscored", raw=raw, models=["mask_r50"], settings=[1])
+    done = snakemake(project, config=config)
+    assert done.returncode == 0, done.stderr[-5000:]
+    results = project / "results/unscored"
+    (row,) = csv.DictReader((results / "tables/table1.csv").open())
+    assert row["mAP"] == "not scored"
+    assert (results / "cells/setting1/mask_r50/seed0/answer.zip").is_file()
+    # the same data from an archive: the same annotations, config and weights as drawn in place
+    for name in ("data/coco/exact/train.json", "data/annotations/setting1/train.json"):
+        assert (results / name).read_bytes() == (project / "results/tiny" / name).read_bytes()
+    log = (results / "cells/setting1/mask_r50/seed0/epochs.tsv").read_text()
+    assert log == (cell(project, 1, "mask_r50") / "epochs.tsv").read_text()
+
+
+def test_tiles_and_the_reports_converter_run(project):
+    config = overlay(
+        project,
+        run="tiled",
+        models=["mask_r50"],
+        settings=[1],
+        tiles={"size": 64, "stride": 32, "min_area": 16},
+        conversion={"method": "imantics", "segmentation": "polygon"},
+    )
+    done = snakemake(project, config=config)
+    assert done.returncode == 0, done.stderr[-5000:]
+    tiles = json.loads((project / "results/tiled/data/annotations/setting1/tiles.json").read_text())
+    assert len(tiles["images"]) == 2 * 4
+    assert tiles["info"]["converter"] == "imantics"
+
+
+@pytest.mark.parametrize("name", ["config", "cpu"])
+def test_the_full_size_configs_resolve(project, archive, name):
+    """All jobs of the report's protocol are planned, and its cells' configs are written for real."""
+    shipped = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
+    change = {"raw": {"dataset": {"path": archive}, "test_masks": {"path": None}, "expected": None}, "split": {"file": None}}
+    (project / "full.yaml").write_text(yaml.safe_dump(change))
+    files = ["--configfile", f"config/{name}.yaml", "full.yaml"] if name != "config" else ["--configfile", "full.yaml"]
+    cells = len(shipped["models"]) * 2
+    done = subprocess.run(["snakemake", "--cores", "2", "-n", *files], cwd=project, capture_output=True, text=True)
+    found = planned(done)
+    assert (found["train"], found["predict"], found["score"]) == (cells, cells, cells)
+    assert found.get("fetch_weights", 0) == (6 if name == "config" else 0)
+    run = shipped["run"]
+    model = shipped["models"][-1]
+    target = f"results/{run}/cells/setting2/{model}/seed0/config.py"
+    done = subprocess.run(["snakemake", "--cores", "2", *files, "--", target], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "samples_per_gpu" in Path(project / target).read_text()

@@ -38,9 +38,7 @@ def code(script):
 
 def cell_files(name, settings=None):
     """Path of `name` in every cell of the given settings (default: all that are chosen)."""
-    return expand(
-        f"{CELL}/{name}", setting=settings or config["settings"], model=MODELS, seed=config["seeds"]
-    )
+    return expand(f"{CELL}/{name}", setting=settings or config["settings"], model=MODELS, seed=config["seeds"])
 
 
 def raw_source(part):

@@ -15,14 +15,14 @@ if config["raw"]["draw"]:
             masks=directory(f"{WORK}/raw/test_masks"),
         log:
             f"{RESULTS}/logs/draw_raw.log",
-        params:
-            out=f"{WORK}/raw",
-            draw=config["raw"]["draw"],
+        conda:
+            "../envs/data.yaml"
         resources:
             mem_mb=1000,
             runtime=10,
-        conda:
-            "../envs/data.yaml"
+        params:
+            out=lambda wildcards, output: str(Path(output.dataset).parent),
+            draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
         shell:
@@ -38,6 +38,11 @@ else:
             directory(f"{WORK}/raw/{{part}}"),
         log:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
+        conda:
+            "../envs/data.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=60,
         params:
             source=lambda wildcards: raw_source(wildcards.part),
             state=lambda wildcards: raw_state(wildcards.part),
@@ -46,11 +51,6 @@ else:
                 if config["raw"][wildcards.part]["sha256"]
                 else ""
             ),
-        resources:
-            mem_mb=1000,
-            runtime=60,
-        conda:
-            "../envs/data.yaml"
         message:
             "raw data: {wildcards.part}"
         shell:
@@ -68,19 +68,19 @@ rule check_raw:
         summary=f"{RESULTS}/data/raw.md",
     log:
         f"{RESULTS}/logs/check_raw.log",
+    conda:
+        "../envs/data.yaml"
     threads: 8
     resources:
         mem_mb=4000,
         runtime=15,
     params:
-        dataset=raw_folder("dataset"),
+        dataset=lambda wildcards: raw_folder("dataset"),
         masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
         split=f"--split {config['split']['file']}" if config["split"]["file"] else "",
         overlap="--allow-overlap" if config["raw"]["allow_overlap"] else "",
         expected=" ".join(f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()),
         state=[raw_state("dataset"), raw_state("test_masks")],
-    conda:
-        "../envs/data.yaml"
     message:
         "check of the raw data"
     shell:
@@ -98,17 +98,17 @@ rule split:
         f"{RESULTS}/data/split.json",
     log:
         f"{RESULTS}/logs/split.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
     params:
         how=(
             f"--file {config['split']['file']}"
             if config["split"]["file"]
             else f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
         ),
-    resources:
-        mem_mb=500,
-        runtime=5,
-    conda:
-        "../envs/data.yaml"
     message:
         "split into training and validation images"
     shell:
@@ -124,15 +124,15 @@ rule convert_train:
         f"{RESULTS}/data/coco/{{method}}/train.json",
     log:
         f"{RESULTS}/logs/convert_train.{{method}}.log",
+    conda:
+        "../envs/data.yaml"
     threads: 8
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        dataset=raw_folder("dataset"),
+        dataset=lambda wildcards: raw_folder("dataset"),
         segmentation=config["conversion"]["segmentation"],
-    conda:
-        "../envs/data.yaml"
     message:
         "training masks -> COCO ({wildcards.method})"
     shell:
@@ -149,15 +149,15 @@ rule convert_test:
         f"{RESULTS}/data/coco/test.json",
     log:
         f"{RESULTS}/logs/convert_test.log",
+    conda:
+        "../envs/data.yaml"
     threads: 8
     resources:
         mem_mb=2000,
         runtime=15,
     params:
-        dataset=raw_folder("dataset"),
+        dataset=lambda wildcards: raw_folder("dataset"),
         masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
-    conda:
-        "../envs/data.yaml"
     message:
         "test images and masks -> COCO (exact)"
     shell:
@@ -178,13 +178,13 @@ rule annotate_settings:
         ),
     log:
         f"{RESULTS}/logs/annotate_settings.log",
-    params:
-        out=f"{RESULTS}/data/annotations",
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/data.yaml"
+    params:
+        out=lambda wildcards, output: str(Path(output[0]).parents[1]),
     message:
         "annotations of settings 1 and 2"
     shell:
@@ -202,14 +202,14 @@ rule conversion_loss:
         summary=f"{RESULTS}/data/conversion_loss.md",
     log:
         f"{RESULTS}/logs/conversion_loss.log",
+    conda:
+        "../envs/data.yaml"
     threads: 8
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        dataset=raw_folder("dataset"),
-    conda:
-        "../envs/data.yaml"
+        dataset=lambda wildcards: raw_folder("dataset"),
     message:
         "what each converter loses"
     shell:
@@ -229,15 +229,15 @@ if config["tiles"]:
             images=directory(f"{WORK}/tiles/setting{{setting}}"),
         log:
             f"{RESULTS}/logs/tile.setting{{setting}}.log",
+        conda:
+            "../envs/data.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=30,
         params:
             images=f"{raw_folder('dataset')}/train",
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],
-        resources:
-            mem_mb=2000,
-            runtime=30,
-        conda:
-            "../envs/data.yaml"
         message:
             "tiles of the training images, setting {wildcards.setting}"
         shell:

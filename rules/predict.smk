@@ -18,6 +18,8 @@ rule predict:
         f"{CELL_LOGS}.predict.log",
     benchmark:
         f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.predict.tsv"
+    conda:
+        "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]
     resources:
         mem_mb=config["compute"]["mem_mb"],
@@ -25,8 +27,6 @@ rule predict:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         device=config["compute"]["device"],
-    conda:
-        "../envs/mmdet.yaml"
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -46,13 +46,13 @@ rule answer:
         zip=f"{CELL}/answer.zip",
     log:
         f"{CELL_LOGS}.answer.log",
-    params:
-        ids=f"{raw_folder('dataset')}/test_img_ids.json",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        ids=f"{raw_folder('dataset')}/test_img_ids.json",
     message:
         "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:

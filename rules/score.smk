@@ -14,11 +14,11 @@ rule score:
         f"{CELL}/scores.json",
     log:
         f"{CELL_LOGS}.score.log",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=2000,
         runtime=15,
-    conda:
-        "../envs/report.yaml"
     message:
         "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -36,6 +36,8 @@ rule score_published:
         published_files(),
     log:
         f"{RESULTS}/logs/published.log",
+    conda:
+        "../envs/report.yaml"
     threads: 2
     resources:
         mem_mb=2000,
@@ -43,9 +45,7 @@ rule score_published:
     params:
         submissions=config["published"]["submissions"],
         state=fingerprint(config["published"]["submissions"], "work/fingerprints"),
-        out=f"{RESULTS}/published",
-    conda:
-        "../envs/report.yaml"
+        out=lambda wildcards, output: str(Path(output[0]).parent),
     message:
         "published submissions, re-scored"
     shell:

@@ -18,21 +18,23 @@ rule table:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
         f"{RESULTS}/logs/table{{setting}}.log",
-    params:
-        run=RESULTS,
-        models=" ".join(MODELS),
-        models_file=MODELS_FILE,
-        entries={name: [entry["method"], entry["backbone"], entry["multiscale"], entry["lr_schd"]]
-            for name, entry in MODELS.items()},
-        seeds=" ".join(map(str, config["seeds"])),
-        published="--published config/published.tsv" if config["tables"]["published"] else "",
-        note=config["tables"]["note"] or "",
-        out=f"{RESULTS}/tables",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        models=" ".join(MODELS),
+        models_file=MODELS_FILE,
+        entries={
+            name: [entry["method"], entry["backbone"], entry["multiscale"], entry["lr_schd"]]
+            for name, entry in MODELS.items()
+        },
+        seeds=" ".join(map(str, config["seeds"])),
+        published="--published config/published.tsv" if config["tables"]["published"] else "",
+        note=config["tables"]["note"] or "",
+        out=lambda wildcards, output: str(Path(output[0]).parent),
     message:
         "Table {wildcards.setting}"
     shell:
@@ -51,16 +53,16 @@ rule cells_table:
         f"{RESULTS}/tables/cells.csv",
     log:
         f"{RESULTS}/logs/cells_table.log",
-    params:
-        run=RESULTS,
-        settings=" ".join(map(str, config["settings"])),
-        models=" ".join(MODELS),
-        seeds=" ".join(map(str, config["seeds"])),
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        settings=" ".join(map(str, config["settings"])),
+        models=" ".join(MODELS),
+        seeds=" ".join(map(str, config["seeds"])),
     message:
         "where each table cell comes from"
     shell:
@@ -78,16 +80,16 @@ rule curves:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
         f"{RESULTS}/logs/curves_setting{{setting}}.log",
-    params:
-        run=RESULTS,
-        models=" ".join(MODELS),
-        seeds=" ".join(map(str, config["seeds"])),
-        metric=config["selection"]["metric"],
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        models=" ".join(MODELS),
+        seeds=" ".join(map(str, config["seeds"])),
+        metric=config["selection"]["metric"],
     message:
         "training curves, setting {wildcards.setting}"
     shell:
@@ -105,13 +107,13 @@ rule overlays:
         f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.png",
     log:
         f"{CELL_LOGS}.overlays.log",
-    params:
-        images=f"{raw_folder('dataset')}/test",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../envs/report.yaml"
+    params:
+        images=f"{raw_folder('dataset')}/test",
     message:
         "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -137,15 +139,15 @@ rule report:
         f"{RESULTS}/report.html",
     log:
         f"{RESULTS}/logs/report.log",
-    params:
-        run=RESULTS,
-        title=f"Nuclei segmentation, run {config['run']}",
-        note=config["tables"]["note"] or "",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parent),
+        title=f"Nuclei segmentation, run {config['run']}",
+        note=config["tables"]["note"] or "",
     message:
         "report page"
     shell:

@@ -13,14 +13,14 @@ rule fetch_weights:
         "work/weights/{model}.pth",
     log:
         "work/weights/{model}.log",
-    params:
-        url=lambda wildcards: CATALOGUE["weights_root"] + MODELS[wildcards.model]["weights"],
-        folder=f"--folder {config['weights_folder']}" if config["weights_folder"] else "",
+    conda:
+        "../envs/mmdet.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../envs/mmdet.yaml"
+    params:
+        url=lambda wildcards: CATALOGUE["weights_root"] + MODELS[wildcards.model]["weights"],
+        folder=f"--folder {config['weights_folder']}" if config["weights_folder"] else "",
     message:
         "COCO weights of {wildcards.model}"
     shell:
@@ -34,6 +34,11 @@ rule cell_config:
         f"{CELL}/config.py",
     log:
         f"{CELL_LOGS}.config.log",
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
     params:
         model=lambda wildcards: json.dumps(model_entry(wildcards.model)),
         training=json.dumps(TRAINING),
@@ -42,11 +47,6 @@ rule cell_config:
         test=f"{RESULTS}/data/coco/test.json {raw_folder('dataset')}/test",
         polygons="--polygons" if polygons() else "",
         weights=lambda wildcards: f"--weights {weights(wildcards.model)}" if weights(wildcards.model) else "",
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    conda:
-        "../envs/mmdet.yaml"
     message:
         "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -73,6 +73,8 @@ rule train:
         f"{CELL_LOGS}.train.log",
     benchmark:
         f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.train.tsv"
+    conda:
+        "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]
     resources:
         mem_mb=config["compute"]["mem_mb"],
@@ -82,8 +84,6 @@ rule train:
         work=f"{WORK}/cells/setting{{setting}}/{{model}}/seed{{seed}}",
         device=config["compute"]["device"],
         keep=config["checkpoints"],
-    conda:
-        "../envs/mmdet.yaml"
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -105,15 +105,15 @@ rule select_checkpoint:
         choice=f"{CELL}/checkpoint.json",
     log:
         f"{CELL_LOGS}.select.log",
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
     params:
         policy=config["selection"]["policy"],
         metric=config["selection"]["metric"],
         epoch=f"--epoch {config['selection']['epoch']}" if config["selection"]["epoch"] else "",
-    resources:
-        mem_mb=500,
-        runtime=5,
-    conda:
-        "../envs/mmdet.yaml"
     message:
         "checkpoint of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:

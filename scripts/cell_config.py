@@ -125,7 +125,9 @@ def set_augmentation(config, flips, photometric):
             step.update(flip_ratio=[0.5 / len(flips)] * len(flips) if len(flips) > 1 else 0.5, direction=list(flips))
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
-        pipeline.insert(at, dict(type="PhotoMetricDistortion", **(photometric if isinstance(photometric, dict) else {})))
+        pipeline.insert(
+            at, dict(type="PhotoMetricDistortion", **(photometric if isinstance(photometric, dict) else {}))
+        )
 
 
 def set_data(config, paths):

@@ -21,7 +21,9 @@ def read_answer(path):
         with zipfile.ZipFile(path) as file:
             names = file.namelist()
             if names != ["answer.json"]:
-                raise InputError(f"{path}: holds {', '.join(names) or 'nothing'}, wanted answer.json alone; zip it again")
+                raise InputError(
+                    f"{path}: holds {', '.join(names) or 'nothing'}, wanted answer.json alone; zip it again"
+                )
             return json.loads(file.read("answer.json").decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted answer.zip; check the path") from None

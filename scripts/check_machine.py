@@ -17,15 +17,17 @@ def problems(version, machine, disk_gb, which, has_module):
     if version != (3, 11):
         found.append("Python {}.{} found, wanted 3.11; install it and run make PYTHON=python3.11".format(*version))
     if machine not in ("x86_64", "aarch64"):
-        found.append("processor {} found, wanted x86_64 or aarch64; use such a machine".format(machine))
+        found.append(f"processor {machine} found, wanted x86_64 or aarch64; use such a machine")
     for module in ("venv", "ensurepip"):
         if not has_module(module):
-            found.append("Python module {} not found, wanted for .venv; install python3-venv".format(module))
+            found.append(f"Python module {module} not found, wanted for .venv; install python3-venv")
     for tool in ("g++", "gcc", "make", "git"):
         if not which(tool):
-            found.append("{} not found on PATH, wanted to build mmcv-full; install it (Debian: build-essential git)".format(tool))
+            found.append(
+                f"{tool} not found on PATH, wanted to build mmcv-full; install it (Debian: build-essential git)"
+            )
     if disk_gb < DISK_GB:
-        found.append("{:.1f} GB free here, wanted {}; free some disk space".format(disk_gb, DISK_GB))
+        found.append(f"{disk_gb:.1f} GB free here, wanted {DISK_GB}; free some disk space")
     return found
 
 

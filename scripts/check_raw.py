@@ -158,7 +158,9 @@ def main():
     parser.add_argument("--test-masks", help="folder with <id>/masks/*.png of the test images")
     parser.add_argument("--allow-overlap", action="store_true", help="overlapping nuclei are counted, not refused")
     parser.add_argument("--split", help="split file, to count the nuclei of its halves")
-    parser.add_argument("--expected", nargs="*", default=[], metavar="NAME=COUNT", help="counts shown beside the found ones")
+    parser.add_argument(
+        "--expected", nargs="*", default=[], metavar="NAME=COUNT", help="counts shown beside the found ones"
+    )
     parser.add_argument("--threads", type=int, default=1, help="processes")
     parser.add_argument("--out", required=True, help="raw.json")
     parser.add_argument("--summary", required=True, help="raw.md")

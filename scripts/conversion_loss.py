@@ -72,8 +72,17 @@ def figures(rows, name, content):
 
 def summary(result):
     """The readable form (Markdown)."""
-    shown = ["nuclei", "annotations", "nuclei_dropped", "invalid_polygons", "exact", "iou_mean", "iou_median",
-             "iou_5_percent", "share_below_0.9"]  # fmt: skip
+    shown = [
+        "nuclei",
+        "annotations",
+        "nuclei_dropped",
+        "invalid_polygons",
+        "exact",
+        "iou_mean",
+        "iou_median",
+        "iou_5_percent",
+        "share_below_0.9",
+    ]
     names = list(result["converters"])
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for key in shown:
@@ -118,7 +127,9 @@ def compare(images, contents, threads=1):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
-    parser.add_argument("--coco", nargs="+", required=True, help="annotations of all training images, a file a converter")
+    parser.add_argument(
+        "--coco", nargs="+", required=True, help="annotations of all training images, a file a converter"
+    )
     parser.add_argument("--threads", type=int, default=1, help="processes")
     parser.add_argument("--out", required=True, help="conversion_loss.json")
     parser.add_argument("--summary", required=True, help="conversion_loss.md")

@@ -48,7 +48,9 @@ def draw(run, setting, models, seeds, metric, out):
             right.plot(*read_losses(folder / "log.jsonl"), color=colour, lw=1.2, label=label)
     kind, cap = metric.split("_")
     names = {"ap": "AP 0.50:0.95", "ap50": "AP50", "ap75": "AP75"}
-    left.set(xlabel="epoch", ylabel=f"{names[kind]}, {cap} detections an image", title="validation (ring: chosen epoch)")
+    left.set(
+        xlabel="epoch", ylabel=f"{names[kind]}, {cap} detections an image", title="validation (ring: chosen epoch)"
+    )
     right.set(xlabel="epoch", ylabel="loss", title="training loss", yscale="log")
     left.set_ylim(bottom=0)
     for axes in (left, right):

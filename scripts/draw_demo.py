@@ -20,7 +20,9 @@ EOSIN = np.array([0.11, 0.99, 0.07])
 
 def smooth_noise(random, size, scale):
     """Noise of zero mean and unit deviation, smooth over `scale` px; size x size float32."""
-    noise = cv2.GaussianBlur(random.standard_normal((size, size)).astype(np.float32), (0, 0), scale, borderType=cv2.BORDER_REFLECT)
+    noise = cv2.GaussianBlur(
+        random.standard_normal((size, size)).astype(np.float32), (0, 0), scale, borderType=cv2.BORDER_REFLECT
+    )
     return (noise - noise.mean()) / noise.std()
 
 
@@ -60,7 +62,7 @@ def place_nuclei(random, size, wanted):
 
 
 def odd_nuclei(random, labels):
-    """Give one nucleus a hole and add one of two parts and a tiny one: real masks hold such, converters differ on them."""
+    """Give one nucleus a hole and add one of two parts and a tiny one, as in real data: converters differ on them."""
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     large = int(sizes.argmax())
@@ -82,7 +84,11 @@ def odd_nuclei(random, labels):
 def paint(random, labels, tissue):
     """Stained image (uint8, blue green red) of a label map."""
     size = len(labels)
-    fibres = cv2.blur(smooth_noise(random, size, 1.2), (1, 9)) if random.random() < 0.5 else cv2.blur(smooth_noise(random, size, 1.2), (9, 1))
+    fibres = (
+        cv2.blur(smooth_noise(random, size, 1.2), (1, 9))
+        if random.random() < 0.5
+        else cv2.blur(smooth_noise(random, size, 1.2), (9, 1))
+    )
     ground = random.uniform(0.28, 0.42) * (1 + 0.22 * smooth_noise(random, size, 14) + 0.15 * fibres)
     eosin = np.where(tissue, ground, 0.04)
     eosin = cv2.GaussianBlur(eosin.astype(np.float32), (0, 0), 1.5)

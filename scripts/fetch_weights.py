@@ -54,7 +54,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", required=True)
     parser.add_argument("--folder", help="take the file from here instead of the network")
-    parser.add_argument("--cache", default=str(default_cache()), help="folder of downloaded files (default: %(default)s)")
+    parser.add_argument(
+        "--cache", default=str(default_cache()), help="folder of downloaded files (default: %(default)s)"
+    )
     parser.add_argument("--out", required=True, help="checkpoint with tensors only")
     args = parser.parse_args()
     name = args.url.rsplit("/", 1)[1]

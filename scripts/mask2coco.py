@@ -83,9 +83,13 @@ def convert_imantics(image, _segmentation):
             what = "a polygon" if valid else "the nucleus"
             points = min(len(polygon) // 2 for polygon in polygons)
             dropped.append(
-                {"image": image.id, "mask": path.name, "nucleus_dropped": not valid,
-                 "reason": f"{what} removed: polygon of {points} points, 3 wanted"}
-            )  # fmt: skip
+                {
+                    "image": image.id,
+                    "mask": path.name,
+                    "nucleus_dropped": not valid,
+                    "reason": f"{what} removed: polygon of {points} points, 3 wanted",
+                }
+            )
         if valid:
             x, y, wide, high = row["bbox"]
             annotations.append(

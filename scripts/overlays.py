@@ -5,9 +5,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from answer import answer
 from pycocotools import mask as coco_mask
 
-from answer import answer
 from nuclei.scores import check_ground_truth, check_predictions
 from nuclei.stage import InputError, read_json, run_stage, whole_file
 

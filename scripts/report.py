@@ -42,10 +42,31 @@ predictions.json, answer.zip and scores.json.</p>
 {% for row in cells %}<tr>{% for key in keys %}<td>{{ row[key] }}</td>{% endfor %}</tr>{% endfor %}</table></div>
 </body></html>
 """
-PARTS = [("tables", "Tables"), ("full", "Other scores"), ("curves", "Curves"), ("overlays", "Test images"),
-         ("data", "Data"), ("conversion", "Conversion"), ("cells", "Provenance")]  # fmt: skip
-CELL_KEYS = ["setting", "model", "seed", "epoch", "validation_score", "map_report", "ap_1000", "device", "threads",
-             "wall_seconds", "code_version", "config_sha256", "data_sha256", "folder"]  # fmt: skip
+PARTS = [
+    ("tables", "Tables"),
+    ("full", "Other scores"),
+    ("curves", "Curves"),
+    ("overlays", "Test images"),
+    ("data", "Data"),
+    ("conversion", "Conversion"),
+    ("cells", "Provenance"),
+]
+CELL_KEYS = [
+    "setting",
+    "model",
+    "seed",
+    "epoch",
+    "validation_score",
+    "map_report",
+    "ap_1000",
+    "device",
+    "threads",
+    "wall_seconds",
+    "code_version",
+    "config_sha256",
+    "data_sha256",
+    "folder",
+]
 
 
 def inline(path):
@@ -82,19 +103,23 @@ def render(run, title, note):
     def as_html(path):
         return markdown.markdown(path.read_text(encoding="utf-8"), extensions=["tables"])
 
-    return jinja2.Environment(autoescape=True).from_string(PAGE).render(
-        title=title,
-        note=note,
-        run=run,
-        parts=PARTS,
-        tables=text("tables/table[12].html"),
-        full=text("tables/table[12]_full.html"),
-        curves=[(path.stem, inline(path)) for path in sorted(run.glob("figures/curves_*.png"))],
-        overlays=[(path.stem, inline(path)) for path in sorted(run.glob("figures/overlays/*.png"))],
-        data=as_html(run / "data" / "raw.md"),
-        conversion=as_html(run / "data" / "conversion_loss.md"),
-        keys=CELL_KEYS,
-        cells=cell_rows(run / "tables" / "cells.csv"),
+    return (
+        jinja2.Environment(autoescape=True)
+        .from_string(PAGE)
+        .render(
+            title=title,
+            note=note,
+            run=run,
+            parts=PARTS,
+            tables=text("tables/table[12].html"),
+            full=text("tables/table[12]_full.html"),
+            curves=[(path.stem, inline(path)) for path in sorted(run.glob("figures/curves_*.png"))],
+            overlays=[(path.stem, inline(path)) for path in sorted(run.glob("figures/overlays/*.png"))],
+            data=as_html(run / "data" / "raw.md"),
+            conversion=as_html(run / "data" / "conversion_loss.md"),
+            keys=CELL_KEYS,
+            cells=cell_rows(run / "tables" / "cells.csv"),
+        )
     )
 
 

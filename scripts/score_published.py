@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from check_answer import read_answer
+
 from nuclei.scores import check_ground_truth, check_predictions, score
 from nuclei.stage import InputError, read_json, run_stage, write_json
 from nuclei.tables import model_columns, read_models, read_published, write_table
@@ -65,8 +66,8 @@ def main():
     notes = [
         "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",
         "mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image",
-        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no model "
-        f"can exceed {next(iter(scores.values()))['ceiling_report']:.4f}",
+        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no "
+        f"model can exceed {next(iter(scores.values()))['ceiling_report']:.4f}",
     ]
     others = [f"{path.name} ({scores[name]['map_report']:.4f})" for name, path in files.items() if name not in named]
     if others:

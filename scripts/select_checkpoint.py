@@ -54,12 +54,19 @@ def choose(rows, policy, metric="ap50_100", epoch=None):
                 f"selection.epoch: weights of epoch {epoch} are not kept, wanted one of {names}; "
                 "choose one of these or set training.keep before training"
             )
-        return {"epoch": epoch, "policy": policy, "metric": metric, "value": found[0][metric], "reason": "given in config"}
+        return {
+            "epoch": epoch,
+            "policy": policy,
+            "metric": metric,
+            "value": found[0][metric],
+            "reason": "given in config",
+        }
     scored = [row for row in rows if row[metric] is not None]
     choice = [row for row in scored if row["kept"]]
     if not choice:
         raise InputError(
-            f"selection.metric: no kept epoch has a score {metric}; set training.validate_every or selection.policy: last"
+            f"selection.metric: no kept epoch has a score {metric}; "
+            "set training.validate_every or selection.policy: last"
         )
     best = max(choice, key=lambda row: (row[metric], -row["epoch"]))
     top = max(scored, key=lambda row: (row[metric], -row["epoch"]))

@@ -108,7 +108,9 @@ def full_notes(cells, data_note):
     """Lines under the table of the other scores."""
     scores = next(iter(cells.values()))[0]["scores"]
     lines = [data_note] if data_note else []
-    lines.append("COCO mask AP; @100, @1000: at most so many detections an image. Not the report's metric, except AP50 @100")
+    lines.append(
+        "COCO mask AP; @100, @1000: at most so many detections an image. Not the report's metric, except AP50 @100"
+    )
     lines.append(f"{scores['images']} test images, {scores['nuclei']} nuclei")
     return lines
 

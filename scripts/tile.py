@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mask2coco import encode
 from pycocotools import mask as coco_mask
 
-from mask2coco import encode
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
 from nuclei.raw import bounding_box
@@ -100,9 +100,7 @@ def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"
                 name = str(path.relative_to(out))
                 tiles["images"].append({"file_name": name, "height": size, "id": number, "width": size})
                 for annotation in cut(nuclei, left, top, size, min_area, segmentation):
-                    tiles["annotations"].append(
-                        {**annotation, "id": len(tiles["annotations"]) + 1, "image_id": number}
-                    )
+                    tiles["annotations"].append({**annotation, "id": len(tiles["annotations"]) + 1, "image_id": number})
         progress.step()
     progress.close()
     return tiles

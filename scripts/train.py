@@ -23,7 +23,9 @@ def arguments():
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="resolved config.py of the cell")
-    parser.add_argument("--work", required=True, help="folder that keeps the state of unfinished and finished trainings")
+    parser.add_argument(
+        "--work", required=True, help="folder that keeps the state of unfinished and finished trainings"
+    )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
@@ -46,7 +48,11 @@ def data_sha256(config):
         digest.update(sha256(dataset["ann_file"]).encode())
         for image in read_json(dataset["ann_file"], "COCO annotations")["images"]:
             images.add(os.path.join(dataset["img_prefix"], image["file_name"]))
-    missing = [f"{path}: not found, wanted an image; make the data again" for path in sorted(images) if not Path(path).is_file()]
+    missing = [
+        f"{path}: not found, wanted an image; make the data again"
+        for path in sorted(images)
+        if not Path(path).is_file()
+    ]
     if missing:
         raise InputError(*missing)
     for path in sorted(images):
@@ -136,9 +142,18 @@ def train(config, work, device, args):
         *[hook for hook in config.get("custom_hooks", [])],
         dict(type="EpochSeed", seed=config.seed, priority="VERY_HIGH"),
         dict(type="Narrate", log=str(work / "log.jsonl"), label=args.label),
-        dict(type="EpochEnd", work=str(work), validation=config.data.val.to_dict(), keep=keep, label=args.label,
-             device=str(device), every=every, workers=workers, priority="LOW"),
-    ]  # fmt: skip
+        dict(
+            type="EpochEnd",
+            work=str(work),
+            validation=config.data.val.to_dict(),
+            keep=keep,
+            label=args.label,
+            device=str(device),
+            every=every,
+            workers=workers,
+            priority="LOW",
+        ),
+    ]
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
     model = build_model(config, "cpu")

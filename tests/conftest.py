@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from draw_demo import draw
 
 ROOT = Path(__file__).parent.parent

@@ -61,7 +61,7 @@ def tar_problems(archive, members):
         link = member.linkname if member.issym() else None
         if outside(member.name, link) or (member.islnk() and outside(member.linkname)):
             arrow = f" -> {member.linkname}" if member.issym() or member.islnk() else ""
-            yield f"{archive}: member {member.name}{arrow} leaves the target folder, wanted none that does; do not use it"
+            yield f"{archive}: member {member.name}{arrow} leaves the target folder, wanted none; do not use it"
         elif not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
             yield f"{archive}: member {member.name} is a device or pipe, wanted files and folders; do not use it"
 
@@ -79,7 +79,9 @@ def check_space(archive, size, target):
     """Raise InputError unless the disk of `target` has room for `size` bytes."""
     free = shutil.disk_usage(target).free
     if size > free:
-        raise InputError(f"{archive}: unpacks to {size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free at {target}; free some")
+        raise InputError(
+            f"{archive}: unpacks to {size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free at {target}; free some"
+        )
 
 
 def unpack(archive, target):

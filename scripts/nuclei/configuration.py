@@ -37,8 +37,12 @@ def schema_problems(value, schema):
         if error.validator == "additionalProperties":
             problems += unknown_keys(error)
         elif error.validator in ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "pattern"):
-            wanted = {"type": "type ", "enum": "one of ", "pattern": "the form "}.get(error.validator, f"{error.validator} ")
-            problems.append(f"config: {where} is {error.instance!r}, wanted {wanted}{error.validator_value}; correct it")
+            wanted = {"type": "type ", "enum": "one of ", "pattern": "the form "}.get(
+                error.validator, f"{error.validator} "
+            )
+            problems.append(
+                f"config: {where} is {error.instance!r}, wanted {wanted}{error.validator_value}; correct it"
+            )
         else:
             problems.append(f"config: {where}: {error.message}; correct it")
     return sorted(problems)
@@ -68,7 +72,7 @@ def check_config(config, models_file, schema_file):
                 path = raw[part]["path"]
                 if path and "://" not in path and not Path(path).exists():
                     problems.append(
-                        f"config: raw.{part}.path {path} not found, wanted a folder, an archive or a URL; correct the path"
+                        f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
                     )
         selection = config["selection"]
         if (selection["policy"] == "epoch") != bool(selection["epoch"]):

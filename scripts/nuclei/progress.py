@@ -40,6 +40,4 @@ class Progress:
     def close(self, extra=""):
         """Print the last line with the whole time taken."""
         took = duration(time.monotonic() - self.start)
-        print(
-            f"{self.label} {self.done}/{self.total} {self.unit} in {took}{extra}", file=self.stream, flush=True
-        )
+        print(f"{self.label} {self.done}/{self.total} {self.unit} in {took}{extra}", file=self.stream, flush=True)

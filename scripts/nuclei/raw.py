@@ -53,7 +53,9 @@ def listing(folder, ignored):
 def read_masks(folder, ignored, problems):
     """Mask files below <id>/masks."""
     if not (folder / "masks").is_dir():
-        problems.append(f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}")
+        problems.append(
+            f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
+        )
         return []
     masks = []
     for path in listing(folder / "masks", ignored):
@@ -81,7 +83,9 @@ def read_train(folder, ignored, problems):
             images.append(RawImage("train", path.name, wanted, masks, len(images) + 1))
         else:
             found = ", ".join(p.name for p in others) or "nothing"
-            problems.append(f"{wanted}: not found (images/ holds {found}), wanted the image of these masks; add or rename it")
+            problems.append(
+                f"{wanted}: not found (images/ holds {found}), wanted the image of these masks; add or rename it"
+            )
     if not images and not problems:
         problems.append(f"{folder}: no training images found, wanted <id>/images/<id>.png; check raw.dataset.path")
     return images
@@ -125,7 +129,9 @@ def read_test(dataset, masks_folder, ignored, problems):
             else:
                 problems.append(f"{masks_folder / image.id}: not found, wanted the masks of a test image; add them")
         for name in folders:
-            problems.append(f"{masks_folder / name}: masks of no test image, wanted an id of {ids_file.name}; remove it")
+            problems.append(
+                f"{masks_folder / name}: masks of no test image, wanted an id of {ids_file.name}; remove it"
+            )
     return sorted(images, key=lambda image: image.number), rows
 
 
@@ -137,7 +143,9 @@ def read_layout(dataset, test_masks=None):
     dataset = Path(dataset)
     ignored, problems = [], []
     if not dataset.is_dir():
-        raise InputError(f"{dataset}: not found, wanted a folder with train/, test/ and test_img_ids.json; check the path")
+        raise InputError(
+            f"{dataset}: not found, wanted a folder with train/, test/ and test_img_ids.json; check the path"
+        )
     train = read_train(dataset / "train", ignored, problems)
     test, _ = read_test(dataset, Path(test_masks) if test_masks else None, ignored, problems)
     for id_ in sorted({image.id for image in train} & {image.id for image in test}):

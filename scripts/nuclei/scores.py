@@ -34,7 +34,7 @@ def ceiling(nuclei, cap=100):
     if not total:
         return None
     recall = sum(min(count, cap) for count in nuclei) / total
-    return float(np.count_nonzero(RECALL_THRESHOLDS <= recall + 1e-12) / 101)
+    return float(np.count_nonzero(recall + 1e-12 >= RECALL_THRESHOLDS) / 101)
 
 
 def check_ground_truth(content, file="ground truth"):

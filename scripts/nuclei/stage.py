@@ -29,7 +29,9 @@ def run_stage(main):
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f"error: {error.filename or 'output'}: no space left on the disk; free some and run again", file=sys.stderr)
+        print(
+            f"error: {error.filename or 'output'}: no space left on the disk; free some and run again", file=sys.stderr
+        )
         sys.exit(2)
 
 

@@ -31,7 +31,9 @@ def read_published(path):
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     wanted = ["table", "model", "epoch", "map", "submission"]
     if list(table.columns) != wanted:
-        raise InputError(f"{path}: columns {', '.join(table.columns)} found, wanted {', '.join(wanted)}; correct the file")
+        raise InputError(
+            f"{path}: columns {', '.join(table.columns)} found, wanted {', '.join(wanted)}; correct the file"
+        )
     return {
         (int(row["table"]), row["model"]): {
             "epoch": int(row["epoch"]),
@@ -62,14 +64,27 @@ def write_table(rows, stem, title, notes, values=None):
     """
     frame = pd.DataFrame([{key: shown(value) for key, value in row.items()} for row in rows])
     write_text(f"{stem}.csv", pd.DataFrame(values or rows).to_csv(index=False))
-    write_text(f"{stem}.md", f"**{title}**\n\n{frame.to_markdown(index=False, disable_numparse=True)}\n\n" + "\n".join(f"- {n}" for n in notes) + "\n")
+    write_text(
+        f"{stem}.md",
+        "\n".join(
+            [
+                f"**{title}**",
+                "",
+                frame.to_markdown(index=False, disable_numparse=True),
+                "",
+                *(f"- {n}" for n in notes),
+                "",
+            ]
+        ),
+    )
     escaped = frame.map(latex_text)
     escaped.columns = [latex_text(column) for column in frame.columns]
     body = escaped.to_latex(index=False, escape=False, column_format="l" * 4 + "r" * (len(frame.columns) - 4))
     footnotes = " ".join(latex_text(note if note.endswith(".") else f"{note}.") for note in notes)
     write_text(
         f"{stem}.tex",
-        f"% needs \\usepackage{{booktabs}}\n\\begin{{table}}\n\\centering\n\\caption{{{latex_text(title)}. {footnotes}}}\n{body}\\end{{table}}\n",
+        f"% needs \\usepackage{{booktabs}}\n\\begin{{table}}\n\\centering\n"
+        f"\\caption{{{latex_text(title)}. {footnotes}}}\n{body}\\end{{table}}\n",
     )
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     write_text(

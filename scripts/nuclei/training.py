@@ -139,21 +139,23 @@ class Narrate(Hook):
         values = runner.outputs["log_vars"]
         if not math.isfinite(values["loss"]):
             raise InputError(
-                f"{self.label}: loss is {values['loss']} at epoch {runner.epoch + 1}, iteration {runner.inner_iter + 1}, "
-                "wanted a finite number; lower training.lr, lengthen training.warmup or set training.clip"
+                f"{self.label}: loss is {values['loss']} at epoch {runner.epoch + 1}, iteration "
+                f"{runner.inner_iter + 1}, wanted a finite number; "
+                "lower training.lr, lengthen training.warmup or set training.clip"
             )
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
         here, length = runner.inner_iter + 1, len(runner.data_loader)
         rate = runner.current_lr()[0]
-        self.progress.step(
-            extra=f", epoch {runner.epoch + 1}/{runner.max_epochs}, loss {self.sums['loss'] / self.count:.3f}, lr {rate:.2g}"
-        )
+        loss = self.sums["loss"] / self.count
+        self.progress.step(extra=f", epoch {runner.epoch + 1}/{runner.max_epochs}, loss {loss:.3f}, lr {rate:.2g}")
         if here % max(1, length // self.rows_per_epoch) == 0 or here == length:
             means = {name: round(value / self.count, 6) for name, value in self.sums.items()}
             seconds = (time.monotonic() - self.since) / self.count
-            self.write(mode="train", epoch=runner.epoch + 1, iter=here, lr=rate, seconds_per_iter=round(seconds, 4), **means)
+            self.write(
+                mode="train", epoch=runner.epoch + 1, iter=here, lr=rate, seconds_per_iter=round(seconds, 4), **means
+            )
             self.sums, self.count, self.since = {}, 0, time.monotonic()
         StopRequest.check()
 

@@ -5,18 +5,24 @@ import zipfile
 
 import numpy as np
 import pytest
-from test_scores import SIDE, encode
-
 from answer import answer, write_zip
 from check_answer import answer_problems, read_answer
+from test_scores import SIDE, encode
+
 from nuclei.stage import InputError
 
 IMAGES = {1: (SIDE, SIDE), 2: (SIDE, SIDE)}
 
 
 def row(image_id=1, score=0.5, **change):
-    return {"image_id": image_id, "bbox": [0.0, 0.0, 4.0, 4.0], "score": score, "category_id": 1,
-            "segmentation": encode(np.eye(SIDE)), **change}  # fmt: skip
+    return {
+        "image_id": image_id,
+        "bbox": [0.0, 0.0, 4.0, 4.0],
+        "score": score,
+        "category_id": 1,
+        "segmentation": encode(np.eye(SIDE)),
+        **change,
+    }
 
 
 def test_the_surest_hundred_of_each_image_ties_in_order():
@@ -89,8 +95,17 @@ def test_commands(stage, tmp_path):
     (tmp_path / "ids.json").write_text(json.dumps(images))
     (tmp_path / "test.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
     (tmp_path / "p.json").write_text(json.dumps([row(1), row(2)]))
-    made = stage("answer", "--predictions", tmp_path / "p.json", "--test-images", tmp_path / "test.json",
-                 "--out", tmp_path / "answer.json", "--zip", tmp_path / "answer.zip")  # fmt: skip
+    made = stage(
+        "answer",
+        "--predictions",
+        tmp_path / "p.json",
+        "--test-images",
+        tmp_path / "test.json",
+        "--out",
+        tmp_path / "answer.json",
+        "--zip",
+        tmp_path / "answer.zip",
+    )
     assert made.returncode == 0, made.stderr
     for name in ("answer.zip", "answer.json"):
         done = stage("check_answer", "--answer", tmp_path / name, "--test-img-ids", tmp_path / "ids.json")

@@ -8,10 +8,11 @@ import io
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
-
 from fetch_raw import fetch
+
 from nuclei.archive import download, unpack
 from nuclei.stage import InputError
 
@@ -113,7 +114,7 @@ class Breaking(http.server.SimpleHTTPRequestHandler):
     ranges, breaks = [], 0
 
     def do_GET(self):
-        content = open(self.translate_path(self.path), "rb").read()
+        content = Path(self.translate_path(self.path)).read_bytes()
         wanted = self.headers.get("Range")
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         type(self).ranges.append(start)
@@ -133,7 +134,9 @@ class Breaking(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def server(folder, breaks=0):
     Breaking.ranges, Breaking.breaks = [], breaks
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Breaking, directory=folder)) as http_server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Breaking, directory=folder)
+    ) as http_server:
         thread = threading.Thread(target=http_server.serve_forever)
         thread.start()
         try:

@@ -2,11 +2,11 @@
 
 import pytest
 import yaml
+from cell_config import narrow, resolve, set_option, training_set, walk, zoo_path
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
 
-from cell_config import narrow, resolve, set_option, training_set, walk, zoo_path
 from nuclei.stage import InputError
 
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
@@ -33,7 +33,12 @@ def test_every_row_of_the_tables_has_its_zoo_config():
         config = zoo(name)
         train = [step for step in training_set(config)["pipeline"] if step["type"] == "Resize"][0]
         backbone = config["model"]["backbone"]
-        facts[name] = (config["model"]["type"], backbone["depth"], backbone.get("groups"), isinstance(train["img_scale"], list))
+        facts[name] = (
+            config["model"]["type"],
+            backbone["depth"],
+            backbone.get("groups"),
+            isinstance(train["img_scale"], list),
+        )
     assert facts == {
         "mask_r50": ("MaskRCNN", 50, None, True),
         "mask_x101": ("MaskRCNN", 101, 32, True),
@@ -72,7 +77,11 @@ def test_narrow_copies_build_and_keep_their_depth(model):
 
 def test_data_and_classes():
     config = resolved("cascade_x101")
-    for part, dataset in (("train", training_set(config)), ("val", config["data"]["val"]), ("test", config["data"]["test"])):
+    for part, dataset in (
+        ("train", training_set(config)),
+        ("val", config["data"]["val"]),
+        ("test", config["data"]["test"]),
+    ):
         assert (dataset["ann_file"], dataset["img_prefix"]) == (f"{part}.json", f"images/{part}/")
         assert dataset["classes"] == ("nucleus",)
     assert config["data"]["train"]["times"] == training("demo")["repeat"]
@@ -102,7 +111,11 @@ def test_flips_colour_clip_and_schedule():
     (flip,) = [step for step in training_set(config)["pipeline"] if step["type"] == "RandomFlip"]
     assert sum(flip["flip_ratio"]) == pytest.approx(0.5)
     assert config["optimizer_config"]["grad_clip"]["max_norm"] == 5
-    assert (config["lr_config"]["step"], config["lr_config"]["warmup_iters"], config["optimizer"]["lr"]) == ([4, 6], 7, 0.5)
+    assert (config["lr_config"]["step"], config["lr_config"]["warmup_iters"], config["optimizer"]["lr"]) == (
+        [4, 6],
+        7,
+        0.5,
+    )
 
 
 def test_options_reach_every_item_of_a_list():
@@ -139,9 +152,27 @@ def test_narrow_scales_channels_and_groups():
 def test_command_writes_a_file_that_mmcv_reads(stage, tmp_path):
     import json
 
-    done = stage("cell_config", "--model", json.dumps(MODELS["mask_r50"]), "--training", json.dumps(training("demo")),
-                 "--train", "a.json", "b", "--validation", "c.json", "d", "--test", "e.json", "f", "--polygons",
-                 "--seed", 5, "--out", tmp_path / "config.py")  # fmt: skip
+    done = stage(
+        "cell_config",
+        "--model",
+        json.dumps(MODELS["mask_r50"]),
+        "--training",
+        json.dumps(training("demo")),
+        "--train",
+        "a.json",
+        "b",
+        "--validation",
+        "c.json",
+        "d",
+        "--test",
+        "e.json",
+        "f",
+        "--polygons",
+        "--seed",
+        5,
+        "--out",
+        tmp_path / "config.py",
+    )
     assert done.returncode == 0, done.stderr
     config = Config.fromfile(str(tmp_path / "config.py"))
     assert (config.seed, config.data.test.ann_file, config.runner.max_epochs) == (5, "e.json", 3)

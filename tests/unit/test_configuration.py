@@ -58,7 +58,11 @@ def test_other_configs_lack_nothing_but_their_data(config, name):
         ("training.epochs", "many", "config: training.epochs is 'many', wanted type integer"),
         ("training.epochs", 0, "config: training.epochs is 0, wanted minimum 1"),
         ("training.weights", "imagenet", "config: training.weights is 'imagenet', wanted one of ['coco', 'none']"),
-        ("models", ["mask_r5"], "config: models names mask_r5, which config/models.yaml does not hold; did you mean mask_r50?"),
+        (
+            "models",
+            ["mask_r5"],
+            "config: models names mask_r5, which config/models.yaml does not hold; did you mean mask_r50?",
+        ),
         ("model_options", {"x": {}}, "config: model_options names x"),
         ("settings", [3], "config: settings.0 is 3, wanted one of [1, 2]"),
         ("seeds", [], "config: seeds: [] should be non-empty"),
@@ -84,7 +88,9 @@ def test_faults_are_named(config, path, value, wanted):
 def test_missing_data_is_named(config):
     config["raw"]["draw"] = None
     config["raw"]["dataset"]["path"] = "nowhere.tar"
-    assert problems(config)[0].startswith("config: raw.dataset.path nowhere.tar not found, wanted a folder, an archive or a URL")
+    assert problems(config)[0].startswith(
+        "config: raw.dataset.path nowhere.tar not found, wanted a folder, archive or URL"
+    )
 
 
 def test_all_faults_come_at_once(config):

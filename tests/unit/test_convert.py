@@ -4,11 +4,11 @@ import cv2
 import imantics
 import numpy as np
 import pytest
-from pycocotools import mask as coco_mask
-
 from annotate_settings import subset
 from conversion_loss import compare, round_trip_iou, shape_of
 from mask2coco import convert
+from pycocotools import mask as coco_mask
+
 from nuclei.raw import read_layout
 
 

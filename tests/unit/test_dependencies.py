@@ -22,7 +22,12 @@ def test_direct_indirect_and_late_imports_count(tmp_path):
     (tmp_path / "unused.py").write_text("")
     (tmp_path / "main.py").write_text("def f():\n    from package import one\n")
     found = local_modules(tmp_path / "main.py")
-    assert [os.path.relpath(path, tmp_path) for path in found] == ["main.py", "package/__init__.py", "package/one.py", "two.py"]
+    assert [os.path.relpath(path, tmp_path) for path in found] == [
+        "main.py",
+        "package/__init__.py",
+        "package/one.py",
+        "two.py",
+    ]
 
 
 def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):

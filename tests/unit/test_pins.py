@@ -2,11 +2,10 @@
 
 import re
 
+import build_mmcv
 import pytest
 import yaml
 from conftest import ROOT
-
-import build_mmcv
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([A-Za-z0-9.]+)(; platform_machine == \"x86_64\")?$")
 
@@ -46,7 +45,9 @@ def test_post_deploy_agrees(requirements):
 
 def test_mmcv_has_one_place(requirements):
     assert "mmcv-full" not in requirements
-    others = [p for p in [*ROOT.glob("envs/*"), *ROOT.glob("scripts/**/*.py"), ROOT / "Makefile"] if "1.7.2" in p.read_text()]
+    others = [
+        p for p in [*ROOT.glob("envs/*"), *ROOT.glob("scripts/**/*.py"), ROOT / "Makefile"] if "1.7.2" in p.read_text()
+    ]
     assert [p.name for p in others if 'VERSION = "1.7.2"' in p.read_text()] == ["build_mmcv.py"]
     assert build_mmcv.VERSION == "1.7.2"
 

@@ -35,7 +35,16 @@ def test_large_blobs_with_holes_come_back(seed):
 
 @pytest.mark.parametrize(
     "rows",
-    ["#", "##", "#\n#", "#.\n.#", "###\n#.#\n###", "#####\n#.#.#\n##.##\n#####", "#.#\n.#.\n#.#", "####\n#..#\n#.##\n###."],
+    [
+        "#",
+        "##",
+        "#\n#",
+        "#.\n.#",
+        "###\n#.#\n###",
+        "#####\n#.#.#\n##.##\n#####",
+        "#.#\n.#.\n#.#",
+        "####\n#..#\n#.##\n###.",
+    ],
 )
 def test_small_shapes(rows):
     assert same(np.array([[char == "#" for char in row] for row in rows.split("\n")]))

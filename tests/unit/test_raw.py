@@ -5,8 +5,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-
 from check_raw import check
+
 from nuclei.raw import bounding_box, read_layout, read_mask
 from nuclei.stage import InputError
 
@@ -183,7 +183,9 @@ def test_bounding_box_is_exclusive():
 
 def test_command_prints_one_line_a_problem_and_no_traceback(raw, stage, tmp_path):
     damage_values(raw)
-    done = stage("check_raw", "--dataset", raw / "dataset", "--out", tmp_path / "o.json", "--summary", tmp_path / "o.md")
+    done = stage(
+        "check_raw", "--dataset", raw / "dataset", "--out", tmp_path / "o.json", "--summary", tmp_path / "o.md"
+    )
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in done.stderr

@@ -39,14 +39,27 @@ def random_case(seed, images=3, most=12):
             at = random.uniform(3, SIDE - 3, 2)
             rle = encode(disk(random, at))
             content["annotations"].append(
-                {"id": len(content["annotations"]) + 1, "image_id": number, "category_id": 1, "iscrowd": 0,
-                 "area": int(coco_mask.area(rle)), "bbox": coco_mask.toBbox(rle).tolist(), "segmentation": rle}
-            )  # fmt: skip
+                {
+                    "id": len(content["annotations"]) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": int(coco_mask.area(rle)),
+                    "bbox": coco_mask.toBbox(rle).tolist(),
+                    "segmentation": rle,
+                }
+            )
             for _ in range(random.integers(0, 3)):
                 rows.append((number, encode(disk(random, at + random.normal(0, 1, 2)))))
         rows += [(number, encode(disk(random))) for _ in range(random.integers(0, 4))]
     predictions = [
-        {"image_id": n, "category_id": 1, "score": float(random.integers(1, 12)) / 12, "segmentation": rle, "bbox": [0, 0, 1, 1]}
+        {
+            "image_id": n,
+            "category_id": 1,
+            "score": float(random.integers(1, 12)) / 12,
+            "segmentation": rle,
+            "bbox": [0, 0, 1, 1],
+        }
         for n, rle in rows
     ]
     return content, predictions
@@ -54,7 +67,10 @@ def random_case(seed, images=3, most=12):
 
 def by_pycocotools(content, rows, caps=(100, 1000)):
     """The six scores from pycocotools' own precision array."""
-    bare = [{key: row[key] for key in ("image_id", "category_id", "score", "segmentation")} for row in json.loads(json.dumps(rows))]
+    bare = [
+        {key: row[key] for key in ("image_id", "category_id", "score", "segmentation")}
+        for row in json.loads(json.dumps(rows))
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = json.loads(json.dumps(content))
@@ -90,7 +106,14 @@ def test_equal_to_pycocotools_beyond_both_caps():
     pool = [disk(random) for _ in range(60)]
     for number in (1, 2):
         for k in range(1100):
-            rows.append({"image_id": number, "category_id": 1, "score": float(random.random()), "segmentation": encode(pool[k % 60])})
+            rows.append(
+                {
+                    "image_id": number,
+                    "category_id": 1,
+                    "score": float(random.random()),
+                    "segmentation": encode(pool[k % 60]),
+                }
+            )
     found, wanted = score(content, rows, per_image=False), by_pycocotools(content, rows)
     assert wanted["ap_100"] != wanted["ap_1000"]
     for name in NAMES:
@@ -157,11 +180,20 @@ def test_ceiling_is_what_perfect_detections_score():
             mask[4 * k : 4 * k + 3, 5:9] = True
             rle = encode(mask)
             content["annotations"].append(
-                {"id": len(content["annotations"]) + 1, "image_id": number, "category_id": 1, "iscrowd": 0,
-                 "area": 12, "bbox": coco_mask.toBbox(rle).tolist(), "segmentation": rle}
-            )  # fmt: skip
+                {
+                    "id": len(content["annotations"]) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": 12,
+                    "bbox": coco_mask.toBbox(rle).tolist(),
+                    "segmentation": rle,
+                }
+            )
     rows = [{**row, "score": float(random.random())} for row in content["annotations"]]
-    assert by_pycocotools(content, rows, caps=(4, 1000))["ap50_4"] == pytest.approx(ceiling([9, 3, 6], cap=4), abs=1e-12)
+    assert by_pycocotools(content, rows, caps=(4, 1000))["ap50_4"] == pytest.approx(
+        ceiling([9, 3, 6], cap=4), abs=1e-12
+    )
 
 
 GOOD = {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": encode(np.eye(SIDE))}
@@ -204,10 +236,26 @@ def test_command(stage, tmp_path):
     content, rows = random_case(3)
     (tmp_path / "gt.json").write_text(json.dumps(content))
     (tmp_path / "p.json").write_text(json.dumps(rows))
-    done = stage("score", "--ground-truth", tmp_path / "gt.json", "--predictions", tmp_path / "p.json", "--out", tmp_path / "s.json")
+    done = stage(
+        "score",
+        "--ground-truth",
+        tmp_path / "gt.json",
+        "--predictions",
+        tmp_path / "p.json",
+        "--out",
+        tmp_path / "s.json",
+    )
     assert done.returncode == 0, done.stderr
     keys = {"map_report", "ceiling_report", *NAMES, "images", "nuclei", "predictions", "per_image", "scored"}
     assert json.loads((tmp_path / "s.json").read_text()).keys() == keys
-    bad = stage("score", "--ground-truth", tmp_path / "gt.json", "--predictions", tmp_path / "none", "--out", tmp_path / "t.json")
+    bad = stage(
+        "score",
+        "--ground-truth",
+        tmp_path / "gt.json",
+        "--predictions",
+        tmp_path / "none",
+        "--out",
+        tmp_path / "t.json",
+    )
     assert bad.returncode == 2
     assert bad.stderr.startswith("error: ")

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from select_checkpoint import METRICS, choose
 
 from nuclei.stage import InputError
-from select_checkpoint import METRICS, choose
 
 
 def rows(*values, kept=None):
@@ -59,8 +59,19 @@ def test_command_changes_the_choice_without_training(stage, tmp_path):
     for epoch in (1, 2):
         (tmp_path / f"kept/epoch_{epoch}.pth").write_bytes(b"weights %d" % epoch)
     for policy, epoch in (("best", 1), ("last", 2)):
-        done = stage("select_checkpoint", "--epochs", tmp_path / "epochs.tsv", "--checkpoints", tmp_path / "kept",
-                     "--policy", policy, "--out-checkpoint", tmp_path / "c.pth", "--out", tmp_path / "c.json")  # fmt: skip
+        done = stage(
+            "select_checkpoint",
+            "--epochs",
+            tmp_path / "epochs.tsv",
+            "--checkpoints",
+            tmp_path / "kept",
+            "--policy",
+            policy,
+            "--out-checkpoint",
+            tmp_path / "c.pth",
+            "--out",
+            tmp_path / "c.json",
+        )
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "c.pth").read_bytes() == b"weights %d" % epoch
         assert json.loads((tmp_path / "c.json").read_text())["epoch"] == epoch

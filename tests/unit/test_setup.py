@@ -3,19 +3,25 @@
 import subprocess
 import sys
 
-import pytest
-from conftest import ROOT
-
 import build_mmcv
+import pytest
 from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from check_machine import problems
+from conftest import ROOT
+
 from nuclei.stage import InputError
 
 PARTS = {"mmcv": "1.7.2", "torch": "2.14.1", "cuda": "none", "abi": "x", "platform": "p", "compiler": "c", "flags": "f"}
 
 
 def machine(**change):
-    facts = {"version": (3, 11), "machine": "x86_64", "disk_gb": 99, "which": lambda _: "x", "has_module": lambda _: True}
+    facts = {
+        "version": (3, 11),
+        "machine": "x86_64",
+        "disk_gb": 99,
+        "which": lambda _: "x",
+        "has_module": lambda _: True,
+    }
     return problems(**{**facts, **change})
 
 
@@ -47,21 +53,54 @@ def test_key_follows_every_ingredient():
 def test_compile_command_takes_the_header_and_the_standard():
     call = ["-g", "-O3", "-std=c++17", "-c", "a.cpp", "-o", "a.o"]
     assert compile_command(call, "g++", "h.hpp") == [
-        "g++", "-include", "h.hpp", "-O3", "-std=c++20", "-c", "a.cpp", "-o", "a.o"]  # fmt: skip
+        "g++",
+        "-include",
+        "h.hpp",
+        "-O3",
+        "-std=c++20",
+        "-c",
+        "a.cpp",
+        "-o",
+        "a.o",
+    ]
     assert compile_command(["-shared", "a.o", "-g"], "g++", "h.hpp") == ["g++", "-shared", "a.o"]
 
 
 def test_header_is_compiled_with_the_same_flags():
     call = ["-MMD", "-MF", "a.d", "-g", "-O3", "-I", "x", "-std=c++17", "-c", "a.cpp", "-o", "a.o", "-DX=1"]
     assert header_command(call, "g++", "h.hpp") == [
-        "g++", "-O3", "-I", "x", "-std=c++20", "-DX=1", "-x", "c++-header", "h.hpp", "-o", "h.hpp.gch.new"]  # fmt: skip
+        "g++",
+        "-O3",
+        "-I",
+        "x",
+        "-std=c++20",
+        "-DX=1",
+        "-x",
+        "c++-header",
+        "h.hpp",
+        "-o",
+        "h.hpp.gch.new",
+    ]
 
 
 def test_precompiled_header_is_used_by_the_real_compiler(tmp_path, monkeypatch):
     (tmp_path / "pytorch_cpp_helper.hpp").write_text("int twice(int x);\n")
     (tmp_path / "a.cpp").write_text("int f() { return twice(2); }\n")
-    command = [sys.executable, str(ROOT / "scripts/build_mmcv.py"), "--wrap", str(tmp_path),
-               "-Winvalid-pch", "-Werror", "-H", "-std=c++17", f"-I{tmp_path}", "-c", str(tmp_path / "a.cpp"), "-o", str(tmp_path / "a.o")]  # fmt: skip
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/build_mmcv.py"),
+        "--wrap",
+        str(tmp_path),
+        "-Winvalid-pch",
+        "-Werror",
+        "-H",
+        "-std=c++17",
+        f"-I{tmp_path}",
+        "-c",
+        str(tmp_path / "a.cpp"),
+        "-o",
+        str(tmp_path / "a.o"),
+    ]
     monkeypatch.setenv("NUCLEI_CXX", "g++")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 from conftest import ROOT
+from split import given_split, random_split
 
 from nuclei.stage import InputError
-from split import given_split, random_split
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 
@@ -44,4 +44,6 @@ def test_the_reports_split():
     split = yaml.safe_load((ROOT / "config/splits/report.yaml").read_text())
     assert len(split["train"]) == 20
     assert len(split["validation"]) == 4
-    assert given_split(split["train"] + split["validation"], split, "report.yaml")["validation"][0].startswith("TCGA-21")
+    assert given_split(split["train"] + split["validation"], split, "report.yaml")["validation"][0].startswith(
+        "TCGA-21"
+    )

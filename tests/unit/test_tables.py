@@ -18,13 +18,29 @@ def make_cell(run, setting, model, seed, value, epoch, scored=True):
     folder = run / "cells" / f"setting{setting}" / model / f"seed{seed}"
     folder.mkdir(parents=True)
     scores = {name: (value + at / 100 if scored else None) for at, name in enumerate(NAMES)}
-    scores |= {"map_report": value if scored else None, "ceiling_report": 0.2574, "images": 6, "nuclei": 2360,
-               "predictions": 600, "per_image": [], "scored": scored}  # fmt: skip
+    scores |= {
+        "map_report": value if scored else None,
+        "ceiling_report": 0.2574,
+        "images": 6,
+        "nuclei": 2360,
+        "predictions": 600,
+        "per_image": [],
+        "scored": scored,
+    }
     (folder / "scores.json").write_text(json.dumps(scores))
     choice = {"epoch": epoch, "policy": "best", "metric": "ap50_100", "value": 0.3, "reason": "", "sha256": "c" * 64}
     (folder / "checkpoint.json").write_text(json.dumps(choice))
-    training = {"config_sha256": "a" * 64, "data_sha256": "b" * 64, "weights_sha256": None, "code_version": "v1",
-                "device": "cpu", "threads": 1, "epochs": 12, "wall_seconds": 3.5, "finished": "2026-01-01T00:00:00Z"}  # fmt: skip
+    training = {
+        "config_sha256": "a" * 64,
+        "data_sha256": "b" * 64,
+        "weights_sha256": None,
+        "code_version": "v1",
+        "device": "cpu",
+        "threads": 1,
+        "epochs": 12,
+        "wall_seconds": 3.5,
+        "finished": "2026-01-01T00:00:00Z",
+    }
     (folder / "training.json").write_text(json.dumps(training))
 
 
@@ -36,15 +52,39 @@ def run(tmp_path):
 
 
 def tables(stage, run, *arguments, models=MODELS, seeds=(0,)):
-    return stage("tables", "--run-dir", run, "--setting", 1, "--models-file", "config/models.yaml", "--models", *models,
-                 "--seeds", *seeds, "--out-dir", run / "tables", *arguments)  # fmt: skip
+    return stage(
+        "tables",
+        "--run-dir",
+        run,
+        "--setting",
+        1,
+        "--models-file",
+        "config/models.yaml",
+        "--models",
+        *models,
+        "--seeds",
+        *seeds,
+        "--out-dir",
+        run / "tables",
+        *arguments,
+    )
 
 
 def test_columns_order_and_differences(stage, run):
     done = tables(stage, run, "--published", "config/published.tsv", models=MODELS[::-1])
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((run / "tables/table1.csv").open()))
-    assert list(rows[0]) == ["model", "backbone", "multiscale", "lr schd", "epoch", "mAP", "published epoch", "published mAP", "difference"]
+    assert list(rows[0]) == [
+        "model",
+        "backbone",
+        "multiscale",
+        "lr schd",
+        "epoch",
+        "mAP",
+        "published epoch",
+        "published mAP",
+        "difference",
+    ]
     assert [(r["model"], r["backbone"], r["multiscale"], r["lr schd"]) for r in rows] == [
         ("mask", "r50", "yes", "3x"),
         ("mask", "x101", "yes", "3x"),
@@ -61,7 +101,9 @@ def test_columns_order_and_differences(stage, run):
 def test_four_formats_say_the_same(stage, run):
     tables(stage, run, "--published", "config/published.tsv")
     markdown = (run / "tables/table1.md").read_text()
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")
+    ]
     page = pd.read_html(run / "tables/table1.html", converters={k: str for k in lines[0]})[0]
     latex = (run / "tables/table1.tex").read_text()
     body = latex.split(r"\midrule")[1].split(r"\bottomrule")[0].strip()
@@ -94,7 +136,9 @@ def test_mean_and_deviation_over_seeds(stage, tmp_path):
     assert float(row["mAP"]) == pytest.approx(statistics.mean(values))
     assert float(row["mAP sd"]) == pytest.approx(statistics.stdev(values))
     assert (row["epoch"], row["seeds"]) == ("5, 6, 7", "3")
-    assert f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}" in (tmp_path / "tables/table1.md").read_text()
+    assert (
+        f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}" in (tmp_path / "tables/table1.md").read_text()
+    )
 
 
 def test_not_scored(stage, tmp_path):
@@ -110,7 +154,14 @@ def test_not_scored(stage, tmp_path):
 def test_other_scores_stand_in_their_own_file(stage, run):
     tables(stage, run)
     rows = list(csv.DictReader((run / "tables/table1_full.csv").open()))
-    assert list(rows[0])[4:] == ["AP 0.50:0.95 @100", "AP50 @100", "AP75 @100", "AP 0.50:0.95 @1000", "AP50 @1000", "AP75 @1000"]
+    assert list(rows[0])[4:] == [
+        "AP 0.50:0.95 @100",
+        "AP50 @100",
+        "AP75 @100",
+        "AP 0.50:0.95 @1000",
+        "AP50 @1000",
+        "AP75 @1000",
+    ]
     assert float(rows[1]["AP75 @1000"]) == pytest.approx(0.201 + 0.05)
 
 
@@ -123,7 +174,9 @@ def test_missing_cell_is_named(stage, run):
 
 
 def test_every_cell_leads_back(stage, run):
-    done = stage("cells_table", "--run-dir", run, "--settings", 1, "--models", *MODELS, "--seeds", 0, "--out", run / "cells.csv")
+    done = stage(
+        "cells_table", "--run-dir", run, "--settings", 1, "--models", *MODELS, "--seeds", 0, "--out", run / "cells.csv"
+    )
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((run / "cells.csv").open()))
     assert [row["model"] for row in rows] == MODELS
@@ -136,7 +189,14 @@ def test_published_numbers_are_the_reports():
     published = read_published(ROOT / "config/published.tsv")
     assert len(published) == 12
     assert published[2, "mask_x101"] == {"epoch": 72, "map": "0.2316", "submission": None}
-    assert [published[2, model]["map"] for model in MODELS] == ["0.2323", "0.2316", "0.2428", "0.2444", "0.2439", "0.2420"]
+    assert [published[2, model]["map"] for model in MODELS] == [
+        "0.2323",
+        "0.2316",
+        "0.2428",
+        "0.2444",
+        "0.2439",
+        "0.2420",
+    ]
 
 
 def test_special_characters_reach_every_format(tmp_path):

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-
 from mask2coco import convert
+from tile import decode, starts, tile
+
 from nuclei.raw import read_layout
 from nuclei.stage import InputError
-from tile import decode, starts, tile
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def test_tiles_equal_cut_masks(drawn, content, tmp_path, form):
         id_, position = image["file_name"].split("/")
         left, top = map(int, position.removesuffix(".png").split("_"))
         whole = cv2.imread(str(images / id_ / "images" / f"{id_}.png"))
-        assert np.array_equal(cv2.imread(str(tmp_path / "tiles" / image["file_name"])), whole[top : top + 64, left : left + 64])
+        assert np.array_equal(
+            cv2.imread(str(tmp_path / "tiles" / image["file_name"])), whole[top : top + 64, left : left + 64]
+        )
         found = {row["mask"]: row for row in tiles["annotations"] if row["image_id"] == image["id"]}
         for row in (row for row in content["annotations"] if names[row["image_id"]] == id_):
             part = decode(row, 128, 128)[top : top + 64, left : left + 64]

@@ -1,4 +1,4 @@
-"""Training: real mmdet on drawn data. Resumed equals undisturbed, bit for bit; signals, NaN, locks, kept checkpoints."""
+"""Training: real mmdet on drawn data; resumed equals undisturbed, bit for bit; signals, NaN, locks, checkpoints."""
 
 import fcntl
 import json
@@ -11,12 +11,12 @@ import time
 import pytest
 import torch
 from conftest import ROOT
+from mask2coco import convert
+from select_checkpoint import read_epochs
 from test_cell_config import MODELS, training
 
-from mask2coco import convert
 from nuclei.raw import read_layout
 from nuclei.training import epochs_to_keep
-from select_checkpoint import read_epochs
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +33,32 @@ def cell(drawn, tmp_path_factory):
     (folder / "test.json").write_text(json.dumps(test))
 
     def write(name, **change):
-        section = training("demo") | {"epochs": 3, "repeat": 2, "train_scales": [[96, 96], [128, 128]], "warmup": 2} | change
+        section = (
+            training("demo") | {"epochs": 3, "repeat": 2, "train_scales": [[96, 96], [128, 128]], "warmup": 2} | change
+        )
         section["test_scale"] = [128, 128]
-        command = [sys.executable, "scripts/cell_config.py", "--model", json.dumps(MODELS["mask_r50"]),
-                   "--training", json.dumps(section), "--train", str(folder / "train.json"), str(drawn / "dataset/train"),
-                   "--validation", str(folder / "val.json"), str(drawn / "dataset/train"),
-                   "--test", str(folder / "test.json"), str(drawn / "dataset/test"),
-                   "--polygons", "--seed", "0", "--out", str(folder / f"{name}.py")]  # fmt: skip
+        command = [
+            sys.executable,
+            "scripts/cell_config.py",
+            "--model",
+            json.dumps(MODELS["mask_r50"]),
+            "--training",
+            json.dumps(section),
+            "--train",
+            str(folder / "train.json"),
+            str(drawn / "dataset/train"),
+            "--validation",
+            str(folder / "val.json"),
+            str(drawn / "dataset/train"),
+            "--test",
+            str(folder / "test.json"),
+            str(drawn / "dataset/test"),
+            "--polygons",
+            "--seed",
+            "0",
+            "--out",
+            str(folder / f"{name}.py"),
+        ]
         subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
         return folder / f"{name}.py"
 
@@ -47,9 +66,24 @@ def cell(drawn, tmp_path_factory):
 
 
 def command(config, out, work=None, **options):
-    arguments = [sys.executable, "scripts/train.py", "--config", config, "--work", work or out / "work", "--device", "cpu",
-                 "--out-checkpoints", out / "checkpoints", "--out-epochs", out / "epochs.tsv",
-                 "--out-log", out / "log.jsonl", "--out-provenance", out / "training.json"]  # fmt: skip
+    arguments = [
+        sys.executable,
+        "scripts/train.py",
+        "--config",
+        config,
+        "--work",
+        work or out / "work",
+        "--device",
+        "cpu",
+        "--out-checkpoints",
+        out / "checkpoints",
+        "--out-epochs",
+        out / "epochs.tsv",
+        "--out-log",
+        out / "log.jsonl",
+        "--out-provenance",
+        out / "training.json",
+    ]
     for name, value in options.items():
         arguments += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
     return [str(argument) for argument in arguments]
@@ -127,7 +161,11 @@ def test_finished_training_is_not_repeated(undisturbed, tmp_path):
 
 def test_more_epochs_go_on_and_another_rate_starts_beside(cell, tmp_path):
     steps = {"schedule": [9], "validate_every": 0}
-    short, long, other = cell("short", epochs=1, **steps), cell("long", epochs=2, **steps), cell("other", epochs=1, lr=0.01, **steps)
+    short, long, other = (
+        cell("short", epochs=1, **steps),
+        cell("long", epochs=2, **steps),
+        cell("other", epochs=1, lr=0.01, **steps),
+    )
     for config, said in ((short, None), (long, "resumes after epoch 1 of 2"), (other, None)):
         done = train(config, tmp_path)
         assert done.returncode == 0, done.stderr
@@ -159,7 +197,9 @@ def test_missing_gpu_is_named(undisturbed, tmp_path):
         pytest.skip("this machine has a GPU")
     arguments = command(undisturbed[0], tmp_path)
     arguments[arguments.index("cpu")] = "cuda"
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    done = subprocess.run(
+        arguments, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    )
     assert done.returncode == 2
     assert "cuda asked for, torch finds 0 GPUs" in done.stderr
 
@@ -167,8 +207,17 @@ def test_missing_gpu_is_named(undisturbed, tmp_path):
 def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
     config, wanted = undisturbed
     for name in ("one", "two"):
-        done = stage("predict", "--config", config, "--checkpoint", wanted / "checkpoints/epoch_3.pth", "--device", "cpu",
-                     "--out", tmp_path / f"{name}.json")  # fmt: skip
+        done = stage(
+            "predict",
+            "--config",
+            config,
+            "--checkpoint",
+            wanted / "checkpoints/epoch_3.pth",
+            "--device",
+            "cpu",
+            "--out",
+            tmp_path / f"{name}.json",
+        )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     rows = json.loads((tmp_path / "one.json").read_text())
@@ -177,8 +226,17 @@ def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
 
 
 def test_checkpoint_of_another_model_is_refused(undisturbed, cell, stage, tmp_path):
-    done = stage("predict", "--config", cell("wider", width=0.25), "--checkpoint",
-                 undisturbed[1] / "checkpoints/epoch_3.pth", "--device", "cpu", "--out", tmp_path / "p.json")  # fmt: skip
+    done = stage(
+        "predict",
+        "--config",
+        cell("wider", width=0.25),
+        "--checkpoint",
+        undisturbed[1] / "checkpoints/epoch_3.pth",
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path / "p.json",
+    )
     assert done.returncode == 2
     assert "does not fit the cell's config.py" in done.stderr
 

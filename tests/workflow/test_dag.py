@@ -46,7 +46,9 @@ def checkout(folder):
 def snakemake(folder, *arguments, config="tiny.yaml"):
     """Run Snakemake on the demo config with a smaller one on top."""
     command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +66,19 @@ def cell(project, setting, model):
 
 
 def test_every_cell_has_every_result(project):
-    wanted = {"config.py", "checkpoints", "epochs.tsv", "log.jsonl", "training.json", "checkpoint.pth", "checkpoint.json",
-              "predictions.json", "answer.json", "answer.zip", "scores.json"}  # fmt: skip
+    wanted = {
+        "config.py",
+        "checkpoints",
+        "epochs.tsv",
+        "log.jsonl",
+        "training.json",
+        "checkpoint.pth",
+        "checkpoint.json",
+        "predictions.json",
+        "answer.json",
+        "answer.zip",
+        "scores.json",
+    }
     for setting, model in CELLS:
         assert {path.name for path in cell(project, setting, model).iterdir()} == wanted
 
@@ -107,7 +120,7 @@ def test_settings_train_on_what_they_should(project):
 def test_report_is_one_file_with_all_pictures(project):
     page = (project / "results/tiny/report.html").read_text()
     assert page.count("data:image/png;base64,") == 2 + 12
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     for title in ("Table 1", "Table 2", "Training curves", "Where each number comes from"):
         assert title in page
 
@@ -231,7 +244,10 @@ def test_tiles_and_the_reports_converter_run(project):
 def test_the_full_size_configs_resolve(project, archive, name):
     """All jobs of the report's protocol are planned, and its cells' configs are written for real."""
     shipped = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
-    change = {"raw": {"dataset": {"path": archive}, "test_masks": {"path": None}, "expected": None}, "split": {"file": None}}
+    change = {
+        "raw": {"dataset": {"path": archive}, "test_masks": {"path": None}, "expected": None},
+        "split": {"file": None},
+    }
     (project / "full.yaml").write_text(yaml.safe_dump(change))
     files = ["--configfile", f"config/{name}.yaml", "full.yaml"] if name != "config" else ["--configfile", "full.yaml"]
     cells = len(shipped["models"]) * 2
@@ -242,6 +258,8 @@ def test_the_full_size_configs_resolve(project, archive, name):
     run = shipped["run"]
     model = shipped["models"][-1]
     target = f"results/{run}/cells/setting2/{model}/seed0/config.py"
-    done = subprocess.run(["snakemake", "--cores", "2", *files, "--", target], cwd=project, capture_output=True, text=True)
+    done = subprocess.run(
+        ["snakemake", "--cores", "2", *files, "--", target], cwd=project, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "samples_per_gpu" in Path(project / target).read_text()

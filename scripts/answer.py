@@ -38,7 +38,7 @@ def main():
     args = parser.parse_args()
     rows, images = read_json(args.predictions, "COCO results"), read_json(args.test_images, "COCO JSON")
     check_ground_truth(images, args.test_images)
-    check_predictions(rows, images, args.predictions)
+    check_predictions(rows, images, args.predictions, box=True)
     write_json(args.out, answer(rows), indent=None)
     write_zip(args.zip, args.out)
 

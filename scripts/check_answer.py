@@ -6,7 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from nuclei.scores import prediction_problem
+from nuclei.raw import read_test_ids
+from nuclei.scores import prediction_problem, refuse
 from nuclei.stage import InputError, read_json, run_stage
 
 CAP = 100
@@ -31,23 +32,15 @@ def read_answer(path):
         raise InputError(f"{path}: damaged ({str(error)[:80]}), wanted a zip of JSON; zip it again") from None
 
 
-def box_problem(row, size):
-    """What is wrong with the box of a COCO result, or None."""
-    box = row.get("bbox")
-    numbers = isinstance(box, list) and len(box) == 4 and all(type(value) in (int, float) for value in box)
-    if not numbers or not all(abs(value) <= 10 * max(size) for value in box):
-        return f"bbox is {str(box)[:60]}, wanted [x, y, width, height] in px"
-    return None
-
-
 def answer_problems(rows, images, file):
     """(problems, warnings) of an answer. images: {id: (height, width)} of the test images."""
     if not isinstance(rows, list):
         return [f"{file}: {type(rows).__name__} found, wanted a list of detections; write COCO results"], []
     problems, count = [], dict.fromkeys(images, 0)
     for number, row in enumerate(rows):
-        problem = prediction_problem(row, images)
-        problem = problem or box_problem(row, images[row["image_id"]])
+        problem = prediction_problem(row, images, box=True)
+        if not problem and not 0 <= row["score"] <= 1:
+            problem = f"score is {row['score']!r:.60}, wanted 0 to 1"
         if problem:
             problems.append(f"{file}: row {number}: {problem}; correct the row")
         else:
@@ -64,12 +57,13 @@ def main():
     parser.add_argument("--answer", required=True, help="answer.zip or answer.json")
     parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json")
     args = parser.parse_args()
-    ids = read_json(args.test_img_ids, "a list of {file_name, height, width, id}")
-    images = {row["id"]: (row["height"], row["width"]) for row in ids}
+    problems = []
+    ids = read_test_ids(args.test_img_ids, problems)
+    refuse(problems, args.test_img_ids)
+    images = {number: (height, width) for number, width, height in ids.values()}
     rows = read_answer(args.answer)
     problems, warnings = answer_problems(rows, images, args.answer)
-    if problems:
-        raise InputError(*problems)
+    refuse(problems, args.answer)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{args.answer}: {len(rows)} detections of {len(images)} images, form is right")

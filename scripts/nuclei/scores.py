@@ -6,10 +6,7 @@ Definitions: Lin et al., "Microsoft COCO: Common Objects in Context", 2014, and 
 (101 recall thresholds).
 """
 
-import contextlib
 import copy
-import io
-import math
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
@@ -34,26 +31,96 @@ def ceiling(nuclei, cap=100):
     if not total:
         return None
     recall = sum(min(count, cap) for count in nuclei) / total
-    return float(np.count_nonzero(recall + 1e-12 >= RECALL_THRESHOLDS) / 101)
+    return float(np.count_nonzero(recall >= RECALL_THRESHOLDS) / 101)
+
+
+def refuse(problems, file, shown=20):
+    """Raise InputError with the first `shown` problem lines and the number of the others, if there are any."""
+    if problems:
+        more = [f"{file}: {len(problems) - shown} more problems like these"] if len(problems) > shown else []
+        raise InputError(*problems[:shown], *more)
+
+
+def image_problem(image):
+    """What is wrong with an image of a COCO ground truth, or None."""
+    if not isinstance(image, dict):
+        return "is no object"
+    for key, kind in (("id", int), ("file_name", str), ("height", int), ("width", int)):
+        if type(image.get(key)) is not kind or (key in ("height", "width") and image[key] < 1):
+            return f"{key} is {image.get(key)!r:.60}, wanted {'text' if kind is str else 'a whole number'}"
+    return None
+
+
+def annotation_problem(row, images):
+    """What is wrong with an annotation of a COCO ground truth, or None. images: {id: (height, width)}."""
+    if not isinstance(row, dict):
+        return "is no object"
+    if type(row.get("id")) is not int:
+        return f"id is {row.get('id')!r:.60}, wanted a whole number"
+    if type(row.get("image_id")) is not int or row["image_id"] not in images:
+        return f"image_id is {row.get('image_id')!r:.60}, wanted one of {sorted(images)[:8]}"
+    if row.get("category_id") != 1 or row.get("iscrowd") != 0:
+        return f"category_id {row.get('category_id')!r:.60}, iscrowd {row.get('iscrowd')!r:.60}, wanted 1 and 0"
+    if not finite(row.get("area")) or not box_of_numbers(row.get("bbox")):
+        return f"area {row.get('area')!r:.60}, bbox {row.get('bbox')!r:.60}, wanted numbers of px"
+    if isinstance(row.get("segmentation"), list):
+        polygons = row["segmentation"]
+        right = polygons and all(isinstance(p, list) and len(p) > 5 and len(p) % 2 == 0 for p in polygons)
+        if not right or not all(finite(value) for polygon in polygons for value in polygon):
+            return "segmentation is no list of polygons of 3 points or more"
+        return None
+    return rle_problem(row.get("segmentation"), *images[row["image_id"]])
 
 
 def check_ground_truth(content, file="ground truth"):
-    """Raise InputError unless `content` is a COCO ground truth with images, annotations and categories."""
+    """Raise InputError with all that is wrong with a COCO ground truth of one category, 1, without crowds.
+
+    No annotations at all are right: images whose nuclei are not known.
+    """
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in keys):
         raise InputError(f"{file}: wanted COCO JSON with the lists {', '.join(keys)}; make it by mask2coco.py")
-    fields = {"id", "file_name", "height", "width"}
-    bad = [image for image in content["images"] if not isinstance(image, dict) or not fields <= image.keys()]
-    if bad:
-        raise InputError(f"{file}: image {str(bad[0])[:80]} lacks some of {sorted(fields)}; make it by mask2coco.py")
+    problems, images, known = [], {}, set()
+    for number, image in enumerate(content["images"]):
+        problem = image_problem(image)
+        if not problem and image["id"] in images:
+            problem = f"id {image['id']} found twice"
+        if problem:
+            problems.append(f"{file}: image {number}: {problem}; make it by mask2coco.py")
+        else:
+            images[image["id"]] = (image["height"], image["width"])
+    refuse(problems, file)  # before the annotations, which would all seem to belong to no image
+    for number, row in enumerate(content["annotations"]):
+        problem = annotation_problem(row, images)
+        if not problem and row["id"] in known:
+            problem = f"id {row['id']} found twice"
+        if problem:
+            problems.append(f"{file}: annotation {number}: {problem}; make it by mask2coco.py")
+        else:
+            known.add(row["id"])
+    ids = [category.get("id") if isinstance(category, dict) else category for category in content["categories"]]
+    if ids != [1] and (ids or content["annotations"]):
+        problems.append(f"{file}: categories {str(ids):.60}, wanted the category 1 alone; make it by mask2coco.py")
+    refuse(problems, file)
+
+
+def finite(value):
+    """Whether a value from JSON is a finite number (no bool), as a float can hold it."""
+    return type(value) in (int, float) and abs(value) < 1e300
+
+
+def box_of_numbers(box):
+    """Whether a value from JSON is a box [x, y, width, height], its sides not negative."""
+    return isinstance(box, list) and len(box) == 4 and all(map(finite, box)) and min(box[2:]) >= 0
 
 
 def rle_problem(segmentation, height, width):
     """What is wrong with a compressed RLE for an image of height x width px, or None."""
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
         return "segmentation is no RLE {size, counts}"
-    if segmentation["size"] != [height, width]:
-        return f"segmentation size {segmentation['size']} is not the image's [{height}, {width}]"
+    size = segmentation["size"]
+    if size != [height, width] or any(type(side) is not int for side in size):
+        return f"segmentation size {str(size):.60} is not the image's [{height}, {width}]"
     counts = segmentation["counts"]
     if not isinstance(counts, str):
         return f"segmentation counts are {type(counts).__name__}, not a string"
@@ -91,33 +158,28 @@ def run_total(counts):
     return None if shift else sum(runs)
 
 
-def prediction_problem(row, images):
-    """What is wrong with one COCO result, or None. images: {id: (height, width)}."""
+def prediction_problem(row, images, box=False):
+    """What is wrong with one COCO result, or None. images: {id: (height, width)}; box: whether it wants a bbox."""
     if not isinstance(row, dict):
         return "is no object"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
-        return f"image_id is {row.get('image_id')!r}, wanted one of {sorted(images)[:8]}"
-    if row.get("category_id") != 1:
-        return f"category_id is {row.get('category_id')!r}, wanted 1"
-    value = row.get("score")
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        return f"score is {value!r}, wanted a finite number"
+        return f"image_id is {row.get('image_id')!r:.60}, wanted one of {sorted(images)[:8]}"
+    if type(row.get("category_id")) is not int or row["category_id"] != 1:
+        return f"category_id is {row.get('category_id')!r:.60}, wanted 1"
+    if not finite(row.get("score")):
+        return f"score is {row.get('score')!r:.60}, wanted a finite number"
+    if box and not box_of_numbers(row.get("bbox")):
+        return f"bbox is {row.get('bbox')!r:.60}, wanted [x, y, width, height] in px"
     return rle_problem(row.get("segmentation"), *images[row["image_id"]])
 
 
-def check_predictions(rows, content, file="predictions", shown=20):
-    """Raise InputError naming the bad rows of COCO results (the first `shown`, and how many more)."""
+def check_predictions(rows, content, file="predictions", box=False):
+    """Raise InputError naming the bad rows of COCO results."""
     if not isinstance(rows, list):
         raise InputError(f"{file}: {type(rows).__name__} found, wanted a list of COCO results; predict again")
     images = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
-    problems = []
-    for number, row in enumerate(rows):
-        problem = prediction_problem(row, images)
-        if problem:
-            problems.append(f"{file}: row {number}: {problem}; correct the row")
-    if problems:
-        more = [f"{file}: {len(problems) - shown} more bad rows"] if len(problems) > shown else []
-        raise InputError(*problems[:shown], *more)
+    found = ((number, prediction_problem(row, images, box)) for number, row in enumerate(rows))
+    refuse([f"{file}: row {number}: {problem}; correct the row" for number, problem in found if problem], file)
 
 
 def evaluate(content, rows, caps=CAPS):
@@ -129,12 +191,11 @@ def evaluate(content, rows, caps=CAPS):
     # copies, because the library writes into what it is given; without boxes, which it would take for detections
     keys = ("image_id", "category_id", "score", "segmentation")
     content, rows = copy.deepcopy(content), copy.deepcopy([{key: row[key] for key in keys} for row in rows])
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(content)
-        evaluation = COCOeval_faster(truth, truth.loadRes(rows), iouType="segm")
-        evaluation.params.maxDets = [1, *caps]
-        evaluation.evaluate()
-        evaluation.accumulate()
+    truth = COCO(content)
+    evaluation = COCOeval_faster(truth, truth.loadRes(rows), iouType="segm")
+    evaluation.params.maxDets = [1, *caps]
+    evaluation.evaluate()
+    evaluation.accumulate()
     # precision: IoU x recall x category x area range x cap; area range 0 is "all", IoU 0 is 0.50, IoU 5 is 0.75
     precision = evaluation.eval["precision"][:, :, 0, 0, 1:]
     scores = {}
@@ -152,31 +213,43 @@ def score(content, rows, per_image=True):
     scores.json: map_report (AP50 at 100 detections an image), ceiling_report, the six of NAMES, images, nuclei,
     predictions, scored (False where there are no true nuclei: all scores None) and per_image, the same by image.
     """
-    counts = {image["id"]: 0 for image in content["images"]}
-    for annotation in content["annotations"]:
-        counts[annotation["image_id"]] += 1
+    counts = [len(nuclei) for nuclei in by_image(content, content["annotations"]).values()]
     result = {
         "scored": bool(content["annotations"]),
         "images": len(counts),
-        "nuclei": sum(counts.values()),
+        "nuclei": sum(counts),
         "predictions": len(rows),
-        "ceiling_report": ceiling(list(counts.values())),
+        "ceiling_report": ceiling(counts),
         **evaluate(content, rows),
     }
     result["map_report"] = result["ap50_100"]
     if per_image:
-        result["per_image"] = []
-        for image in sorted(content["images"], key=lambda image: image["id"]):
-            own = [row for row in rows if row["image_id"] == image["id"]]
-            truth = [row for row in content["annotations"] if row["image_id"] == image["id"]]
-            result["per_image"].append(
-                {
-                    "image_id": image["id"],
-                    "file_name": image["file_name"],
-                    "nuclei": len(truth),
-                    "predictions": len(own),
-                    "ceiling_report": ceiling([len(truth)]),
-                    **evaluate({**content, "images": [image], "annotations": truth}, own),
-                }
-            )
+        result["per_image"] = image_scores(content, rows)
+    return result
+
+
+def by_image(content, rows):
+    """{image id: rows of that image, in their order}, for every image of `content`."""
+    found = {image["id"]: [] for image in content["images"]}
+    for row in rows:
+        found[row["image_id"]].append(row)
+    return found
+
+
+def image_scores(content, rows):
+    """The scores of each image taken alone, by image id."""
+    truth, found, result = by_image(content, content["annotations"]), by_image(content, rows), []
+    for image in sorted(content["images"], key=lambda image: image["id"]):
+        own, nuclei = found[image["id"]], truth[image["id"]]
+        alone = {"images": [image], "annotations": nuclei, "categories": content["categories"]}
+        result.append(
+            {
+                "image_id": image["id"],
+                "file_name": image["file_name"],
+                "nuclei": len(nuclei),
+                "predictions": len(own),
+                "ceiling_report": ceiling([len(nuclei)]),
+                **evaluate(alone, own),
+            }
+        )
     return result

@@ -54,6 +54,10 @@ def test_a_right_answer_has_no_problems_but_a_warning_for_an_image_without_detec
         ([row(3)], "row 0: image_id is 3"),
         ([row(category_id=0)], "row 0: category_id is 0, wanted 1"),
         ([row(bbox=[1, 2, 3])], "row 0: bbox is [1, 2, 3], wanted [x, y, width, height]"),
+        ([row(bbox=[1, 2, -3, 4])], "row 0: bbox is [1, 2, -3, 4]"),
+        ([{k: v for k, v in row().items() if k != "bbox"}], "row 0: bbox is None"),
+        ([row(score=1.5)], "row 0: score is 1.5, wanted 0 to 1"),
+        ([row(score=-0.1)], "row 0: score is -0.1, wanted 0 to 1"),
         ([row(bbox=[1, 2, 3, float("nan")])], "row 0: bbox is [1, 2, 3, nan]"),
         ([row(segmentation={"size": [SIDE, SIDE], "counts": "PP"})], "row 0: segmentation counts"),
         ([row()] * 101, "101 detections of image 1, wanted 100 at most"),
@@ -115,3 +119,22 @@ def test_commands(stage, tmp_path):
     bad = stage("check_answer", "--answer", tmp_path / "answer.json", "--test-img-ids", tmp_path / "ids.json")
     assert bad.returncode == 2
     assert len(bad.stderr.splitlines()) == 2
+
+
+def test_bad_input_is_one_line_and_no_traceback(stage, tmp_path):
+    (tmp_path / "answer.json").write_text(json.dumps([row()]))
+    (tmp_path / "ids.json").write_text('[{"id": 1}]')
+    done = stage("check_answer", "--answer", tmp_path / "answer.json", "--test-img-ids", tmp_path / "ids.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}/ids.json: row {{'id': 1}} found, wanted file_name")
+    image = {"id": 1, "file_name": "1.png", "height": SIDE, "width": SIDE}
+    (tmp_path / "test.json").write_text(json.dumps({"images": [image], "annotations": [], "categories": []}))
+    (tmp_path / "p.json").write_text(json.dumps([row(bbox=None)]))
+    command = ["--predictions", tmp_path / "p.json", "--test-images", tmp_path / "test.json"]
+    done = stage("answer", *command, "--out", tmp_path / "a.json", "--zip", tmp_path / "a.zip")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"error: {tmp_path}/p.json: row 0: bbox is None, wanted [x, y, width, height] in px; correct the row\n"
+    )
+    assert not (tmp_path / "a.json").exists()

@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from nuclei.scores import NAMES, ceiling, check_predictions, rle_problem, run_total, score
+from nuclei.scores import NAMES, ceiling, check_ground_truth, check_predictions, rle_problem, run_total, score
 from nuclei.stage import InputError
 
 SIDE = 40
@@ -196,6 +196,55 @@ def test_ceiling_is_what_perfect_detections_score():
     )
 
 
+@pytest.mark.parametrize("total", [50, 100, 200])
+def test_ceiling_at_recalls_that_are_thresholds(total):
+    """35 of 100 is a recall just below the 36th threshold of COCOeval: only the exact comparison finds it."""
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": SIDE, "height": SIDE}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "nucleus"}],
+    }
+    for k in range(total):
+        mask = np.zeros((SIDE, SIDE), bool)
+        mask[divmod(k, SIDE)] = True
+        row = {"id": k + 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 1, "bbox": [0, 0, 1, 1]}
+        content["annotations"].append({**row, "segmentation": encode(mask)})
+    check_ground_truth(content)
+    rows = [{**row, "score": 0.5} for row in content["annotations"]]
+    caps = [cap for cap in range(1, total + 1) if cap * 100 % total == 0]
+    wanted = by_pycocotools(content, rows, caps)
+    for cap in caps:
+        assert ceiling([total], cap) == pytest.approx(wanted[f"ap50_{cap}"], abs=1e-12), cap
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_warnings_no_output_and_inputs_left_alone(capfd):
+    content, rows = random_case(12)
+    before = json.dumps([content, rows])
+    score({**content, "annotations": content["annotations"][:1]}, rows)
+    score(content, [])
+    score(content, rows)
+    assert json.dumps([content, rows]) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_images_without_nuclei_have_no_scores():
+    content, rows = random_case(4)
+    first = content["images"][0]["id"]
+    content["annotations"] = [row for row in content["annotations"] if row["image_id"] != first]
+    found = score(content, rows)
+    assert found["per_image"][0] | {"predictions": 0} == {
+        "image_id": first,
+        "file_name": "1.png",
+        "nuclei": 0,
+        "predictions": 0,
+        "ceiling_report": None,
+        **dict.fromkeys(NAMES),
+    }
+    wanted = by_pycocotools(content, rows)
+    assert {name: found[name] for name in NAMES} == pytest.approx(wanted, abs=1e-12)
+
+
 GOOD = {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": encode(np.eye(SIDE))}
 
 
@@ -206,9 +255,13 @@ GOOD = {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": encode(np
         ({"image_id": True}, "image_id is True"),
         ({"category_id": 2}, "category_id is 2, wanted 1"),
         ({"score": float("nan")}, "score is nan, wanted a finite number"),
+        ({"score": 10**400}, "score is 1000"),
+        ({"score": True}, "score is True"),
+        ({"category_id": True}, "category_id is True, wanted 1"),
         ({"score": "0.5"}, "score is '0.5'"),
         ({"segmentation": [[1, 2, 3, 4, 5, 6]]}, "segmentation is no RLE"),
         ({"segmentation": {"size": [SIDE, 1], "counts": "0"}}, f"segmentation size [{SIDE}, 1] is not the image's"),
+        ({"segmentation": {"size": [SIDE * 1.0, SIDE], "counts": "0"}}, "segmentation size [40.0, 40]"),
         ({"segmentation": {"size": [SIDE, SIDE], "counts": [0, 1600]}}, "segmentation counts are list, not a string"),
         ({"segmentation": {"size": [SIDE, SIDE], "counts": "1"}}, "segmentation counts cover 1 px, not 1600 px"),
         ({"segmentation": {"size": [SIDE, SIDE], "counts": "ooooo"}}, "segmentation counts are not RLE"),
@@ -221,6 +274,43 @@ def test_bad_predictions_are_named(change, wanted):
         check_predictions([GOOD, {**GOOD, **change}], content, "p.json")
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"p.json: row 1: {wanted}")
+
+
+def test_all_bad_predictions_are_named_up_to_a_limit():
+    content, _ = random_case(0, images=1)
+    with pytest.raises(InputError) as caught:
+        check_predictions([{**GOOD, "score": None}] * 25 + [GOOD], content, "p.json")
+    assert [line.split(":")[1] for line in caught.value.problems[:20]] == [f" row {k}" for k in range(20)]
+    assert caught.value.problems[20:] == ["p.json: 5 more problems like these"]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "wanted"),
+    [
+        ("images", {"id": "1"}, "image 1: id is '1', wanted a whole number"),
+        ("images", {"height": 0}, "image 1: height is 0"),
+        ("images", {"file_name": None}, "image 1: file_name is None, wanted text"),
+        ("images", {"id": 1}, "image 1: id 1 found twice"),
+        ("annotations", {"image_id": 9}, "annotation 1: image_id is 9, wanted one of [1, 2, 3]"),
+        ("annotations", {"id": 1}, "annotation 1: id 1 found twice"),
+        ("annotations", {"iscrowd": 1}, "annotation 1: category_id 1, iscrowd 1, wanted 1 and 0"),
+        ("annotations", {"area": None}, "annotation 1: area None, bbox"),
+        ("annotations", {"segmentation": [[1, 2, 3, 4]]}, "annotation 1: segmentation is no list of polygons"),
+        ("annotations", {"segmentation": [[1, 2, 3, 4, 5, "6"]]}, "annotation 1: segmentation is no list of polygons"),
+        ("annotations", {"segmentation": {"size": [SIDE, SIDE], "counts": "1"}}, "annotation 1: segmentation counts"),
+        ("annotations", {"segmentation": None}, "annotation 1: segmentation is no RLE"),
+        ("categories", {"id": 2}, "categories [2], wanted the category 1 alone"),
+    ],
+)
+def test_a_bad_ground_truth_is_named(part, change, wanted):
+    content, _ = random_case(1)
+    check_ground_truth(content, "gt.json")
+    at = 0 if part == "categories" else 1
+    content[part][at] = {**content[part][at], **change}
+    with pytest.raises(InputError) as caught:
+        check_ground_truth(content, "gt.json")
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"gt.json: {wanted}")
 
 
 def test_run_total_of_real_rle():
@@ -246,6 +336,7 @@ def test_command(stage, tmp_path):
         tmp_path / "s.json",
     )
     assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ("", "")
     keys = {"map_report", "ceiling_report", *NAMES, "images", "nuclei", "predictions", "per_image", "scored"}
     assert json.loads((tmp_path / "s.json").read_text()).keys() == keys
     bad = stage(

@@ -151,6 +151,7 @@ def build_environment(folder, compiler, cuda, jobs):
         "CC": os.environ.get("CC", "gcc"),
         "MMCV_WITH_OPS": "1",
         "MAX_JOBS": str(jobs),
+        "TORCH_NO_COMPILER_WRAPPER": "1",  # no ccache in front of our wrapper
         # setup.py finds ninja on PATH, beside the Python that runs it
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
@@ -158,6 +159,7 @@ def build_environment(folder, compiler, cuda, jobs):
         include = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "include"
         variables |= {
             "FORCE_CUDA": "1",
+            "CUDA_HOME": os.environ.get("CUDA_HOME") or str(Path(shutil.which("nvcc")).resolve().parents[1]),
             "TORCH_CUDA_ARCH_LIST": architectures(),
             "NVCC_PREPEND_FLAGS": f"-I{include} {os.environ.get('NVCC_PREPEND_FLAGS', '')}".strip(),
             "CPLUS_INCLUDE_PATH": f"{include}{os.pathsep}{os.environ.get('CPLUS_INCLUDE_PATH', '')}".rstrip(os.pathsep),
@@ -223,6 +225,8 @@ def cached_wheel(cache, cuda, compiler, jobs):
         wheels = list(folder.glob("*.whl"))
         if wheels:
             return wheels[0]
+        for left_over in folder.glob("build-*"):  # of a build that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="build-", ignore_cleanup_errors=True) as scratch:
             wheel = build(Path(scratch), compiler, cuda, jobs)
             os.replace(wheel, folder / wheel.name)

@@ -4,14 +4,13 @@ import argparse
 
 import pandas as pd
 
-from nuclei.cells import read_cell
+from nuclei.cells import read_cells
 from nuclei.scores import NAMES
 from nuclei.stage import run_stage, write_text
 
 
-def provenance(run, setting, model, seed):
-    """The row of one cell."""
-    cell = read_cell(run, setting, model, seed)
+def provenance(run, setting, model, seed, cell):
+    """The row of one cell (see read_cells)."""
     training, choice, scores = cell["training"], cell["choice"], cell["scores"]
     return {
         "setting": setting,
@@ -48,10 +47,10 @@ def main():
     parser.add_argument("--out", required=True, help="cells.csv")
     args = parser.parse_args()
     rows = [
-        provenance(args.run_dir, setting, model, seed)
+        provenance(args.run_dir, setting, model, seed, cell)
         for setting in args.settings
-        for model in args.models
-        for seed in args.seeds
+        for model, cells in read_cells(args.run_dir, setting, args.models, args.seeds).items()
+        for seed, cell in zip(args.seeds, cells, strict=True)
     ]
     write_text(args.out, pd.DataFrame(rows).to_csv(index=False))
 

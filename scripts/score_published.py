@@ -7,18 +7,38 @@ from pathlib import Path
 
 from check_answer import read_answer
 
+from nuclei.progress import Progress
 from nuclei.scores import check_ground_truth, check_predictions, score
 from nuclei.stage import InputError, read_json, run_stage, write_json
-from nuclei.tables import model_columns, read_models, read_published, write_table
+from nuclei.tables import choose_models, model_columns, read_models, read_published, signed, write_table
 
 NO_FILE = "no file published"
+AP = "AP 0.50:0.95, 100 detections an image"
 
 
 def score_file(path, truth):
-    """Scores of one answer_*.zip."""
-    rows = read_answer(path)
-    check_predictions(rows, truth, str(path))
-    return score(truth, rows)
+    """(scores, problem lines) of one answer_*.zip; no exception, so that the bad files are named together."""
+    try:
+        rows = read_answer(path)
+        check_predictions(rows, truth, str(path))
+        return score(truth, rows), []
+    except InputError as error:
+        return None, error.problems
+
+
+def score_files(files, truth, threads=1):
+    """{submission: scores} of {submission: answer_*.zip}; InputError names what is wrong with any of them."""
+    scores, problems = {}, []
+    progress = Progress("submissions", len(files), "files", every=3)
+    with ProcessPoolExecutor(threads) as pool:
+        for name, (found, wrong) in zip(files, pool.map(partial(score_file, truth=truth), files.values()), strict=True):
+            scores[name] = found
+            problems += wrong
+            progress.step()
+    progress.close()
+    if problems:
+        raise InputError(*problems)
+    return scores
 
 
 def table_rows(table, entries, published, scores):
@@ -31,16 +51,29 @@ def table_rows(table, entries, published, scores):
         found = scores.get(known["submission"])
         if found:
             difference = found["map_report"] - float(known["map"])
-            extra = {"file": f"answer_{known['submission']}.zip"}
-            new = {"re-scored mAP": found["map_report"], "difference": difference, "AP 0.50:0.95 @100": found["ap_100"]}
-            shown.append({**row, **new, "difference": f"{difference:+.4f}", **extra})
+            file = {"file": f"answer_{known['submission']}.zip"}
+            new = {"re-scored mAP": found["map_report"], "difference": difference, AP: found["ap_100"]}
+            shown.append({**row, **new, "difference": signed(difference), **file})
         else:
             reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
-            new = {"re-scored mAP": None, "difference": None, "AP 0.50:0.95 @100": None}
-            extra = {"file": reason}
-            shown.append({**row, **new, **extra})
-        values.append({**row, **new, **extra})
+            new, file = {"re-scored mAP": None, "difference": None, AP: None}, {"file": reason}
+            shown.append({**row, **new, **file})
+        values.append({**row, **new, **file})
     return shown, values
+
+
+def notes(truth, scores, published):
+    """Lines under both tables."""
+    limit = next(iter(scores.values()))["ceiling_report"]
+    lines = [
+        "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",
+        "mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image",
+        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no "
+        f"model can exceed {limit:.4f}",
+    ]
+    named = {row["submission"] for row in published.values()}
+    others = [f"answer_{name}.zip ({found['map_report']:.4f})" for name, found in scores.items() if name not in named]
+    return [*lines, f"files of no row, with their re-scored mAP: {', '.join(others)}"] if others else lines
 
 
 def main():
@@ -57,26 +90,17 @@ def main():
     if not truth["annotations"]:
         raise InputError(f"{args.ground_truth}: no nuclei, wanted the test masks' annotations; set raw.test_masks.path")
     entries, published = read_models(args.models_file), read_published(args.published)
+    choose_models(entries, [model for _, model in published], args.models_file)
     files = {path.stem.removeprefix("answer_"): path for path in sorted(Path(args.submissions).glob("answer_*.zip"))}
     if not files:
         raise InputError(f"{args.submissions}: no answer_*.zip found, wanted the author's; set published.submissions")
-    with ProcessPoolExecutor(args.threads) as pool:
-        scores = dict(zip(files, pool.map(partial(score_file, truth=truth), files.values()), strict=True))
-    named = {row["submission"] for row in published.values()}
-    notes = [
-        "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",
-        "mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image",
-        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no "
-        f"model can exceed {next(iter(scores.values()))['ceiling_report']:.4f}",
-    ]
-    others = [f"{path.name} ({scores[name]['map_report']:.4f})" for name, path in files.items() if name not in named]
-    if others:
-        notes.append(f"files of no row: {', '.join(others)}")
+    scores = score_files(files, truth, args.threads)
     for name, found in scores.items():
         write_json(f"{args.out_dir}/scores_{name}.json", found)
     for table in (1, 2):
         rows, values = table_rows(table, entries, published, scores)
-        write_table(rows, f"{args.out_dir}/table{table}", f"Table {table} as published, re-scored", notes, values)
+        title = f"Table {table} as published, re-scored"
+        write_table(rows, f"{args.out_dir}/table{table}", title, notes(truth, scores, published), values)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import argparse
 import statistics
 
-from nuclei.cells import read_cell
+from nuclei.cells import read_cells
 from nuclei.scores import NAMES
 from nuclei.stage import run_stage
-from nuclei.tables import NOT_SCORED, model_columns, read_models, read_published, write_table
+from nuclei.tables import NOT_SCORED, choose_models, model_columns, read_models, read_published, signed, write_table
 
 SETTINGS = {
     1: "trained on the training images, checkpoint chosen on the validation images",
@@ -58,7 +58,7 @@ def report_rows(setting, entries, cells, published):
                 row |= {
                     "published epoch": known["epoch"],
                     "published mAP": known["map"],
-                    "difference": None if difference is None else f"{difference:+.4f}",
+                    "difference": None if difference is None else signed(difference),
                 }
                 value |= {"published epoch": known["epoch"], "published mAP": known["map"], "difference": difference}
         rows.append(row)
@@ -85,20 +85,26 @@ def full_rows(entries, cells):
     return rows, values
 
 
+def scored_on(scores, extra=""):
+    """The line that says what the scores of a table were measured on."""
+    if not scores["scored"]:
+        return f"{scores['images']} test images without masks: {NOT_SCORED}; answer.zip of each cell is made"
+    return f"{scores['images']} test images, {scores['nuclei']} nuclei{extra}"
+
+
+def seeds_line(count):
+    """The line that says how many trainings stand behind each number."""
+    return f"seeds: {count}" + ("; mean ± sample standard deviation" if count > 1 else "")
+
+
 def notes(cells, published, data_note):
     """Lines under a table: metric in full, what was scored, ceiling, seeds."""
-    scores = next(iter(cells.values()))[0]["scores"]
-    seeds = len(next(iter(cells.values())))
+    found = next(iter(cells.values()))
+    scores = found[0]["scores"]
     lines = [data_note] if data_note else []
     lines.append("mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image")
-    if scores["scored"]:
-        lines.append(
-            f"{scores['images']} test images, {scores['nuclei']} nuclei; with 100 detections an image no model can "
-            f"exceed {scores['ceiling_report']:.4f}"
-        )
-    else:
-        lines.append(f"{scores['images']} test images without masks: {NOT_SCORED}; answer.zip of each cell is made")
-    lines.append(f"seeds: {seeds}" + ("; mean ± sample standard deviation" if seeds > 1 else ""))
+    limit = f"; with 100 detections an image no model can exceed {scores['ceiling_report'] or 0:.4f}"
+    lines += [scored_on(scores, limit), seeds_line(len(found))]
     if published is not None:
         lines.append("published: printed in the report (December 2021), not measured here")
     return lines
@@ -106,13 +112,11 @@ def notes(cells, published, data_note):
 
 def full_notes(cells, data_note):
     """Lines under the table of the other scores."""
-    scores = next(iter(cells.values()))[0]["scores"]
+    found = next(iter(cells.values()))
     lines = [data_note] if data_note else []
-    lines.append(
-        "COCO mask AP; @100, @1000: at most so many detections an image. Not the report's metric, except AP50 @100"
-    )
-    lines.append(f"{scores['images']} test images, {scores['nuclei']} nuclei")
-    return lines
+    lines.append("COCO mask AP over IoU 0.50:0.05:0.95, at IoU 0.50 (AP50) and at IoU 0.75 (AP75)")
+    lines.append("@100, @1000: at most so many detections an image; the report's metric is AP50 @100 alone")
+    return [*lines, scored_on(found[0]["scores"]), seeds_line(len(found))]
 
 
 def main():
@@ -127,11 +131,8 @@ def main():
     parser.add_argument("--out-dir", required=True)
     args = parser.parse_args()
     entries = read_models(args.models_file)
-    cells = {
-        model: [read_cell(args.run_dir, args.setting, model, seed) for seed in args.seeds]
-        for model in entries
-        if model in args.models
-    }
+    models = choose_models(entries, args.models, args.models_file)
+    cells = read_cells(args.run_dir, args.setting, models, args.seeds, ("scores", "choice"))
     published = read_published(args.published) if args.published else None
     title = f"Table {args.setting}: {SETTINGS[args.setting]}"
     rows, values = report_rows(args.setting, entries, cells, published)

@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from nuclei.stage import read_json
+from nuclei.scores import NAMES
+from nuclei.stage import InputError, read_json
+
+# part of a cell: its file, the keys that are read from it, the script that makes it
+PARTS = {
+    "scores": ("scores.json", ("scored", "images", "nuclei", "map_report", "ceiling_report", *NAMES), "score.py"),
+    "choice": ("checkpoint.json", ("epoch", "policy", "metric", "value", "sha256"), "select_checkpoint.py"),
+    "training": ("training.json", ("config_sha256", "data_sha256", "code_version", "device"), "train.py"),
+}
 
 
 def cell_folder(run, setting, model, seed):
@@ -10,12 +18,42 @@ def cell_folder(run, setting, model, seed):
     return Path(run) / "cells" / f"setting{setting}" / model / f"seed{seed}"
 
 
-def read_cell(run, setting, model, seed):
-    """{"folder", "scores", "choice", "training"} of a cell; InputError names a file that is missing."""
-    folder = cell_folder(run, setting, model, seed)
-    return {
-        "folder": folder,
-        "scores": read_json(folder / "scores.json", "scores of score.py"),
-        "choice": read_json(folder / "checkpoint.json", "the choice of select_checkpoint.py"),
-        "training": read_json(folder / "training.json", "provenance of train.py"),
-    }
+def read_cells(run, setting, models, seeds, parts=tuple(PARTS)):
+    """Read the cells of a setting: {model: [cell of each seed]}, in the given order.
+
+    A cell is {"folder": Path, part: content of its file, …}. Raises InputError naming every file that is missing or
+    lacks a key, and cells that were not all scored on the same images.
+    """
+    cells, problems = {}, []
+    for model in models:
+        cells[model] = []
+        for seed in seeds:
+            cell = {"folder": cell_folder(run, setting, model, seed)}
+            for part in parts:
+                name, keys, script = PARTS[part]
+                try:
+                    cell[part] = read_json(cell["folder"] / name, f"what {script} writes")
+                    lacking = [key for key in keys if key not in cell[part]]
+                    if lacking:
+                        problems.append(f"{cell['folder'] / name}: lacks {', '.join(lacking)}; run {script} again")
+                except InputError as error:
+                    problems += error.problems
+            cells[model].append(cell)
+    if problems:
+        raise InputError(*problems)
+    if "scores" in parts:
+        check_same_images(cell for found in cells.values() for cell in found)
+    return cells
+
+
+def check_same_images(cells):
+    """Raise InputError unless all cells were scored on equally many images and nuclei, the numbers below a table."""
+    first = None
+    for cell in cells:
+        found = tuple(cell["scores"][key] for key in ("scored", "images", "nuclei"))
+        first = first or (found, cell["folder"])
+        if found != first[0]:
+            raise InputError(
+                f"{cell['folder'] / 'scores.json'}: scored, images, nuclei are {found}, wanted {first[0]} as in "
+                f"{first[1] / 'scores.json'}; score both against the same test masks"
+            )

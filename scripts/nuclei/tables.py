@@ -12,8 +12,27 @@ NOT_SCORED = "not scored"
 
 def read_models(path):
     """Entries of models.yaml in its order: {name: {method, backbone, multiscale, lr_schd, …}}."""
-    with open(path, encoding="utf-8") as file:
-        return yaml.safe_load(file)["models"]
+    try:
+        with open(path, encoding="utf-8") as file:
+            entries = yaml.safe_load(file)["models"]
+        for entry in entries.values():
+            model_columns(entry)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted models.yaml; check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        found = " ".join(str(error).split())[:80]
+        raise InputError(
+            f"{path}: no models file ({found}), wanted models with method, backbone, multiscale, lr_schd; correct it"
+        ) from None
+    return entries
+
+
+def choose_models(entries, names, path):
+    """The named models in the order of models.yaml; InputError names those that it does not hold."""
+    unknown = [name for name in names if name not in entries]
+    if unknown:
+        raise InputError(f"{path}: holds no {', '.join(unknown)}, wanted one of {', '.join(entries)}; correct the name")
+    return [name for name in entries if name in names]
 
 
 def model_columns(entry):
@@ -28,20 +47,27 @@ def model_columns(entry):
 
 def read_published(path):
     """Published numbers: {(table, model): row} with epoch (int), map (str as printed), submission (str or None)."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     wanted = ["table", "model", "epoch", "map", "submission"]
-    if list(table.columns) != wanted:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        if list(table.columns) != wanted:
+            raise ValueError(f"columns {', '.join(table.columns)}")
+        rows = {}
+        for row in table.to_dict("records"):
+            float(row["map"])
+            rows[int(row["table"]), row["model"]] = {
+                "epoch": int(row["epoch"]),
+                "map": row["map"],
+                "submission": row["submission"] or None,
+            }
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted published.tsv; check the path") from None
+    except ValueError as error:
+        found = " ".join(str(error).split())[:80]
         raise InputError(
-            f"{path}: columns {', '.join(table.columns)} found, wanted {', '.join(wanted)}; correct the file"
-        )
-    return {
-        (int(row["table"]), row["model"]): {
-            "epoch": int(row["epoch"]),
-            "map": row["map"],
-            "submission": row["submission"] or None,
-        }
-        for row in table.to_dict("records")
-    }
+            f"{path}: {found} found, wanted columns {', '.join(wanted)} with numbers; correct it"
+        ) from None
+    return rows
 
 
 def shown(value):
@@ -49,11 +75,19 @@ def shown(value):
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
+def signed(value):
+    """A difference as people read it: its sign and 4 digits, no sign where these are all 0."""
+    text = f"{value:+.4f}"
+    return text if float(text) else "0.0000"
+
+
+LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+LATEX |= {char: f"\\{char}" for char in "&%$#_{}"}
+
+
 def latex_text(text):
     """Text with LaTeX's special characters escaped."""
-    for char in "&%$#_":
-        text = text.replace(char, f"\\{char}")
-    return text.replace("Δ", r"$\Delta$")
+    return "".join(LATEX.get(char, char) for char in text)
 
 
 def write_table(rows, stem, title, notes, values=None):

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT
 
 from nuclei.scores import NAMES
-from nuclei.tables import read_published, write_table
+from nuclei.stage import InputError
+from nuclei.tables import latex_text, read_models, read_published, signed, write_table
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 
@@ -203,3 +204,70 @@ def test_special_characters_reach_every_format(tmp_path):
     write_table([{"a": "x_y & 50%", "b": 0.5, "c": None, "d": 1}], tmp_path / "t", "A & B", ["n < 1"])
     assert r"x\_y \& 50\%" in (tmp_path / "t.tex").read_text()
     assert "n &lt; 1" in (tmp_path / "t.html").read_text()
+
+
+def test_all_that_is_missing_is_named_together(stage, run):
+    (run / "cells/setting1/mask_x101/seed0/scores.json").unlink()
+    (run / "cells/setting1/ms_rcnn_x101/seed0/checkpoint.json").unlink()
+    path = run / "cells/setting1/mask_r50/seed0/scores.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "ap_1000"}))
+    done = tables(stage, run)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert "mask_r50/seed0/scores.json: lacks ap_1000; run score.py again" in lines[0]
+    assert "mask_x101/seed0/scores.json: cannot be read" in lines[1]
+    assert "ms_rcnn_x101/seed0/checkpoint.json: cannot be read" in lines[2]
+
+
+def test_cells_scored_on_different_images_stand_in_no_table(stage, run):
+    path = run / "cells/setting1/mask_x101/seed0/scores.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "nuclei": 2359}))
+    done = tables(stage, run)
+    assert done.returncode == 2
+    assert (
+        "mask_x101/seed0/scores.json: scored, images, nuclei are (True, 6, 2359), wanted (True, 6, 2360)" in done.stderr
+    )
+
+
+def test_an_unknown_model_is_no_silent_gap(stage, run):
+    done = tables(stage, run, models=["mask_r50", "mask_r51"])
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: config/models.yaml: holds no mask_r51, wanted one of mask_r50, mask_x101")
+
+
+def test_bad_models_and_published_files_are_named(tmp_path):
+    for text in ("models: [", "models: {a: {method: mask}}", "3", "models: [mask]"):
+        (tmp_path / "models.yaml").write_text(text)
+        with pytest.raises(InputError, match="models.yaml: no models file"):
+            read_models(tmp_path / "models.yaml")
+    head = "table\tmodel\tepoch\tmap\tsubmission\n"
+    for text in ("", "a\tb\n1\t2\n", head + "1\tm\tx\t0.2\t\n", head + "1\tm\t3\tno\t\n"):
+        (tmp_path / "published.tsv").write_text(text)
+        with pytest.raises(InputError, match="published.tsv: .* found, wanted columns table, model"):
+            read_published(tmp_path / "published.tsv")
+    for read in (read_models, read_published):
+        with pytest.raises(InputError, match="none: cannot be read"):
+            read(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(0.01234, "+0.0123"), (-0.01236, "-0.0124"), (0.00004, "0.0000"), (-0.00004, "0.0000")]
+)
+def test_differences_carry_a_sign_only_where_they_show_one(value, wanted):
+    assert signed(value) == wanted
+
+
+def test_latex_escapes():
+    assert latex_text(r"a_b {c} \d ~ ^ 5 ± 1 # $") == (
+        r"a\_b \{c\} \textbackslash{}d \textasciitilde{} \textasciicircum{} 5 $\pm$ 1 \# \$"
+    )
+
+
+def test_without_masks_the_notes_say_so(stage, tmp_path):
+    make_cell(tmp_path, 1, "mask_r50", 0, 0.2, 5, scored=False)
+    tables(stage, tmp_path, models=["mask_r50"])
+    for name in ("table1.md", "table1_full.md"):
+        text = (tmp_path / "tables" / name).read_text()
+        assert "6 test images without masks: not scored" in text
+        assert "exceed" not in text

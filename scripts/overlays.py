@@ -31,36 +31,38 @@ def match(truth, found, threshold=0.5):
     return right, taken
 
 
-def outlines(image, segmentations, colour, scale):
-    """Draw the contours of RLE masks into an image that is enlarged `scale` times."""
+def outlines(image, segmentations, colour):
+    """Draw the contours of RLE masks into an image that may be larger or smaller than them."""
     for segmentation in segmentations:
-        mask = cv2.resize(coco_mask.decode(segmentation), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        mask = cv2.resize(coco_mask.decode(segmentation), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, contours, -1, colour, max(1, scale // 2))
+        cv2.drawContours(image, contours, -1, colour, 1)
 
 
-def panel(image, truth, found, side):
-    """One test image with its outlines and a line of counts; about `side` px wide."""
-    scale = max(1, round(side / image.shape[1]))
-    picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+def panel(image, name, truth, found, side):
+    """One test image, `side` px wide, with its outlines and a line of counts."""
+    scale = side / image.shape[1]
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(image, (side, round(image.shape[0] * scale)), interpolation=way)
     right, taken = match(truth, found)
-    outlines(picture, [rle for rle, hit in zip(truth, taken, strict=True) if not hit], MISSED, scale)
-    outlines(picture, [rle for rle, hit in zip(found, right, strict=True) if not hit], FALSE, scale)
-    outlines(picture, [rle for rle, hit in zip(found, right, strict=True) if hit], FOUND, scale)
-    line = np.full((34, picture.shape[1], 3), 255, np.uint8)
-    text = f"found {right.sum()}   not a nucleus {(~right).sum()}   missed {(~taken).sum()} of {len(truth)}"
-    cv2.putText(line, text, (8, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
+    outlines(picture, [rle for rle, hit in zip(truth, taken, strict=True) if not hit], MISSED)
+    outlines(picture, [rle for rle, hit in zip(found, right, strict=True) if not hit], FALSE if truth else FOUND)
+    outlines(picture, [rle for rle, hit in zip(found, right, strict=True) if hit], FOUND)
+    line = np.full((34, side, 3), 255, np.uint8)
+    counts = f"found {right.sum()}, not a nucleus {(~right).sum()}, missed {(~taken).sum()} of {len(truth)}"
+    text = f"{name}: {counts if truth else f'{len(found)} predictions'}"
+    cv2.putText(line, text, (4, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
     return cv2.copyMakeBorder(np.vstack([line, picture]), 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 
 
-def legend(width):
-    """The key of the colours."""
+def legend(width, scored):
+    """The key of the colours; one colour only where the nuclei are not known."""
     strip, x = np.full((40, width, 3), 255, np.uint8), 12
     texts = (
-        (FOUND, "prediction that matches a nucleus (IoU 0.5)"),
+        (FOUND, "prediction that matches a nucleus (IoU 0.5)" if scored else "prediction (the 100 surest)"),
         (FALSE, "prediction that matches none"),
         (MISSED, "nucleus not found among the 100 surest"),
-    )
+    )[: 3 if scored else 1]
     for colour, text in texts:
         cv2.rectangle(strip, (x, 12), (x + 22, 28), colour, -1)
         cv2.putText(strip, text, (x + 30, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
@@ -78,7 +80,7 @@ def draw(folder, content, predictions, shown=4, side=640):
             raise InputError(f"{file}: not a readable image, wanted the test image; check the raw data")
         truth = [row["segmentation"] for row in content["annotations"] if row["image_id"] == image["id"]]
         found = [row["segmentation"] for row in rows if row["image_id"] == image["id"]]
-        panels.append(panel(picture, truth, found, side))
+        panels.append(panel(picture, file.stem, truth, found, side))
     high, wide = max(p.shape[0] for p in panels), max(p.shape[1] for p in panels)
     panels = [
         cv2.copyMakeBorder(p, 0, high - p.shape[0], 0, wide - p.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3)
@@ -87,7 +89,7 @@ def draw(folder, content, predictions, shown=4, side=640):
     if len(panels) % 2:
         panels.append(np.full_like(panels[0], 255))
     body = np.vstack([np.hstack(panels[at : at + 2]) for at in range(0, len(panels), 2)])
-    return np.vstack([legend(body.shape[1]), body])
+    return np.vstack([legend(body.shape[1], bool(content["annotations"])), body])
 
 
 def main():

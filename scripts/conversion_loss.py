@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mask2coco import encode
 from pycocotools import mask as coco_mask
 
 from nuclei.progress import Progress
@@ -22,13 +23,11 @@ def shape_of(mask):
     return parts, cv2.connectedComponents(1 - part, connectivity=4)[0] - 2
 
 
-def round_trip_iou(mask, segmentation):
-    """IoU of a true mask (bool) with a COCO segmentation, rasterised by pycocotools."""
-    height, width = mask.shape
+def round_trip_iou(truth, segmentation):
+    """IoU of a true mask (COCO RLE) with a COCO segmentation of any form, rasterised by pycocotools."""
     if isinstance(segmentation, list):
-        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    found = coco_mask.decode(segmentation).astype(bool)
-    return float(np.count_nonzero(mask & found) / np.count_nonzero(mask | found))
+        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *truth["size"]))
+    return float(coco_mask.iou([segmentation], [truth], [0])[0, 0])
 
 
 def compare_image(image, converters):
@@ -37,10 +36,10 @@ def compare_image(image, converters):
     for path in image.masks:
         mask = read_mask(path)
         parts, holes = shape_of(mask)
-        row = {"parts": parts, "holes": holes}
+        row, truth = {"parts": parts, "holes": holes}, encode(mask)
         for name, segmentations in converters.items():
             segmentation = segmentations.get((image.number, path.name))
-            row[name] = None if segmentation is None else round_trip_iou(mask, segmentation)
+            row[name] = None if segmentation is None else round_trip_iou(truth, segmentation)
         rows.append(row)
     return rows
 

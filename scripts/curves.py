@@ -51,9 +51,9 @@ def draw(run, setting, models, seeds, metric, out):
     left.set(
         xlabel="epoch", ylabel=f"{names[kind]}, {cap} detections an image", title="validation (ring: chosen epoch)"
     )
-    right.set(xlabel="epoch", ylabel="loss", title="training loss", yscale="log")
-    left.set_ylim(bottom=0)
+    right.set(xlabel="epoch", ylabel="loss", title="training loss")
     for axes in (left, right):
+        axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

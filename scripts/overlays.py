@@ -36,7 +36,7 @@ def outlines(image, segmentations, colour):
     for segmentation in segmentations:
         mask = cv2.resize(coco_mask.decode(segmentation), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(image, contours, -1, colour, 1)
+        cv2.drawContours(image, contours, -1, colour, 2 if image.shape[1] >= 2 * segmentation["size"][1] else 1)
 
 
 def panel(image, name, truth, found, side):

@@ -4,16 +4,19 @@ Outcome: a JSON (images, nuclei, what was ignored and why, counts beside the exp
 """
 
 import argparse
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
-import yaml
+from split import given_split
 
+from nuclei.configuration import read_yaml
 from nuclei.progress import Progress
-from nuclei.raw import bounding_box, read_layout, read_mask
+from nuclei.raw import bounding_box, image_size, read_layout, read_mask, read_test_ids
 from nuclei.stage import InputError, run_stage, write_json, write_text
+
+COUNTS = ("train", "test", "setting1_train", "setting1_validation")
 
 
 def check_image(image):
@@ -24,22 +27,15 @@ def check_image(image):
     """
     problems, areas, overlaps, seen = [], [], [], []
     try:
-        array = cv2.imread(str(image.file), cv2.IMREAD_COLOR)
-    except cv2.error:
-        array = None
-    if array is None:
-        return None, [f"{image.file}: not a readable PNG, wanted an image; export it again"]
-    height, width = array.shape[:2]
+        width, height = image_size(image)
+    except InputError as error:
+        return None, error.problems
     count = np.zeros((height, width), np.uint16)
     for path in image.masks:
         try:
-            mask = read_mask(path)
+            mask = read_mask(path, (width, height))
         except InputError as error:
             problems += error.problems
-            continue
-        if mask.shape != (height, width):
-            size = f"{mask.shape[1]}x{mask.shape[0]}"
-            problems.append(f"{path}: {size} px found, wanted {width}x{height} as its image; export it again")
             continue
         left, top, right, bottom = bounding_box(mask)
         part = mask[top:bottom, left:right]
@@ -68,8 +64,6 @@ def check_image(image):
 
 def check_sizes(rows, dataset):
     """Problem lines for test images whose size differs from test_img_ids.json."""
-    from nuclei.raw import read_test_ids
-
     wanted = read_test_ids(Path(dataset) / "test_img_ids.json", [])
     return [
         f"{dataset}/test/{row['file']}: {row['width']}x{row['height']} px found, wanted "
@@ -90,18 +84,29 @@ def counts(rows, split=None):
     return found
 
 
+def compare(found, expected, test_masks):
+    """{name: {"found", "expected", "equal"}} of expected counts; those that cannot be made here are left out."""
+    return {
+        name: {"found": found[name], "expected": count, "equal": found[name] == count}
+        for name, count in expected.items()
+        if name in found and (name != "test" or test_masks)
+    }
+
+
 def summary(result):
     """The readable form (Markdown) of the outcome."""
-    lines = ["| set | image | size, px | nuclei | median area, px |", "|---|---|---|---|---|"]
+    lines, different = [], [name for name, row in result["comparison"].items() if not row["equal"]]
+    if different:
+        lines = [f"**WARNING: counts differ from the expected ones: {', '.join(different)}** (see below)", ""]
+    lines += ["| set | image | size, px | nuclei | median area, px |", "|---|---|---|---|---|"]
     for row in result["images"]:
         area = "" if row["median_area"] is None else f"{row['median_area']:.0f}"
         nuclei = row["nuclei"] if row["nuclei"] or row["set"] == "train" else "no masks"
         lines.append(f"| {row['set']} | {row['id']} | {row['width']}x{row['height']} | {nuclei} | {area} |")
     lines += ["", "| count of nuclei | found | expected |", "|---|---|---|"]
     for name, found in result["counts"].items():
-        expected = result["expected"].get(name)
-        mark = "" if expected is None else f"{expected}{'' if expected == found else ' **differs**'}"
-        lines.append(f"| {name} | {found} | {mark} |")
+        row = result["comparison"].get(name, {"expected": "", "equal": True})
+        lines.append(f"| {name} | {found} | {row['expected']}{'' if row['equal'] else ' **differs**'} |")
     lines += ["", f"Files ignored: {len(result['ignored'])}", ""]
     lines += [f"- `{file}` ({reason})" for file, reason in result["ignored"]]
     overlaps = sum(len(row["overlaps"]) for row in result["images"])
@@ -109,8 +114,11 @@ def summary(result):
     return "\n".join(lines) + "\n"
 
 
-def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=None, threads=1):
-    """Check a raw data set; see the module. Raises InputError with every problem found."""
+def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=None, split_file="split", threads=1):
+    """Check a raw data set, and a split of it (content of `split_file`) where given; see the module.
+
+    Raises InputError with every problem found.
+    """
     images, ignored, problems = read_layout(dataset, test_masks)
     progress = Progress("check", sum(len(image.masks) for image in images), "masks")
     rows = []
@@ -122,6 +130,11 @@ def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=No
                 rows.append(row)
     progress.close()
     problems += check_sizes(rows, dataset)
+    if split is not None:
+        try:
+            split = given_split([image.id for image in images if image.set == "train"], split, split_file)
+        except InputError as error:
+            problems += error.problems
     for row in rows if not allow_overlap else []:
         for one, other, pixels in row["overlaps"]:
             problems.append(
@@ -135,11 +148,12 @@ def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=No
     def relative(path):
         return next(str(path.relative_to(root.parent)) for root in roots if path.is_relative_to(root))
 
+    found = counts(rows, split)
     return {
         "images": rows,
         "ignored": [[relative(path), reason] for path, reason in ignored],
-        "counts": counts(rows, split),
-        "expected": expected or {},
+        "counts": found,
+        "comparison": compare(found, expected or {}, test_masks),
         "test_masks": bool(test_masks),
     }
 
@@ -147,9 +161,13 @@ def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=No
 def parse_expected(pairs):
     """{"train": 14598} from ["train=14598"]."""
     try:
-        return {name: int(count) for name, count in (pair.split("=") for pair in pairs)}
+        expected = {name: int(count) for name, count in (pair.split("=") for pair in pairs)}
     except ValueError:
         raise InputError(f"--expected {' '.join(pairs)}: wanted name=count, as in train=14598; correct it") from None
+    unknown = sorted(set(expected) - set(COUNTS))
+    if unknown:
+        raise InputError(f"--expected: {', '.join(unknown)} found, wanted one of {', '.join(COUNTS)}; correct it")
+    return expected
 
 
 def main():
@@ -165,16 +183,21 @@ def main():
     parser.add_argument("--out", required=True, help="raw.json")
     parser.add_argument("--summary", required=True, help="raw.md")
     args = parser.parse_args()
-    split = yaml.safe_load(Path(args.split).read_text()) if args.split else None
+    split = read_yaml(args.split) if args.split else None
     result = check(
-        args.dataset, args.test_masks, args.allow_overlap, parse_expected(args.expected), split, args.threads
+        args.dataset,
+        args.test_masks,
+        args.allow_overlap,
+        parse_expected(args.expected),
+        split,
+        args.split,
+        args.threads,
     )
     write_json(args.out, result)
     write_text(args.summary, summary(result))
-    for name, found in result["counts"].items():
-        expected = result["expected"].get(name)
-        if expected is not None and expected != found:
-            print(f"warning: {name}: {found} nuclei found, {expected} in the report")
+    for name, row in result["comparison"].items():
+        if not row["equal"]:
+            print(f"warning: {name}: {row['found']} nuclei found, {row['expected']} expected", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ def of_image(image, converters):
 def figures(rows, name, content):
     """Summary of one converter over the rows of all masks."""
     ious = np.array([row[name] for row in rows if row[name] is not None])
+    if not len(ious):
+        raise InputError(f"{name}: none of {len(rows)} masks has an annotation, wanted the COCO file of these masks")
     return {
         "nuclei": len(rows),
         "annotations": len(ious),
@@ -123,6 +125,24 @@ def compare(images, contents, threads=1):
     }
 
 
+def read_contents(paths):
+    """COCO contents of files made by mask2coco.py, each by another converter; InputError otherwise."""
+    contents = [read_json(path, "COCO JSON of mask2coco.py") for path in paths]
+    problems, seen = [], {}
+    for path, content in zip(paths, contents, strict=True):
+        name = content.get("info", {}).get("converter") if isinstance(content, dict) else None
+        if not name or not isinstance(content.get("annotations"), list):
+            problems.append(
+                f"{path}: no converter in info or no annotations, wanted COCO JSON of mask2coco.py; make it"
+            )
+        elif name in seen:
+            problems.append(f"{path}: made by {name} as {seen[name]} was, wanted another converter; leave one out")
+        seen.setdefault(name, path)
+    if problems:
+        raise InputError(*problems)
+    return contents
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
@@ -137,7 +157,7 @@ def main():
     if problems:
         raise InputError(*problems)
     images = [image for image in images if image.set == "train"]
-    result = compare(images, [read_json(path, "COCO JSON") for path in args.coco], args.threads)
+    result = compare(images, read_contents(args.coco), args.threads)
     write_json(args.out, result)
     write_text(args.summary, summary(result))
 

@@ -7,12 +7,13 @@ deconvolution", 2001. Pixels are squares; masks are drawn without anti-aliasing 
 
 import argparse
 import shutil
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from nuclei.stage import run_stage, write_json
+from nuclei.stage import InputError, run_stage, write_json
 
 HEMATOXYLIN = np.array([0.29, 0.70, 0.65])  # optical density of blue, green, red
 EOSIN = np.array([0.11, 0.99, 0.07])
@@ -131,30 +132,42 @@ def write_masks(folder, labels):
 
 
 def draw(out, train, test, size, seed):
-    """Draw `train` and `test` images of size x size px below `out`: dataset/ and test_masks/."""
+    """Draw `train` and `test` images of size x size px below `out`: dataset/ and test_masks/, whole or not at all."""
     out = Path(out)
-    ids = []
-    for number in range(train + test):
-        random = np.random.default_rng([seed, number])
-        # nuclei a 256 px square; crowded images hold more than the 100 that the report's metric counts
-        crowd = (130, 70, 105, 85)[number % 4] * (size / 256) ** 2
-        labels, tissue = place_nuclei(random, size, max(8, int(crowd * random.uniform(0.9, 1.1))))
-        if number % 4 == 1:
-            odd_nuclei(random, labels)
-        image, name = paint(random, labels, tissue), f"DEMO-{number + 1:02d}"
-        if number < train:
-            write_png(out / "dataset" / "train" / name / "images" / f"{name}.png", image)
-            write_masks(out / "dataset" / "train" / name, labels)
-        else:
-            write_png(out / "dataset" / "test" / f"{name}.png", image)
-            write_masks(out / "test_masks" / name, labels)
-            ids.append({"file_name": f"{name}.png", "height": size, "id": len(ids) + 1, "width": size})
-    write_json(out / "dataset" / "test_img_ids.json", ids)
-    # the real data set holds such left-overs of a notebook server
-    for source in (out / "dataset/train/DEMO-01/masks/mask_0002.png", out / f"dataset/test/{ids[0]['file_name']}"):
-        clutter = source.parent / ".ipynb_checkpoints" / f"{source.stem}-checkpoint.png"
-        clutter.parent.mkdir(exist_ok=True)
-        shutil.copyfile(source, clutter)
+    there = [str(out / part) for part in ("dataset", "test_masks") if (out / part).exists()]
+    if there:
+        raise InputError(*(f"{folder}: exists, wanted none; remove it or give another --out" for folder in there))
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".drawing-", dir=out) as beside:
+        beside = Path(beside)
+        ids = [draw_image(beside, number, train, size, seed) for number in range(train + test)][train:]
+        write_json(beside / "dataset" / "test_img_ids.json", ids)
+        # the real data set holds such left-overs of a notebook server
+        first = beside / "dataset" / "test" / ids[0]["file_name"]
+        for source in (beside / "dataset/train/DEMO-01/masks/mask_0002.png", first):
+            clutter = source.parent / ".ipynb_checkpoints" / f"{source.stem}-checkpoint.png"
+            clutter.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, clutter)
+        for part in ("test_masks", "dataset"):
+            (beside / part).rename(out / part)
+
+
+def draw_image(out, number, train, size, seed):
+    """Draw image `number` (from 0; the first `train` ones train) and its masks; returns its row of the ids file."""
+    random = np.random.default_rng([seed, number])
+    # nuclei a 256 px square; crowded images hold more than the 100 that the report's metric counts
+    crowd = (130, 70, 105, 85)[number % 4] * (size / 256) ** 2
+    labels, tissue = place_nuclei(random, size, max(8, int(crowd * random.uniform(0.9, 1.1))))
+    if number % 4 == 1:
+        odd_nuclei(random, labels)
+    image, name = paint(random, labels, tissue), f"DEMO-{number + 1:02d}"
+    if number < train:
+        write_png(out / "dataset" / "train" / name / "images" / f"{name}.png", image)
+        write_masks(out / "dataset" / "train" / name, labels)
+    else:
+        write_png(out / "dataset" / "test" / f"{name}.png", image)
+        write_masks(out / "test_masks" / name, labels)
+    return {"file_name": f"{name}.png", "height": size, "id": number + 1 - train, "width": size}
 
 
 def main():
@@ -165,6 +178,15 @@ def main():
     parser.add_argument("--size", type=int, default=256, help="side of an image, px")
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
+    wanted = {"train": 1, "test": 1, "size": 64, "seed": 0}
+    small = {name: least for name, least in wanted.items() if getattr(args, name) < least}
+    if small:
+        raise InputError(
+            *(
+                f"--{name}: {getattr(args, name)} found, wanted {least} at least; correct it"
+                for name, least in small.items()
+            )
+        )
     draw(args.out, args.train, args.test, args.size, args.seed)
 
 

@@ -11,13 +11,12 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
-from nuclei.raw import bounding_box, read_layout, read_mask
+from nuclei.raw import bounding_box, image_size, read_layout, read_mask
 from nuclei.stage import InputError, run_stage, write_json
 
 CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
@@ -29,9 +28,9 @@ def encode(mask):
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
 
 
-def annotate_exact(path, segmentation):
-    """Annotation of one mask file: area, bbox [x, y, w, h] in px, segmentation (rle or polygon)."""
-    mask = read_mask(path)
+def annotate_exact(path, size, segmentation):
+    """Annotation of a mask file of an image of `size` (width, height) px: area, bbox [x, y, w, h], segmentation."""
+    mask = read_mask(path, size)
     left, top, right, bottom = bounding_box(mask)
     part = mask[top:bottom, left:right]
     return {
@@ -43,12 +42,12 @@ def annotate_exact(path, segmentation):
     }
 
 
-def convert_exact(image, segmentation):
-    """(annotations, dropped) of a RawImage; nothing is ever dropped."""
-    return [annotate_exact(path, segmentation) for path in image.masks], []
+def convert_exact(image, size, segmentation):
+    """(annotations, dropped) of a RawImage of `size` (width, height); nothing is ever dropped."""
+    return [annotate_exact(path, size, segmentation) for path in image.masks], []
 
 
-def imantics_dataset(image, width, height):
+def imantics_dataset(image, size):
     """imantics Dataset of one image, and the (left, top) of the part that each annotation was made from."""
     import imantics
 
@@ -56,10 +55,10 @@ def imantics_dataset(image, width, height):
     # imantics keeps these on the class, so that they leak from one data set to the next
     dataset.annotations, dataset.categories, dataset.images = {}, {}, {}
     category = imantics.Category(CATEGORY["name"], id=1, color="#000000")
-    picture = imantics.Image(path=image.file.name, id=image.number, width=width, height=height)
+    picture = imantics.Image(path=image.file.name, id=image.number, width=size[0], height=size[1])
     corners = []
     for number, path in enumerate(image.masks, 1):
-        mask = read_mask(path)
+        mask = read_mask(path, size)
         left, top, right, bottom = bounding_box(mask)
         corners.append((left, top))
         # the contour of the part is that of the whole, moved; ids from 1 on avoid imantics' recursion
@@ -69,10 +68,9 @@ def imantics_dataset(image, width, height):
     return dataset, corners
 
 
-def convert_imantics(image, _segmentation):
-    """(annotations, dropped) of a RawImage, as the report made them."""
-    height, width = cv2.imread(str(image.file), cv2.IMREAD_COLOR).shape[:2]
-    dataset, corners = imantics_dataset(image, width, height)
+def convert_imantics(image, size, _segmentation):
+    """(annotations, dropped) of a RawImage of `size` (width, height), as the report made them."""
+    dataset, corners = imantics_dataset(image, size)
     annotations, dropped = [], []
     for row, path, (left, top) in zip(dataset.coco()["annotations"], image.masks, corners, strict=True):
         polygons = [
@@ -105,10 +103,10 @@ def convert_imantics(image, _segmentation):
 
 
 def convert_image(image, method, segmentation):
-    """(size, annotations, dropped) of one image."""
-    height, width = cv2.imread(str(image.file), cv2.IMREAD_COLOR).shape[:2]
+    """((width, height), annotations, dropped) of one image."""
+    size = image_size(image)
     converter = {"exact": convert_exact, "imantics": convert_imantics}[method]
-    return (width, height), *converter(image, segmentation)
+    return size, *converter(image, size, segmentation)
 
 
 def convert(images, method, segmentation="rle", threads=1):

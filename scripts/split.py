@@ -9,19 +9,18 @@ from nuclei.stage import InputError, read_json, run_stage, write_json
 
 def given_split(ids, split, file):
     """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
-    if not isinstance(split, dict) or not all(isinstance(split.get(half), list) for half in ("train", "validation")):
-        raise InputError(f"{file}: wanted two lists, train and validation; correct it")
+    halves = [split.get(half) for half in ("train", "validation")] if isinstance(split, dict) else [None]
+    if not all(isinstance(half, list) and all(isinstance(id_, str) for id_ in half) for half in halves):
+        raise InputError(f"{file}: wanted two lists of image ids (text), train and validation; correct it")
     train, validation = split["train"], split["validation"]
     named = [*train, *validation]
-    problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids), key=str)]
+    problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids))]
     problems += [f"{file}: {id_} is in neither half; add it" for id_ in sorted(set(ids) - set(named))]
-    problems += [
-        f"{file}: {id_} is in both halves, wanted one" for id_ in sorted(set(train) & set(validation), key=str)
-    ]
+    problems += [f"{file}: {id_} is in both halves, wanted one" for id_ in sorted(set(train) & set(validation))]
     problems += [
         f"{file}: {id_} is named twice in {half}, wanted once; remove one"
         for half in ("train", "validation")
-        for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1}, key=str)
+        for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1})
     ]
     problems += [
         f"{file}: {half} is empty, wanted an image at least" for half in ("train", "validation") if not split[half]
@@ -33,6 +32,8 @@ def given_split(ids, split, file):
 
 def random_split(ids, fraction, seed):
     """Seeded split of ids; round(fraction * n) of them validate, at least one, and at least one trains."""
+    if not 0 < fraction < 1:
+        raise InputError(f"split.validation_fraction: {fraction} found, wanted more than 0 and less than 1; correct it")
     if len(ids) < 2:
         raise InputError(f"split: {len(ids)} training image found, wanted 2 at least; add images")
     count = min(max(1, round(fraction * len(ids))), len(ids) - 1)

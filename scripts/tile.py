@@ -5,6 +5,7 @@ pieces below --min-area px are left out (and the tile's annotations say so by th
 """
 
 import argparse
+import errno
 import shutil
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def cut(nuclei, left, top, size, min_area, segmentation):
 
 def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"):
     """Write the tiles of all images below `out`; returns their COCO content. Files: <id>/<left>_<top>.png."""
+    if not 0 < stride <= size:
+        raise InputError(f"tiles: stride {stride} and size {size} found, wanted 0 < stride <= size; correct them")
     tiles = {**content, "images": [], "annotations": []}
     progress = Progress("tile", len(content["images"]), "images")
     for image in content["images"]:
@@ -95,7 +98,8 @@ def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"
         for top in starts(height, size, stride):
             for left in starts(width, size, stride):
                 path = folder / f"{left}_{top}.png"
-                cv2.imwrite(str(path), picture[top : top + size, left : left + size])
+                if not cv2.imwrite(str(path), picture[top : top + size, left : left + size]):
+                    raise OSError(errno.ENOSPC, "not written", str(path))  # OpenCV does not say why
                 number = len(tiles["images"]) + 1
                 name = str(path.relative_to(out))
                 tiles["images"].append({"file_name": name, "height": size, "id": number, "width": size})

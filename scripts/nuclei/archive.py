@@ -1,23 +1,44 @@
 """Download an archive with resume, and unpack it so that nothing can leave the target folder."""
 
+import errno
+import http.client
+import lzma
 import os
 import shutil
 import stat
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 from nuclei.progress import Progress
 from nuclei.stage import InputError
 
+# what the unpackers raise on damaged, encrypted or unknown content
+DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
-def download(url, part, attempts=4):
-    """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range)."""
+
+def download(url, part, attempts=4, pause=1.0):
+    """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range).
+
+    pause: seconds before the second try, doubled before each further one.
+    """
     part = Path(part)
     problem = ""
-    for _ in range(attempts):
+    for attempt in range(attempts):
+        time.sleep(pause * 2 ** (attempt - 1) if attempt else 0)
         have = part.stat().st_size if part.exists() else 0
         request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
         try:
@@ -39,8 +60,12 @@ def download(url, part, attempts=4):
             if error.code == 416:  # nothing is left to send
                 return
             problem = str(error)
-        except OSError as error:
-            problem = str(error)
+            if 400 <= error.code < 500:  # asking again does not help
+                break
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise
+            problem = str(error) or type(error).__name__
     raise InputError(f"{url}: cannot be downloaded ({problem}), wanted the archive; check the address and the network")
 
 
@@ -108,13 +133,9 @@ def unpack(archive, target):
                 file.extractall(target, filter="data")
         else:
             raise InputError(f"{archive}: neither tar nor zip, wanted an archive or a folder; check the file")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, *compression_errors()) as error:
+    except DAMAGE as error:
         raise InputError(f"{archive}: damaged ({error}), wanted a whole archive; download it again") from None
-
-
-def compression_errors():
-    """What the decompressors raise on damaged input."""
-    import lzma
-    import zlib
-
-    return (lzma.LZMAError, zlib.error)
+    except OSError as error:
+        if error.errno is not None:  # gzip and bzip2 raise a bare OSError on damage; others are the disk's
+            raise
+        raise InputError(f"{archive}: damaged ({error}), wanted a whole archive; download it again") from None

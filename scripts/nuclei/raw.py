@@ -65,6 +65,11 @@ def read_masks(folder, ignored, problems):
             ignored.append((path, "no PNG"))
     if not masks:
         problems.append(f"{folder / 'masks'}: holds no PNG, wanted one a nucleus; add them or remove {folder.name}")
+    names = {}
+    for path in masks:  # equal names on systems that do not tell cases apart
+        if path.name.lower() in names:
+            problems.append(f"{path}: same name as {names[path.name.lower()]} but for case, wanted one; rename it")
+        names.setdefault(path.name.lower(), path.name)
     return masks
 
 
@@ -94,7 +99,11 @@ def read_train(folder, ignored, problems):
 def read_test_ids(path, problems):
     """{file name: (id, width, height)} of test_img_ids.json."""
     rows, known = {}, {}
-    content = read_json(path, "a list of {file_name, height, width, id}")
+    try:
+        content = read_json(path, "a list of {file_name, height, width, id}")
+    except InputError as error:
+        problems += error.problems
+        return rows
     for row in content if isinstance(content, list) else [content]:
         fields = {"file_name": str, "height": int, "width": int, "id": int}
         if not isinstance(row, dict) or any(type(row.get(key)) is not kind for key, kind in fields.items()):
@@ -117,7 +126,7 @@ def read_test(dataset, masks_folder, ignored, problems):
             files[path.name] = path
         else:
             ignored.append((path, "no PNG"))
-    for name in sorted(set(rows) ^ set(files)):
+    for name in sorted(set(rows) ^ set(files)) if rows else []:
         where, lacks = (ids_file.name, "test/") if name in rows else ("test/", ids_file.name)
         problems.append(f"{dataset / 'test' / name}: found in {where} but not in {lacks}, wanted in both; correct one")
     images = [RawImage("test", Path(name).stem, files[name], [], rows[name][0]) for name in rows if name in files]
@@ -128,7 +137,7 @@ def read_test(dataset, masks_folder, ignored, problems):
                 image.masks = read_masks(folders.pop(image.id), ignored, problems)
             else:
                 problems.append(f"{masks_folder / image.id}: not found, wanted the masks of a test image; add them")
-        for name in folders:
+        for name in folders if rows else []:
             problems.append(
                 f"{masks_folder / name}: masks of no test image, wanted an id of {ids_file.name}; remove it"
             )
@@ -153,10 +162,22 @@ def read_layout(dataset, test_masks=None):
     return train + test, ignored, problems
 
 
-def read_mask(path):
+def image_size(image):
+    """(width, height) of a RawImage's picture, px; InputError where it cannot be read."""
+    try:
+        array = cv2.imread(str(image.file), cv2.IMREAD_COLOR)
+    except cv2.error:
+        array = None
+    if array is None:
+        raise InputError(f"{image.file}: not a readable PNG, wanted an image; export it again")
+    return array.shape[1], array.shape[0]
+
+
+def read_mask(path, size=None):
     """Binary mask (bool, height x width) of a mask file.
 
-    Raises InputError unless it is a single-channel 8-bit PNG with the values {0, 255} or {0, 1}, not empty.
+    Raises InputError unless it is a single-channel 8-bit PNG with the values {0, 255} or {0, 1}, not empty, and of
+    `size` (width, height), px, where given.
     """
     try:
         array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -169,6 +190,9 @@ def read_mask(path):
         raise InputError(
             f"{path}: {channels} channels of {array.dtype} found, wanted 1 of uint8; export it as an 8-bit grey PNG"
         )
+    if size and (array.shape[1], array.shape[0]) != size:
+        found = f"{array.shape[1]}x{array.shape[0]}"
+        raise InputError(f"{path}: {found} px found, wanted {size[0]}x{size[1]} as its image; export it again")
     top = int(array.max())
     if top == 0:
         raise InputError(f"{path}: empty mask (all 0), wanted a nucleus; remove the file")

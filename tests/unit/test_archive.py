@@ -132,10 +132,10 @@ class Breaking(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def server(folder, breaks=0):
+def server(folder, breaks=0, handler=None):
     Breaking.ranges, Breaking.breaks = [], breaks
     with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Breaking, directory=folder)
+        ("127.0.0.1", 0), functools.partial(handler or Breaking, directory=folder)
     ) as http_server:
         thread = threading.Thread(target=http_server.serve_forever)
         thread.start()
@@ -156,7 +156,27 @@ def test_broken_download_goes_on(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "raw.tar"]
 
 
+def test_missing_file_is_asked_for_once(tmp_path):
+    asked = []
+
+    class Counting(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    with server(tmp_path, handler=Counting) as address, pytest.raises(InputError, match="404"):
+        download(f"{address}/none.tar", tmp_path / "part")
+    assert set(asked) == {"/none.tar"} and len(asked) == 2  # the error's line and the request's
+
+
+def test_start_of_another_archive_is_not_gone_on_with(tmp_path):
+    archive = tar_of(tmp_path / "raw.tar", GOOD, "w")
+    (tmp_path / ".out.000000000000.part").write_bytes(b"the start of another one")
+    with server(tmp_path) as address:
+        fetch(f"{address}/raw.tar", "dataset", tmp_path / "out", hashlib.sha256(archive.read_bytes()).hexdigest())
+    assert Breaking.ranges == [0]
+
+
 def test_download_that_never_ends_well_is_an_error(tmp_path):
     (tmp_path / "x").write_bytes(bytes(100_000))
     with server(tmp_path, breaks=99) as address, pytest.raises(InputError, match="of 100000 bytes came"):
-        download(f"{address}/x", tmp_path / "part")
+        download(f"{address}/x", tmp_path / "part", pause=0)

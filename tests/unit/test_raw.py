@@ -1,11 +1,12 @@
 """Raw data: what is read, what is ignored, and one clear line for each thing that is wrong."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
-from check_raw import check
+from check_raw import check, parse_expected
 
 from nuclei.raw import bounding_box, read_layout, read_mask
 from nuclei.stage import InputError
@@ -51,6 +52,38 @@ def test_halves_of_a_split_are_counted(drawn):
     rows = {row["id"]: row["nuclei"] for row in result["images"]}
     assert result["counts"]["setting1_train"] == rows["DEMO-01"] + rows["DEMO-03"]
     assert result["counts"]["setting1_validation"] == rows["DEMO-02"]
+
+
+def test_differing_counts_are_a_loud_warning_and_no_error(drawn, stage, tmp_path):
+    train = len(list(drawn.glob("dataset/train/*/masks/*.png")))
+    done = stage(
+        "check_raw", "--dataset", drawn / "dataset", "--expected", f"train={train}", "test=1", "setting1_train=1",
+        "--test-masks", drawn / "test_masks", "--out", tmp_path / "o.json", "--summary", tmp_path / "o.md",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    test = len(list(drawn.glob("test_masks/*/masks/*.png")))
+    assert json.loads((tmp_path / "o.json").read_text())["comparison"] == {
+        "train": {"found": train, "expected": train, "equal": True},
+        "test": {"found": test, "expected": 1, "equal": False},
+    }
+    text = (tmp_path / "o.md").read_text()
+    assert text.startswith("**WARNING: counts differ from the expected ones: test**")
+    assert f"| test | {test} | 1 **differs** |" in text
+    assert f"warning: test: {test} nuclei found, 1 expected" in done.stderr
+
+
+def test_expected_count_of_an_unknown_name_is_refused():
+    with pytest.raises(InputError, match="trian found, wanted one of train, test, setting1_train, setting1_validation"):
+        parse_expected(["train=1", "trian=2"])
+
+
+def test_split_of_other_images_is_a_problem_of_the_check(drawn):
+    with pytest.raises(InputError) as caught:
+        check(drawn / "dataset", split={"train": ["DEMO-01", "X"], "validation": ["DEMO-02"]}, split_file="s.yaml")
+    assert caught.value.problems == [
+        "s.yaml: X is no training image; remove it",
+        "s.yaml: DEMO-03 is in neither half; add it",
+    ]
 
 
 def write(path, array):
@@ -121,6 +154,14 @@ def ids_no_json(raw):
     (raw / "dataset/test_img_ids.json").write_text("{")
 
 
+def ids_missing(raw):
+    (raw / "dataset/test_img_ids.json").unlink()
+
+
+def same_name_but_case(raw):
+    shutil.copy(first_mask(raw), first_mask(raw).with_name("MASK_0001.PNG"))
+
+
 def test_image_also_trains(raw):
     (raw / "dataset/train/DEMO-01").rename(raw / "dataset/train/DEMO-04")
     (raw / "dataset/train/DEMO-04/images/DEMO-01.png").rename(raw / "dataset/train/DEMO-04/images/DEMO-04.png")
@@ -146,6 +187,8 @@ test_image_also_trains.__test__ = False
         (repeated_test_id, "with id 1 found twice"),
         (wrong_test_size, "128x128 px found, wanted 100x128"),
         (ids_no_json, "test_img_ids.json: not JSON"),
+        (ids_missing, "test_img_ids.json: cannot be read"),
+        (same_name_but_case, "mask_0001.png: same name as MASK_0001.PNG but for case"),
         (test_image_also_trains, "DEMO-04 found in train/ and in test/"),
     ],
 )
@@ -160,6 +203,15 @@ def test_all_problems_come_at_once(raw):
     write(raw / "dataset/train/DEMO-03/masks/mask_0002.png", np.zeros((128, 128), np.uint8))
     remove_image_problem = len(problems_of(raw))
     assert remove_image_problem == 2
+
+
+def test_lost_ids_do_not_hide_other_problems(raw):
+    ids_missing(raw)
+    damage_values(raw)
+    assert [problem.split(": ")[0].rsplit("/", 1)[1] for problem in problems_of(raw)] == [
+        "test_img_ids.json",
+        "mask_0001.png",
+    ]
 
 
 def test_overlap_may_be_allowed(raw):

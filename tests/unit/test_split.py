@@ -47,3 +47,17 @@ def test_the_reports_split():
     assert given_split(split["train"] + split["validation"], split, "report.yaml")["validation"][0].startswith(
         "TCGA-21"
     )
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 17])
+def test_fraction_must_lie_between_0_and_1(fraction):
+    with pytest.raises(InputError, match="wanted more than 0 and less than 1"):
+        random_split(IDS, fraction, 0)
+
+
+@pytest.mark.parametrize(
+    "content", [None, [], {"train": IDS}, {"train": ["a"], "validation": "b"}, {"train": [1], "validation": []}]
+)
+def test_file_of_another_form_is_refused(content):
+    with pytest.raises(InputError, match="s.yaml: wanted two lists of image ids"):
+        given_split(IDS, content, "s.yaml")

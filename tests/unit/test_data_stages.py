@@ -1,0 +1,217 @@
+"""The data stages as command lines, one after the other, on drawn data: files, numbers, and bad input."""
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+from fetch_raw import fetch
+
+from nuclei.stage import InputError
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def converted(drawn, stage, tmp_path):
+    """raw.json, split.json and train.json (exact polygons) of the drawn data, made by their command lines."""
+    data, masks = drawn / "dataset", drawn / "test_masks"
+    for script, *arguments in (
+        ("check_raw", "--dataset", data, "--test-masks", masks, "--out", "raw.json", "--summary", "raw.md"),
+        ("split", "--dataset-check", "raw.json", "--validation-fraction", 0.34, "--seed", 1, "--out", "split.json"),
+        ("mask2coco", "--dataset", data, "--images", "train", "--method", "exact", "--segmentation", "polygon",
+         "--out", "train.json", "--threads", 2),
+    ):  # fmt: skip
+        done = stage_in(stage, tmp_path, script, *arguments)
+        assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def stage_in(stage, folder, script, *arguments):
+    return stage(script, *arguments, cwd=folder)
+
+
+def test_settings_share_the_training_file_s_numbers(converted, stage):
+    done = stage_in(stage, converted, "annotate_settings", "--annotations", "train.json", "--split", "split.json",
+                    "--out-dir", "a")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    whole, split = read(converted / "train.json"), read(converted / "split.json")
+    for half in ("train", "validation"):
+        assert read(converted / f"a/setting2/{half}.json") == whole
+        part = read(converted / f"a/setting1/{half}.json")
+        assert [image["file_name"].split("/")[0] for image in part["images"]] == split[half]
+        assert all(image in whole["images"] for image in part["images"])
+        numbers = {image["id"] for image in part["images"]}
+        assert part["annotations"] == [row for row in whole["annotations"] if row["image_id"] in numbers]
+    parts = [read(converted / f"a/setting1/{half}.json") for half in ("train", "validation")]
+    assert sum(len(part["annotations"]) for part in parts) == len(whole["annotations"])
+
+
+def test_split_of_other_images_is_refused(converted, stage):
+    (converted / "split.json").write_text(json.dumps({"train": ["DEMO-01", "OTHER"], "validation": ["DEMO-02"]}))
+    done = stage_in(stage, converted, "annotate_settings", "--annotations", "train.json", "--split", "split.json",
+                    "--out-dir", "a")  # fmt: skip
+    assert done.stderr.splitlines() == [
+        "error: split.json: OTHER is no training image; remove it",
+        "error: split.json: DEMO-03 is in neither half; add it",
+    ]
+    assert not (converted / "a").exists()
+
+
+def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeypatch):
+    digests = set()
+    for seed in ("1", "2"):  # of Python's hashes: no order may depend on it
+        monkeypatch.setitem(os.environ, "PYTHONHASHSEED", seed)
+        out = tmp_path / f"{seed}.json"
+        done = stage("mask2coco", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
+                     "--out", out, "--threads", seed)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_loss_summary_lists_what_was_dropped(drawn, converted, stage):
+    stage_in(stage, converted, "mask2coco", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
+             "--out", "i.json")  # fmt: skip
+    done = stage_in(stage, converted, "conversion_loss", "--dataset", drawn / "dataset", "--coco", "i.json",
+                    "train.json", "--out", "loss.json", "--summary", "loss.md")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "- imantics: DEMO-02 mask_" in (converted / "loss.md").read_text()
+    loss = read(converted / "loss.json")["converters"]
+    assert loss["exact"]["iou_mean"] == 1 > loss["imantics"]["iou_mean"]
+
+
+def test_loss_needs_files_of_different_converters(drawn, converted, stage):
+    (converted / "other.json").write_text('{"images": []}')
+    done = stage_in(stage, converted, "conversion_loss", "--dataset", drawn / "dataset", "--coco", "train.json",
+                    "train.json", "other.json", "--out", "loss.json", "--summary", "loss.md")  # fmt: skip
+    assert done.returncode == 2
+    assert [line.split(",")[0] for line in done.stderr.splitlines()] == [
+        "error: train.json: made by exact as train.json was",
+        "error: other.json: no converter in info or no annotations",
+    ]
+
+
+def test_tiles_appear_with_their_annotations(drawn, converted, stage):
+    done = stage_in(
+        stage,
+        converted,
+        "tile",
+        "--annotations",
+        "train.json",
+        "--dataset",
+        drawn / "dataset/train",
+        "--size",
+        64,
+        "--stride",
+        50,
+        "--out-annotations",
+        "tiles.json",
+        "--out-images",
+        "tiles",
+    )
+    assert done.returncode == 0, done.stderr
+    names = {image["file_name"] for image in read(converted / "tiles.json")["images"]}
+    assert names == {str(p.relative_to(converted / "tiles")) for p in (converted / "tiles").rglob("*.png")}
+    assert "DEMO-01/64_50.png" in names
+    assert not (converted / ".tiles.new").exists()
+
+
+def test_stride_that_leaves_gaps_is_refused(drawn, converted, stage):
+    done = stage_in(
+        stage,
+        converted,
+        "tile",
+        "--annotations",
+        "train.json",
+        "--dataset",
+        drawn / "dataset/train",
+        "--size",
+        32,
+        "--stride",
+        50,
+        "--out-annotations",
+        "tiles.json",
+        "--out-images",
+        "tiles",
+    )
+    assert done.stderr.splitlines() == [
+        "error: tiles: stride 50 and size 32 found, wanted 0 < stride <= size; correct them"
+    ]
+
+
+def test_conversion_of_unchecked_data_ends_in_one_line(raw, stage, tmp_path):
+    (raw / "dataset/train/DEMO-02/images/DEMO-02.png").write_bytes(b"no picture")
+    done = stage("mask2coco", "--dataset", raw / "dataset", "--images", "train", "--method", "exact",
+                 "--out", tmp_path / "o.json")  # fmt: skip
+    assert done.returncode == 2
+    assert "DEMO-02.png: not a readable PNG, wanted an image; export it again" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "o.json").exists()
+
+
+def pack(path, *folders):
+    """A zip file of all files below the folders, each under its own name."""
+    with zipfile.ZipFile(path, "w") as file:
+        for folder in folders:
+            for source in sorted(p for p in folder.rglob("*") if p.is_file()):
+                file.write(source, source.relative_to(folder.parent))
+                file.writestr(f"__MACOSX/{source.relative_to(folder.parent).parent}/._{source.name}", "")
+    return path
+
+
+def test_one_archive_may_hold_both_parts(drawn, tmp_path):
+    archive = pack(tmp_path / "all.zip", drawn / "dataset", drawn / "test_masks")
+    for part in ("dataset", "test_masks"):
+        fetch(str(archive), part, tmp_path / "out" / part)
+        found = {str(p.relative_to(tmp_path / "out" / part)) for p in (tmp_path / "out" / part).rglob("*.png")}
+        assert found == {str(p.relative_to(drawn / part)) for p in (drawn / part).rglob("*.png")}
+
+
+def test_left_overs_of_a_mac_are_not_taken_for_the_data(drawn, tmp_path):
+    shutil.copytree(drawn / "test_masks", tmp_path / "truth")
+    fetch(str(pack(tmp_path / "m.zip", tmp_path / "truth")), "test_masks", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("._*"))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["DEMO-04", "DEMO-05"]
+
+
+def test_a_folder_in_use_is_not_replaced(drawn, tmp_path):
+    archive = pack(tmp_path / "m.zip", drawn / "test_masks")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    with pytest.raises(InputError, match="out: exists, wanted none"):
+        fetch(str(archive), "test_masks", tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_hash_of_the_wrong_form_is_refused(tmp_path):
+    with pytest.raises(InputError, match="raw.dataset.sha256: 12/../x found, wanted 64 hex digits"):
+        fetch("http://127.0.0.1:9/x.tar", "dataset", tmp_path / "out", "12/../x")
+
+
+def test_locked_zip_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as file:
+        file.writestr("test_masks/a/masks/mask_0001.png", b"x")
+    content = bytearray((tmp_path / "m.zip").read_bytes())
+    for start in (content.find(b"PK\x03\x04") + 6, content.find(b"PK\x01\x02") + 8):
+        content[start] |= 1  # says: encrypted
+    (tmp_path / "m.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"m.zip: damaged \(.*password"):
+        fetch(str(tmp_path / "m.zip"), "test_masks", tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.97])
+def test_cut_off_archive_is_named(drawn, tmp_path, form, kept):
+    archive = tmp_path / f"raw.tar.{form}"
+    with tarfile.open(archive, f"w:{form}") as file:
+        file.add(drawn / "dataset", "dataset")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(InputError, match=rf"raw.tar.{form}: (damaged|neither tar nor zip)"):
+        fetch(str(archive), "dataset", tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == [archive.name]

@@ -2,7 +2,7 @@
 
 In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md.
 Out: tables/table{1,2}.* (the report's score), tables/table{1,2}_full.* (the other scores), tables/cells.csv,
-figures/*.png, report.html.
+figures/, report.html.
 """
 
 FORMS = ["csv", "md", "tex", "html"]
@@ -104,7 +104,7 @@ rule overlays:
         raw=raw_input("dataset"),
         code=code("overlays"),
     output:
-        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.png",
+        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
         f"{CELL_LOGS}.overlays.log",
     conda:
@@ -129,7 +129,7 @@ rule report:
         loss=f"{RESULTS}/data/conversion_loss.md",
         curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
         overlays=expand(
-            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.png",
+            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
             setting=config["settings"],
             model=MODELS,
             seed=config["seeds"][:1],

@@ -97,7 +97,7 @@ def main():
     parser.add_argument("--test-images", required=True, help="folder of the test images")
     parser.add_argument("--ground-truth", required=True, help="COCO JSON; without nuclei only predictions are drawn")
     parser.add_argument("--predictions", required=True, help="COCO results")
-    parser.add_argument("--out", required=True, help="PNG")
+    parser.add_argument("--out", required=True, help="JPEG or PNG")
     args = parser.parse_args()
     content, rows = read_json(args.ground_truth, "COCO JSON"), read_json(args.predictions, "COCO results")
     check_ground_truth(content, args.ground_truth)

@@ -70,8 +70,9 @@ CELL_KEYS = [
 
 
 def inline(path):
-    """A PNG as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    """A PNG or JPEG file as a data URL."""
+    kind = {".png": "png", ".jpg": "jpeg"}[path.suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def cell_rows(path):
@@ -114,7 +115,7 @@ def render(run, title, note):
             tables=text("tables/table[12].html"),
             full=text("tables/table[12]_full.html"),
             curves=[(path.stem, inline(path)) for path in sorted(run.glob("figures/curves_*.png"))],
-            overlays=[(path.stem, inline(path)) for path in sorted(run.glob("figures/overlays/*.png"))],
+            overlays=[(path.stem, inline(path)) for path in sorted(run.glob("figures/overlays/*.jpg"))],
             data=as_html(run / "data" / "raw.md"),
             conversion=as_html(run / "data" / "conversion_loss.md"),
             keys=CELL_KEYS,

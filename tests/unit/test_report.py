@@ -22,7 +22,7 @@ def run(tmp_path):
         write_table([row], tmp_path / f"tables/table{table}", f"Table {table}", ["note <one>"])
         write_table([row], tmp_path / f"tables/table{table}_full", f"Full {table}", ["AP @1000"])
         (tmp_path / f"figures/curves_setting{table}.png").write_bytes(PIXEL)
-    (tmp_path / "figures/overlays/setting1.mask_r50.seed0.png").write_bytes(PIXEL)
+    (tmp_path / "figures/overlays/setting1.mask_r50.seed0.jpg").write_bytes(PIXEL)
     (tmp_path / "data/raw.md").write_text("# Raw data\n\n| a | b |\n|---|---|\n| 14598 | 2360 |\n")
     (tmp_path / "data/conversion_loss.md").write_text("mean IoU **0.846**\n")
     cell = dict.fromkeys(CELL_KEYS, "1") | {"config_sha256": "ab" * 32, "map_report": "0.23101234", "folder": "x<y"}

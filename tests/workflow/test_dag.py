@@ -119,7 +119,7 @@ def test_settings_train_on_what_they_should(project):
 
 def test_report_is_one_file_with_all_pictures(project):
     page = (project / "results/tiny/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 + 12
+    assert (page.count("data:image/png;base64,"), page.count("data:image/jpeg;base64,")) == (2, 12)
     assert 'src="http' not in page
     for title in ("Table 1", "Table 2", "Training curves", "Where each number comes from"):
         assert title in page

@@ -67,7 +67,7 @@ def test_the_reports_protocol_changes_only_what_it_names(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_narrow_copies_build_and_keep_their_depth(model):
     full, config = zoo(model), resolved(model)
-    detector = build_detector(config["model"])
+    detector = build_detector(Config(config).model)
     assert config["model"]["backbone"]["depth"] == full["model"]["backbone"]["depth"]
     assert type(detector).__name__ == full["model"]["type"]
     assert all(parameter.requires_grad for parameter in detector.backbone.parameters())

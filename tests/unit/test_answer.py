@@ -56,8 +56,6 @@ def test_a_right_answer_has_no_problems_but_a_warning_for_an_image_without_detec
         ([row(bbox=[1, 2, 3])], "row 0: bbox is [1, 2, 3], wanted [x, y, width, height]"),
         ([row(bbox=[1, 2, -3, 4])], "row 0: bbox is [1, 2, -3, 4]"),
         ([{k: v for k, v in row().items() if k != "bbox"}], "row 0: bbox is None"),
-        ([row(score=1.5)], "row 0: score is 1.5, wanted 0 to 1"),
-        ([row(score=-0.1)], "row 0: score is -0.1, wanted 0 to 1"),
         ([row(bbox=[1, 2, 3, float("nan")])], "row 0: bbox is [1, 2, 3, nan]"),
         ([row(segmentation={"size": [SIDE, SIDE], "counts": "PP"})], "row 0: segmentation counts"),
         ([row()] * 101, "101 detections of image 1, wanted 100 at most"),

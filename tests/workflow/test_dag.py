@@ -196,8 +196,9 @@ def test_the_tables_script_changes_tables_alone(project):
 def test_a_wrong_config_is_one_line_before_any_work(project):
     done = snakemake(project, "-n", config=overlay(project, trainig={}))
     assert done.returncode == 1
-    assert "error: config: unknown key trainig; did you mean training?" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert "error: config: unknown key trainig; did you mean training?" in said
+    assert "Traceback" not in said
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,97 @@
+"""What all stages share: files that appear whole, errors in one line, progress lines, and mmcv's patches."""
+
+import errno
+import io
+import json
+
+import pytest
+import torch
+
+from nuclei.compat import patch_epoch_sleep, patch_streams
+from nuclei.progress import Progress, duration
+from nuclei.stage import InputError, read_json, run_stage, whole_file, write_json
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    assert (tmp_path / "a.json").read_text() == '{\n "a": "é",\n "b": 1\n}\n'
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "a.json") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": "é", "b": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000])
+def test_bad_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match="a.json: not JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_bad_input_is_a_line_a_problem(capsys):
+    def main():
+        raise InputError("one: x", "two: y")
+
+    with pytest.raises(SystemExit) as caught:
+        run_stage(main)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: one: x\nerror: two: y\n"
+
+
+def test_full_disk_is_one_line(capsys):
+    def main():
+        raise OSError(errno.ENOSPC, "No space left on device", "out.json")
+
+    with pytest.raises(SystemExit):
+        run_stage(main)
+    assert capsys.readouterr().err == "error: out.json: no space left on the disk; free some and run again\n"
+
+
+def test_other_errors_are_not_hidden():
+    def main():
+        raise OSError(errno.EIO, "broken")
+
+    with pytest.raises(OSError, match="broken"):
+        run_stage(main)
+
+
+def test_progress_says_done_total_rate_and_time_left(monkeypatch):
+    clock = iter([0.0, 2.0, 4.0, 4.0, 8.0])
+    monkeypatch.setattr("nuclei.progress.time.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    progress = Progress("train", 10, "images", every=3, stream=stream)
+    progress.step(1)  # 2 s: no line is due
+    progress.step(1, ", loss 1")  # 4 s
+    progress.done = 10
+    progress.close()
+    assert stream.getvalue() == "train 2/10 images, 2.0 s/image, ETA 0:00:16, loss 1\ntrain 10/10 images in 0:00:08\n"
+
+
+def test_duration():
+    assert duration(3725.4) == "1:02:05"
+
+
+def test_streams_are_asked_for_by_device(monkeypatch):
+    import mmcv.parallel._functions as functions
+
+    asked = []
+    monkeypatch.setattr(functions, "_get_stream", asked.append)
+    patch_streams()
+    functions._get_stream(1)
+    functions._get_stream(torch.device("cpu"))
+    assert asked == [torch.device("cuda", 1), torch.device("cpu")]
+    once = functions._get_stream
+    patch_streams()
+    assert functions._get_stream is once
+
+
+def test_epochs_do_not_sleep(monkeypatch):
+    import time
+
+    import mmcv.runner.epoch_based_runner as loop
+
+    monkeypatch.setattr(loop, "time", time)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("slept"))
+    patch_epoch_sleep()
+    loop.time.sleep(2)

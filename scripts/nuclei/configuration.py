@@ -19,6 +19,22 @@ def read_yaml(path):
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())[:160]}); correct it") from None
 
 
+def retype(value, schema):
+    """The value with texts turned into what the schema asks for: Snakemake's --config leaves numbers as text."""
+    kinds = schema.get("type", [])
+    if isinstance(value, dict):
+        return {key: retype(item, schema.get("properties", {}).get(key, {})) for key, item in value.items()}
+    if isinstance(value, list):
+        return [retype(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, str) or value in schema.get("enum", []):
+        return value
+    if value == "null" and "null" in kinds:
+        return None
+    if "enum" in schema or (kinds and "string" not in kinds):
+        return yaml.safe_load(value)
+    return value
+
+
 def unknown_keys(error):
     """One line for each key that the schema does not know, with the nearest that it knows."""
     known = list(error.schema.get("properties", {}))
@@ -51,9 +67,11 @@ def schema_problems(value, schema):
 def check_config(config, models_file, schema_file):
     """Check a run's config and its models file.
 
-    Returns the models file's content ({"weights_root", "models"}). Raises InputError with every problem found.
+    Returns the models file's content ({"weights_root", "models"}). Texts in `config` become numbers where the schema
+    asks for them. Raises InputError with every problem found.
     """
     catalogue, schema = read_yaml(models_file), read_yaml(schema_file)
+    config.update(retype(dict(config), schema["config"]))
     problems = schema_problems(dict(config), schema["config"])
     problems += [line.replace("config:", f"{models_file}:") for line in schema_problems(catalogue, schema["models"])]
     if not problems:

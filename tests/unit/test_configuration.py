@@ -85,6 +85,16 @@ def test_faults_are_named(config, path, value, wanted):
     assert any(problem.startswith(wanted) for problem in found), found
 
 
+def test_texts_from_the_command_line_become_numbers(config):
+    config |= {"seeds": ["0", "12"], "settings": ["2"]}
+    config["training"] |= {"lr": "0.5", "epochs": "7", "photometric": "false", "batch": "null", "weights": "none"}
+    config["selection"]["epoch"] = "null"
+    check_config(config, "config/models.yaml", "config/schema.yaml")
+    assert (config["seeds"], config["settings"], config["selection"]["epoch"]) == ([0, 12], [2], None)
+    shown = [config["training"][key] for key in ("lr", "epochs", "photometric", "batch", "weights")]
+    assert shown == [0.5, 7, False, None, "none"]
+
+
 def test_missing_data_is_named(config):
     config["raw"]["draw"] = None
     config["raw"]["dataset"]["path"] = "nowhere.tar"

@@ -28,6 +28,7 @@ CONFIG = {
         "test_scale": [96, 96],
         "detections": 150,
     },
+    "model_options": {model: {"data.train.times": 1} for model in MODELS if model.endswith("x101")},
 }
 
 
@@ -167,7 +168,7 @@ def test_selection_does_not_retrain(project):
 
 
 def test_one_models_rate_retrains_that_model_alone(project):
-    config = overlay(project, model_options={"mask_r50": {"optimizer.lr": 0.001}})
+    config = overlay(project, model_options=CONFIG["model_options"] | {"mask_r50": {"optimizer.lr": 0.001}})
     found = planned(snakemake(project, "-n", config=config))
     cells = dict.fromkeys(["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"], 2)
     assert found == {**cells, "curves": 2, **AFTER_SCORES}

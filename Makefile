@@ -10,7 +10,7 @@ help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make test       set up, run every test"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
-	@echo "make test-build build mmcv-full anew in an empty cache and time it"
+	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -43,7 +43,7 @@ test-real: $(READY)
 	python -m pytest -m slow
 
 test-build: $(READY)
-	cache=$$(mktemp -d) && time XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
+	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
 
 lint: $(READY)
 	ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from nuclei.datasets import training_set
 from nuclei.stage import InputError, run_stage, whole_file
 
 CLASSES = ("nucleus",)
@@ -91,14 +92,6 @@ def random_start(model):
     backbone["frozen_stages"] = -1
     backbone["norm_eval"] = False
     backbone["norm_cfg"] = dict(type="BN", requires_grad=True)
-
-
-def training_set(config):
-    """The dataset config inside data.train, below any RepeatDataset."""
-    dataset = config["data"]["train"]
-    while "dataset" in dataset:
-        dataset = dataset["dataset"]
-    return dataset
 
 
 def set_scales(config, train_scales, test_scale):

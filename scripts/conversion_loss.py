@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mask2coco import encode
 from pycocotools import mask as coco_mask
 
 from nuclei.progress import Progress
 from nuclei.raw import bounding_box, read_layout, read_mask
+from nuclei.rle import as_rle, encode
 from nuclei.stage import InputError, read_json, run_stage, write_json, write_text
 
 
@@ -25,9 +25,7 @@ def shape_of(mask):
 
 def round_trip_iou(truth, segmentation):
     """IoU of a true mask (COCO RLE) with a COCO segmentation of any form, rasterised by pycocotools."""
-    if isinstance(segmentation, list):
-        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *truth["size"]))
-    return float(coco_mask.iou([segmentation], [truth], [0])[0, 0])
+    return float(coco_mask.iou([as_rle(segmentation, *truth["size"])], [truth], [0])[0, 0])
 
 
 def compare_image(image, converters):

@@ -7,10 +7,9 @@ what is written holds nothing but tensors, which torch loads with weights_only=T
 import argparse
 import os
 import re
-import urllib.request
 from pathlib import Path
 
-from nuclei.progress import Progress
+from nuclei.archive import download
 from nuclei.stage import InputError, run_stage, sha256, whole_file
 
 
@@ -27,27 +26,21 @@ def check_hash(path, source):
         raise InputError(f"{source}: SHA-256 is {found}, wanted {wanted}…; delete the file or name another source")
 
 
-def download(url, path):
-    """Download to `path` with progress; nothing appears there unless all bytes came."""
+def fetch(url, path):
+    """Download a published file to `path`; it appears there only whole and with the right hash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    download(
+        url,
+        part,
+        "the published weights; check the network, or put the file into a folder and name it in weights_folder",
+    )
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer, whole_file(path) as temporary:
-            total = int(answer.headers.get("Content-Length") or 0)
-            progress = Progress(f"download {path.name}", round(total / 1e6), "MB")
-            received = 0
-            with temporary.open("wb") as file:
-                while block := answer.read(1 << 20):
-                    file.write(block)
-                    received += len(block)
-                    progress.step(round(received / 1e6) - progress.done)
-            if total and received != total:
-                raise InputError(f"{url}: {received} of {total} bytes came; run again")
-            check_hash(temporary, url)
-            progress.close()
-    except OSError as error:
-        raise InputError(
-            f"{url}: cannot be downloaded ({error}), wanted the published weights; "
-            "check the network, or put the file into a folder and name it in weights_folder"
-        ) from None
+        check_hash(part, url)
+    except InputError:
+        part.unlink()
+        raise
+    part.replace(path)
 
 
 def main():
@@ -64,7 +57,7 @@ def main():
     if not path.is_file():
         if args.folder:
             raise InputError(f"{path}: not found, wanted the published weights; put the file there")
-        download(args.url, path)
+        fetch(args.url, path)
     check_hash(path, str(path))
     import torch
 

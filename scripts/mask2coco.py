@@ -12,20 +12,14 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
 from nuclei.raw import bounding_box, image_size, read_layout, read_mask
+from nuclei.rle import encode
 from nuclei.stage import InputError, run_stage, write_json
 
 CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
-
-
-def encode(mask):
-    """COCO RLE {"size": [height, width], "counts": str} of a bool mask."""
-    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
 
 
 def annotate_exact(path, size, segmentation):

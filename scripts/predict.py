@@ -49,12 +49,12 @@ def main():
     mmcv.utils.get_logger("mmcv", log_level="WARNING")
     config = Config.fromfile(args.config)
     set_random_seed(config.seed)
-    model = build_model(config, "cpu")
+    model = build_model(config)
     load_weights(model, args.checkpoint)
     patch_streams()
     dataset = build_dataset(config.data.test, dict(test_mode=True))
     model = build_dp(model, device.type, device_ids=[device.index or 0])
-    write_json(args.out, predict(model, dataset, device, label=args.label), indent=None)
+    write_json(args.out, predict(model, dataset, label=args.label), indent=None)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from nuclei.scores import NAMES
 from nuclei.stage import InputError, run_stage, sha256, whole_file, write_json
-
-METRICS = ("ap_100", "ap50_100", "ap75_100", "ap_1000", "ap50_1000", "ap75_1000")
 
 
 def read_epochs(path):
@@ -23,7 +22,7 @@ def read_epochs(path):
             {
                 "epoch": int(row["epoch"]),
                 "kept": row["kept"] == "1",
-                **{metric: float(row[metric]) if row[metric] else None for metric in METRICS},
+                **{metric: float(row[metric]) if row[metric] else None for metric in NAMES},
             }
             for row in rows
         ]
@@ -84,7 +83,7 @@ def main():
     parser.add_argument("--epochs", required=True, help="epochs.tsv")
     parser.add_argument("--checkpoints", required=True, help="folder of epoch_N.pth")
     parser.add_argument("--policy", choices=["best", "last", "epoch"], required=True)
-    parser.add_argument("--metric", choices=METRICS, default="ap50_100")
+    parser.add_argument("--metric", choices=NAMES, default="ap50_100")
     parser.add_argument("--epoch", type=int, help="with --policy epoch")
     parser.add_argument("--out-checkpoint", required=True)
     parser.add_argument("--out", required=True, help="checkpoint.json: the choice and its reason")

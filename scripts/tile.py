@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mask2coco import encode
 from pycocotools import mask as coco_mask
 
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
 from nuclei.raw import bounding_box
+from nuclei.rle import as_rle, encode
 from nuclei.stage import InputError, read_json, run_stage, write_json
 
 
@@ -34,10 +34,7 @@ def starts(length, size, stride):
 
 def decode(annotation, height, width):
     """Bool mask (height x width) of a COCO annotation of any form."""
-    segmentation = annotation["segmentation"]
-    if isinstance(segmentation, list):
-        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    return coco_mask.decode(segmentation).astype(bool)
+    return coco_mask.decode(as_rle(annotation["segmentation"], height, width)).astype(bool)
 
 
 def cut(nuclei, left, top, size, min_area, segmentation):

@@ -14,8 +14,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from nuclei.datasets import training_set
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 
 
@@ -41,8 +43,6 @@ def arguments():
 
 def data_sha256(config):
     """SHA-256 over the annotations of the training and validation sets and over the images they name."""
-    from cell_config import training_set
-
     digest, images = hashlib.sha256(), set()
     for dataset in (training_set(config), config["data"]["val"]):
         digest.update(sha256(dataset["ann_file"]).encode())
@@ -78,6 +78,11 @@ def code_version():
         ["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
     )
     return done.stdout.strip() or "unknown"
+
+
+def now():
+    """Wall clock as an ISO 8601 string in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def publish(work, rows, args):
@@ -139,7 +144,7 @@ def train(config, work, device, args):
     config.checkpoint_config, config.log_config = None, None
     every, workers = config.evaluation.interval, config.data.workers_per_gpu
     config.custom_hooks = [
-        *[hook for hook in config.get("custom_hooks", [])],
+        *config.get("custom_hooks", []),
         dict(type="EpochSeed", seed=config.seed, priority="VERY_HIGH"),
         dict(type="Narrate", log=str(work / "log.jsonl"), label=args.label),
         dict(
@@ -148,7 +153,6 @@ def train(config, work, device, args):
             validation=config.data.val.to_dict(),
             keep=keep,
             label=args.label,
-            device=str(device),
             every=every,
             workers=workers,
             priority="LOW",
@@ -156,7 +160,7 @@ def train(config, work, device, args):
     ]
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
-    model = build_model(config, "cpu")
+    model = build_model(config)
     model.CLASSES = dataset.CLASSES
     patch_streams()
     if not workers:
@@ -176,7 +180,6 @@ def main():
     from mmcv import Config
 
     from nuclei.device import find_device
-    from nuclei.inference import now
     from nuclei.training import Stopped, StopRequest
 
     torch.set_num_threads(args.threads)

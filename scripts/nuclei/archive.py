@@ -30,10 +30,11 @@ DAMAGE = (
 )
 
 
-def download(url, part, attempts=4, pause=1.0):
+def download(url, part, wanted="the archive; check the address and the network", attempts=4, pause=1.0):
     """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range).
 
-    pause: seconds before the second try, doubled before each further one.
+    wanted: end of the error line, what was wanted and what to do. pause: seconds before the second try,
+    doubled before each further one.
     """
     part = Path(part)
     problem = ""
@@ -66,7 +67,7 @@ def download(url, part, attempts=4, pause=1.0):
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
             problem = str(error) or type(error).__name__
-    raise InputError(f"{url}: cannot be downloaded ({problem}), wanted the archive; check the address and the network")
+    raise InputError(f"{url}: cannot be downloaded ({problem}), wanted {wanted}")
 
 
 def outside(name, link=None):

@@ -1,43 +1,35 @@
 """Run a detector over a data set; shared by validation and by prediction on the test images."""
 
-import sys
-import time
-
 from nuclei.progress import Progress
 
 
-def build_model(config, device):
-    """Build the detector of a resolved mmdet Config, initialised, on `device` (torch.device or str)."""
+def build_model(config):
+    """Build the detector of a resolved mmdet Config, initialised, on the CPU."""
     from mmdet.models import build_detector
 
     model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
     model.init_weights()
     model.CLASSES = tuple(config.data.test.classes)
-    return model.to(device)
+    return model
 
 
-def device_loader(dataset, workers=0):
-    """One image at a time, in the order of the data set."""
-    from mmdet.datasets import build_dataloader
-
-    return build_dataloader(dataset, samples_per_gpu=1, workers_per_gpu=workers, dist=False, shuffle=False)
-
-
-def predict(model, dataset, device, workers=0, label="predict", between=lambda: None, stream=sys.stderr):
+def predict(model, dataset, workers=0, label="predict", between=lambda: None):
     """Instances found by `model` in every image of an mmdet CocoDataset (test mode).
 
-    model: detector wrapped by mmdet's build_dp, or bare on the CPU. between(): called after every image; may raise to
-    stop. Returns COCO results: [{image_id, category_id, bbox [x, y, w, h] px, score, segmentation RLE}], boxes with
-    the corner convention of mmdet (x right, y down, pixel edges at integers).
+    model: detector wrapped by mmdet's build_dp, which knows its device. between(): called after every image;
+    may raise to stop. Returns COCO results: [{image_id, category_id, bbox [x, y, w, h] px, score, segmentation RLE}],
+    boxes with the corner convention of mmdet (x right, y down, pixel edges at integers).
     """
     import torch
     from mmdet.core import encode_mask_results
+    from mmdet.datasets import build_dataloader
 
     model.eval()
     results = []
-    progress = Progress(label, len(dataset), "images", stream=stream)
+    progress = Progress(label, len(dataset), "images")
+    loader = build_dataloader(dataset, samples_per_gpu=1, workers_per_gpu=workers, dist=False, shuffle=False)
     with torch.no_grad():
-        for batch in device_loader(dataset, workers):
+        for batch in loader:
             for boxes, masks in model(return_loss=False, rescale=True, **batch):
                 results.append((boxes, encode_mask_results(masks)))
             progress.step()
@@ -52,8 +44,3 @@ def predict(model, dataset, device, workers=0, label="predict", between=lambda: 
         row["score"] = float(row["score"])
         row["category_id"] = 1
     return segments
-
-
-def now():
-    """Wall clock as an ISO 8601 string in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -26,10 +26,8 @@ from mmdet.datasets.builder import worker_init_fn
 
 from nuclei.inference import predict
 from nuclei.progress import Progress
-from nuclei.scores import score
+from nuclei.scores import NAMES, score
 from nuclei.stage import InputError, whole_file
-
-SCORES = ("ap_100", "ap50_100", "ap75_100", "ap_1000", "ap50_1000", "ap75_1000")
 
 
 class Stopped(Exception):
@@ -71,6 +69,12 @@ def save_checkpoint(path, model, meta, optimizer=None):
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
+
+
+def log_row(path, **row):
+    """Append one row to log.jsonl."""
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def epochs_to_keep(rows, best, metrics, every):
@@ -153,25 +157,26 @@ class Narrate(Hook):
         if here % max(1, length // self.rows_per_epoch) == 0 or here == length:
             means = {name: round(value / self.count, 6) for name, value in self.sums.items()}
             seconds = (time.monotonic() - self.since) / self.count
-            self.write(
-                mode="train", epoch=runner.epoch + 1, iter=here, lr=rate, seconds_per_iter=round(seconds, 4), **means
+            log_row(
+                self.log,
+                mode="train",
+                epoch=runner.epoch + 1,
+                iter=here,
+                lr=rate,
+                seconds_per_iter=round(seconds, 4),
+                **means,
             )
             self.sums, self.count, self.since = {}, 0, time.monotonic()
         StopRequest.check()
-
-    def write(self, **row):
-        """Append one row to log.jsonl."""
-        with self.log.open("a") as file:
-            file.write(json.dumps(row) + "\n")
 
 
 @HOOKS.register_module()
 class EpochEnd(Hook):
     """After each epoch: validate, save weights, save the state to resume from, remove what is not to be kept."""
 
-    def __init__(self, work, validation, keep, label, device, every, workers=0):
+    def __init__(self, work, validation, keep, label, every, workers=0):
         self.work, self.keep, self.label, self.every = Path(work), keep, label, every
-        self.device, self.workers = device, workers
+        self.workers = workers
         self.dataset = build_dataset(validation, dict(test_mode=True)) if every else None
         self.log = self.work / "log.jsonl"
         self.rows, self.seconds, self.start = [], 0.0, time.monotonic()
@@ -185,7 +190,7 @@ class EpochEnd(Hook):
     def after_train_epoch(self, runner):
         """See the class."""
         epoch = runner.epoch + 1
-        row = {"epoch": epoch, **dict.fromkeys(SCORES)}
+        row = {"epoch": epoch, **dict.fromkeys(NAMES)}
         if self.every and (epoch % self.every == 0 or epoch == runner.max_epochs):
             row.update(self.validate(runner, epoch))
         rows = [*self.rows, row]
@@ -209,15 +214,13 @@ class EpochEnd(Hook):
         found = predict(
             runner.model,
             self.dataset,
-            self.device,
             self.workers,
             label=f"{self.label} validation, epoch {epoch}:",
             between=StopRequest.check,
         )
         scores = score(self.dataset.coco.dataset, found, per_image=False)
-        scores = {name: scores[name] for name in SCORES}
+        scores = {name: scores[name] for name in NAMES}
         line = ", ".join(f"{name} {scores[name]:.4f}" for name in ("ap50_100", "ap_100", "ap50_1000", "ap_1000"))
         print(f"{self.label} epoch {epoch}/{runner.max_epochs}: validation {line}", file=sys.stderr, flush=True)
-        with self.log.open("a") as file:
-            file.write(json.dumps({"mode": "val", "epoch": epoch, **scores}) + "\n")
+        log_row(self.log, mode="val", epoch=epoch, **scores)
         return scores

@@ -2,11 +2,12 @@
 
 import pytest
 import yaml
-from cell_config import narrow, resolve, set_option, training_set, walk, zoo_path
+from cell_config import narrow, resolve, set_option, walk, zoo_path
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
 
+from nuclei.datasets import training_set
 from nuclei.stage import InputError
 
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]

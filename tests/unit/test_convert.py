@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from annotate_settings import subset
 from conversion_loss import compare, round_trip_iou, shape_of
-from mask2coco import convert, encode
+from mask2coco import convert
 from pycocotools import mask as coco_mask
 
 from nuclei.raw import read_layout
+from nuclei.rle import encode
 
 
 @pytest.fixture(scope="module")

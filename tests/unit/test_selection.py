@@ -3,15 +3,16 @@
 import json
 
 import pytest
-from select_checkpoint import METRICS, choose
+from select_checkpoint import choose
 
+from nuclei.scores import NAMES
 from nuclei.stage import InputError
 
 
 def rows(*values, kept=None):
     """Rows of epochs 1, 2, …; values: ap50_100, None for an epoch without validation."""
     return [
-        {"epoch": at, "kept": kept is None or at in kept, **dict.fromkeys(METRICS, value)}
+        {"epoch": at, "kept": kept is None or at in kept, **dict.fromkeys(NAMES, value)}
         for at, value in enumerate(values, 1)
     ]
 
@@ -52,7 +53,7 @@ def test_impossible_choices_are_named():
 
 
 def test_command_changes_the_choice_without_training(stage, tmp_path):
-    header = "\t".join(["epoch", *METRICS, "kept"])
+    header = "\t".join(["epoch", *NAMES, "kept"])
     lines = ["\t".join(["1", *["0.2"] * 6, "1"]), "\t".join(["2", *["0.1"] * 6, "1"])]
     (tmp_path / "epochs.tsv").write_text("\n".join([header, *lines]) + "\n")
     (tmp_path / "kept").mkdir()

@@ -8,7 +8,7 @@ import threading
 import numpy
 import pytest
 import torch
-from fetch_weights import check_hash, download
+from fetch_weights import check_hash, fetch
 
 from nuclei.stage import InputError
 
@@ -77,13 +77,13 @@ def test_wrong_file_is_refused_unread(published, stage, tmp_path):
 def test_wrong_download_leaves_nothing(address, published, tmp_path):
     published.write_bytes(b"not the weights")
     with pytest.raises(InputError, match="SHA-256 is"):
-        download(f"{address[0]}/{published.name}", tmp_path / "cache" / published.name)
+        fetch(f"{address[0]}/{published.name}", tmp_path / "cache" / published.name)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_no_server_is_one_line(tmp_path):
     with pytest.raises(InputError, match="cannot be downloaded"):
-        download("http://127.0.0.1:9/net-00000000.pth", tmp_path / "net-00000000.pth")
+        fetch("http://127.0.0.1:9/net-00000000.pth", tmp_path / "net-00000000.pth")
 
 
 def test_hash_of_a_right_file(published):

@@ -78,7 +78,7 @@ def ingredients(cuda, compiler):
         "mmcv": VERSION,
         "sdist": SDIST_SHA256,
         "torch": torch.__version__,
-        "cuda": f"{torch.version.cuda} {architectures()}" if cuda else "none",
+        "cuda": f"{torch.version.cuda} {architectures()} {nvcc_version()}" if cuda else "none",
         "abi": sysconfig.get_config_var("SOABI"),
         "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
         "compiler": version,
@@ -99,7 +99,23 @@ def architectures():
     if given:
         return given
     found = {"{}.{}".format(*torch.cuda.get_device_capability(i)) for i in range(torch.cuda.device_count())}
-    return ";".join(sorted(found)) or "7.5;8.0;8.6;8.9;9.0"
+    return ";".join(sorted(found)) or "7.5;8.0;8.6;8.9;9.0+PTX"
+
+
+def cuda_home():
+    """The CUDA toolkit's folder: $CUDA_HOME, else what nvcc itself says (nvcc on PATH may be a script or a link)."""
+    if os.environ.get("CUDA_HOME"):
+        return Path(os.environ["CUDA_HOME"])
+    said = subprocess.run(["nvcc", "--dryrun", "-c", "any.cu"], capture_output=True, text=True).stderr
+    for line in said.splitlines():
+        if line.startswith("#$ TOP="):
+            return Path(line.removeprefix("#$ TOP=").strip()).resolve()
+    raise InputError("nvcc: does not say where its toolkit is (nvcc --dryrun); set CUDA_HOME to the toolkit's folder")
+
+
+def nvcc_version():
+    """Last line of `nvcc --version`."""
+    return subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
 
 
 def wants_cuda(choice):
@@ -159,7 +175,7 @@ def build_environment(folder, compiler, cuda, jobs):
         include = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "include"
         variables |= {
             "FORCE_CUDA": "1",
-            "CUDA_HOME": os.environ.get("CUDA_HOME") or str(Path(shutil.which("nvcc")).resolve().parents[1]),
+            "CUDA_HOME": str(cuda_home()),
             "TORCH_CUDA_ARCH_LIST": architectures(),
             "NVCC_PREPEND_FLAGS": f"-I{include} {os.environ.get('NVCC_PREPEND_FLAGS', '')}".strip(),
             "CPLUS_INCLUDE_PATH": f"{include}{os.pathsep}{os.environ.get('CPLUS_INCLUDE_PATH', '')}".rstrip(os.pathsep),

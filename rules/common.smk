@@ -1,6 +1,7 @@
 """Config, cells and paths: what the other rules files share. The only one with functions.
 
-RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODELS: the chosen entries of models.yaml.
+RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODELS: the chosen entries of models.yaml,
+TABLED those of the report's tables, EXPLORED those of a table of their own.
 """
 
 import json
@@ -14,11 +15,13 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.configuration import check_config
 from nuclei.fingerprint import fingerprint
 from nuclei.imports import local_modules
+from nuclei.protocols import fill_training, read_protocol
 from nuclei.stage import InputError
 
 try:
     MODELS_FILE = config.get("models_file", "config/models.yaml")
     CATALOGUE = check_config(config, MODELS_FILE, "config/schema.yaml")
+    PROTOCOL = read_protocol(config["protocol"], CATALOGUE["models"])
 except InputError as error:
     raise WorkflowError("\n".join(f"error: {problem}" for problem in error.problems))
 
@@ -26,9 +29,12 @@ RESULTS = f"results/{config['run']}"
 WORK = f"work/{config['run']}"
 CELL = f"{RESULTS}/cells/setting{{setting}}/{{model}}/seed{{seed}}"
 CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
-MODELS = {name: CATALOGUE["models"][name] for name in config["models"]}
+TABLED = config["models"]
+EXPLORED = [name for name, entry in CATALOGUE["models"].items() if entry.get("explored") and name not in TABLED]
+EXPLORED = EXPLORED if config["explored"] else []
+MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
 METHOD = config["conversion"]["method"]
-TRAINING = config["training"]
+TRAINING = fill_training(config["training"], PROTOCOL)
 
 
 def code(script):
@@ -36,9 +42,14 @@ def code(script):
     return local_modules(f"scripts/{script}.py")
 
 
-def cell_files(name, settings=None):
-    """Path of `name` in every cell of the given settings (default: all that are chosen)."""
-    return expand(f"{CELL}/{name}", setting=settings or config["settings"], model=MODELS, seed=config["seeds"])
+def cell_files(name, settings=None, models=None):
+    """Path of `name` in every cell of the given settings and models (default: all that are chosen)."""
+    return expand(
+        f"{CELL}/{name}",
+        setting=settings or config["settings"],
+        model=MODELS if models is None else models,
+        seed=config["seeds"],
+    )
 
 
 def raw_source(part):
@@ -66,10 +77,13 @@ def raw_state(part):
 
 
 def model_entry(name):
-    """models.yaml's entry of a model, with the config's model_options on top."""
-    entry = dict(MODELS[name])
-    entry["options"] = {**(entry.get("options") or {}), **(config["model_options"].get(name) or {})}
-    return {key: entry[key] for key in ("zoo", "options")}
+    """models.yaml's entry of a model, with the protocol's changes and the config's model_options on top."""
+    changed = PROTOCOL["models"].get(name) or {}
+    return {
+        "zoo": changed.get("zoo", MODELS[name]["zoo"]),
+        "protocol_options": changed.get("options") or {},
+        "options": {**(MODELS[name].get("options") or {}), **(config["model_options"].get(name) or {})},
+    }
 
 
 def weights(name):
@@ -94,13 +108,19 @@ def polygons():
 
 
 def table_files():
-    """All files of the tables of the chosen settings."""
+    """All files of the tables of the chosen settings, and of the explored models' table."""
+    tables = [f"table{setting}" for setting in config["settings"]] + (["explored"] if EXPLORED else [])
     return expand(
-        f"{RESULTS}/tables/table{{setting}}{{family}}.{{form}}",
-        setting=config["settings"],
+        f"{RESULTS}/tables/{{table}}{{family}}.{{form}}",
+        table=tables,
         family=["", "_full"],
         form=["csv", "md", "tex", "html"],
     )
+
+
+def table_columns(models):
+    """What tables show of these models' entries."""
+    return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
 
 
 def published_files():

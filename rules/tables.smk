@@ -10,8 +10,8 @@ FORMS = ["csv", "md", "tex", "html"]
 
 rule table:
     input:
-        scores=lambda wildcards: cell_files("scores.json", [wildcards.setting]),
-        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting]),
+        scores=lambda wildcards: cell_files("scores.json", [wildcards.setting], TABLED),
+        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting], TABLED),
         published="config/published.tsv",
         code=code("tables"),
     output:
@@ -25,12 +25,9 @@ rule table:
         runtime=5,
     params:
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        models=" ".join(MODELS),
+        models=" ".join(TABLED),
         models_file=MODELS_FILE,
-        entries={
-            name: [entry["method"], entry["backbone"], entry["multiscale"], entry["lr_schd"]]
-            for name, entry in MODELS.items()
-        },
+        entries=table_columns(TABLED),
         seeds=" ".join(map(str, config["seeds"])),
         published="--published config/published.tsv" if config["tables"]["published"] else "",
         note=config["tables"]["note"] or "",
@@ -41,6 +38,37 @@ rule table:
         "python scripts/tables.py --run-dir {params.run} --setting {wildcards.setting}"
         " --models-file {params.models_file} --models {params.models} --seeds {params.seeds}"
         " {params.published} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+
+
+rule explored_table:
+    input:
+        scores=cell_files("scores.json", models=EXPLORED),
+        choices=cell_files("checkpoint.json", models=EXPLORED),
+        code=code("explored_table"),
+    output:
+        expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+    log:
+        f"{RESULTS}/logs/explored_table.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        settings=" ".join(map(str, config["settings"])),
+        models=" ".join(EXPLORED),
+        models_file=MODELS_FILE,
+        entries=table_columns(EXPLORED),
+        seeds=" ".join(map(str, config["seeds"])),
+        note=config["tables"]["note"] or "",
+        out=lambda wildcards, output: str(Path(output[0]).parent),
+    message:
+        "table of the explored models"
+    shell:
+        "python scripts/explored_table.py --run-dir {params.run} --settings {params.settings}"
+        " --models-file {params.models_file} --models {params.models} --seeds {params.seeds}"
+        " --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
 
 
 rule cells_table:

@@ -24,7 +24,11 @@ CHANNEL_KEYS = {
     "conv_out_channels",
     "fc_out_channels",
     "fc_channels",
+    "feedforward_channels",
+    "proposal_feature_channel",
+    "decoder_in_channels",
 }
+IMAGES_A_STEP = 16  # of the zoo's learning rates: 8 GPUs x 2 images
 
 
 def walk(node):
@@ -37,9 +41,15 @@ def walk(node):
             yield from walk(child)
 
 
+def as_scale(value):
+    """An image scale as mmdet wants it: (long, short), or a list of such pairs."""
+    return [tuple(pair) for pair in value] if isinstance(value[0], (list, tuple)) else tuple(value)
+
+
 def set_option(config, path, value):
     """Set `model.roi_head.bbox_head.num_classes` = value; a list on the way means each of its items.
 
+    In a list, a type's name picks the items of that type: `data.test.pipeline.MultiScaleFlipAug.img_scale`.
     Raises InputError where a part of the path other than the last does not exist.
     """
     *parents, last = path.split(".")
@@ -47,7 +57,12 @@ def set_option(config, path, value):
     for depth, key in enumerate(parents):
         found = []
         for node in nodes:
-            for item in node if isinstance(node, (list, tuple)) else [node]:
+            items = node if isinstance(node, (list, tuple)) else [node]
+            named = [item for item in items if isinstance(item, dict) and item.get("type") == key]
+            if named and items is node:
+                found += named
+                continue
+            for item in items:
                 if not isinstance(item, dict) or key not in item:
                     wanted = ", ".join(sorted(item)) if isinstance(item, dict) else "a value, which holds no keys"
                     raise InputError(
@@ -60,7 +75,18 @@ def set_option(config, path, value):
         for item in node if isinstance(node, (list, tuple)) else [node]:
             if not isinstance(item, dict):
                 raise InputError(f"option {path}: {'.'.join(parents)} is {item!r}, wanted a dict; correct the option")
-            item[last] = copy.deepcopy(value)
+            item[last] = as_scale(value) if last == "img_scale" else copy.deepcopy(value)
+
+
+def set_classes(model, count, before):
+    """Replace `before` classes by `count` everywhere in a model config, class weights with background included."""
+    for node in walk(model):
+        for key in ("num_classes", "num_things_classes"):
+            if node.get(key) == before:
+                node[key] = count
+        weights = node.get("class_weight")
+        if isinstance(weights, (list, tuple)) and len(weights) == before + 1:
+            node["class_weight"] = [weights[0]] * count + [weights[-1]]
 
 
 def narrow(model, width):
@@ -76,6 +102,8 @@ def narrow(model, width):
         for key in CHANNEL_KEYS & node.keys():
             if node[key] is not None:
                 node[key] = scaled(node[key])
+        if node.get("type") == "GN":
+            node["num_groups"] = max(1, int(node["num_groups"] * width))
     backbone = model["backbone"]
     backbone["base_channels"] = scaled(64)
     if "groups" in backbone:
@@ -137,41 +165,66 @@ def set_data(config, paths):
 
 def set_schedule(config, training):
     """Epochs, batch, learning rate, schedule, warm-up, clipping, repeats; what is null stays the zoo's."""
+    zoo_length = config["runner"].get("max_epochs") or config["runner"]["max_iters"]
     config["runner"] = dict(type="EpochBasedRunner", max_epochs=training["epochs"])
-    config.pop("total_epochs", None)
     data, rate = config["data"], config["lr_config"]
     if training["batch"]:
         data["samples_per_gpu"] = training["batch"]
     if training["workers"] is not None:
         data["workers_per_gpu"] = training["workers"]
-    if training["lr"]:
+    if training["lr"] == "linear":
+        config["optimizer"]["lr"] *= data["samples_per_gpu"] * (training["accumulate"] or 1) / IMAGES_A_STEP
+    elif training["lr"]:
         config["optimizer"]["lr"] = training["lr"]
     if training["schedule"] == "cosine":
         for key in ("step", "gamma"):
             rate.pop(key, None)
         rate.update(policy="CosineAnnealing", min_lr_ratio=0.01, by_epoch=False)
+    elif training["schedule"] == "stretched":
+        rate.update(step=[round(step * training["epochs"] / zoo_length) for step in rate["step"]], by_epoch=True)
     elif isinstance(training["schedule"], list):
         rate.update(policy="step", step=training["schedule"])
     if training["warmup"]:
         rate.update(warmup_iters=training["warmup"])
+    step = config["optimizer_config"]
     if training["clip"]:
-        config["optimizer_config"] = dict(grad_clip=dict(max_norm=training["clip"], norm_type=2))
+        step["grad_clip"] = dict(max_norm=training["clip"], norm_type=2)
+    hook = "OptimizerHook"
+    if training["precision"] == "fp16":
+        hook = "Fp16OptimizerHook"
+        step["loss_scale"] = "dynamic"
+    if training["accumulate"]:
+        hook = f"GradientCumulative{hook}"
+        step["cumulative_iters"] = training["accumulate"]
+    if hook != "OptimizerHook":
+        step["type"] = hook
     if training["repeat"]:
         data["train"] = dict(type="RepeatDataset", times=training["repeat"], dataset=training_set(config))
     config["evaluation"] = dict(interval=training["validate_every"], metric=["segm"])
 
 
+def set_memory(model, training):
+    """Switches that trade time for GPU memory: checkpointed backbone, assignment of many nuclei on the CPU."""
+    if training["checkpointing"]:
+        model["backbone"]["with_cp"] = True
+    if training["gpu_assign_thr"]:
+        for node in walk(model.get("train_cfg") or {}):
+            if node.get("type") == "MaxIoUAssigner":
+                node["gpu_assign_thr"] = training["gpu_assign_thr"]
+
+
 def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
     """Apply models.yaml's entry and the config's `training` to a zoo config.
 
-    zoo_config: nested dict (mmcv Config content). model: models.yaml entry. training: the config's section.
+    zoo_config: nested dict (mmcv Config content). model: models.yaml entry, with `protocol_options` set first of all
+    and `options` last. training: the config's section.
     paths: {"train"|"val"|"test": {"annotations", "images"}}. polygons: whether annotations hold polygons.
     weights: path of the COCO checkpoint, or None for a random start. Returns the resolved nested dict.
     """
     config = copy.deepcopy(zoo_config)
-    for node in walk(config["model"]):
-        if node.get("num_classes") == 80:
-            node["num_classes"] = len(CLASSES)
+    for path, value in (model.get("protocol_options") or {}).items():
+        set_option(config, path, value)
+    set_classes(config["model"], len(CLASSES), before=80)
     set_data(config, paths)
     set_schedule(config, training)
     set_scales(config, training["train_scales"], training["test_scale"])
@@ -187,12 +240,13 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
         config["model"]["backbone"]["init_cfg"] = None  # the COCO checkpoint holds the backbone
     else:
         random_start(config["model"])
+    set_memory(config["model"], training)
+    for node in walk(config["model"].get("test_cfg") or {}):
+        if "score_thr" in node and "max_per_img" in node and training["detections"]:
+            node["max_per_img"] = training["detections"]
     for options in (training["options"], model.get("options") or {}):
         for path, value in options.items():
             set_option(config, path, value)
-    for node in walk(config["model"]["test_cfg"]):
-        if "score_thr" in node and "max_per_img" in node and training["detections"]:
-            node["max_per_img"] = training["detections"]
     config["seed"] = seed
     return config
 

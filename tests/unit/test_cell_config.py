@@ -47,6 +47,8 @@ def test_every_row_of_the_tables_has_its_zoo_config():
         "cascade_x101": ("CascadeRCNN", 101, 32, True),
         "pointrend_r50": ("PointRend", 50, None, True),
         "ms_rcnn_x101": ("MaskScoringRCNN", 101, 32, False),
+        "mask_r101": ("MaskRCNN", 101, None, True),
+        "queryinst_r50": ("QueryInst", 50, None, True),
     }
     assert {name: entry["multiscale"] for name, entry in MODELS.items()} == {n: f[3] for n, f in facts.items()}
 

@@ -1,0 +1,35 @@
+"""Protocols: what the report says, what its author ran, what fits the schedule; see docs/protocols.md."""
+
+import difflib
+
+from nuclei.configuration import read_yaml, schema_problems
+from nuclei.stage import InputError
+
+
+def read_protocol(name, models, path="config/protocols.yaml", schema_file="config/schema.yaml"):
+    """The named protocol: {"training": {key: value}, "models": {model: {"zoo", "options"}}}.
+
+    models: the names of models.yaml. InputError names an unknown protocol, key or model with the nearest known one.
+    """
+    protocols = read_yaml(path)
+    problems = schema_problems(protocols, read_yaml(schema_file)["protocols"])
+    problems = [line.replace("config:", f"{path}:", 1) for line in problems]
+    if not problems:
+        problems = [
+            f"{path}: {protocol} names {model}, wanted one of {', '.join(models)}; correct the name"
+            for protocol, content in protocols.items()
+            for model in content["models"]
+            if model not in models
+        ]
+        if name not in protocols:
+            near = difflib.get_close_matches(name, protocols, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(protocols)}"
+            problems.append(f"config: protocol {name} is not in {path}; {hint}")
+    if problems:
+        raise InputError(*problems)
+    return protocols[name]
+
+
+def fill_training(training, protocol):
+    """The config's `training` with its null keys filled by the protocol."""
+    return {key: protocol["training"].get(key) if value is None else value for key, value in training.items()}

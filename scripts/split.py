@@ -2,16 +2,18 @@
 
 import argparse
 import random
+from reprlib import repr as short
 
 from nuclei.configuration import read_yaml
-from nuclei.stage import InputError, read_json, run_stage, write_json
+from nuclei.stage import InputError, read_json, run_stage, write_json, written_by
 
 
 def given_split(ids, split, file):
     """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
-    halves = [split.get(half) for half in ("train", "validation")] if isinstance(split, dict) else [None]
+    halves = list(split.values()) if isinstance(split, dict) and set(split) == {"train", "validation"} else [None]
     if not all(isinstance(half, list) and all(isinstance(id_, str) for id_ in half) for half in halves):
-        raise InputError(f"{file}: wanted two lists of image ids (text), train and validation; correct it")
+        wanted = "two lists of image ids (text; numbers in quotes), train and validation"
+        raise InputError(f"{file}: {short(split)} found, wanted {wanted}; correct it")
     train, validation = split["train"], split["validation"]
     named = [*train, *validation]
     problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids))]
@@ -49,7 +51,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="without --file")
     parser.add_argument("--out", required=True, help="split.json")
     args = parser.parse_args()
-    ids = [row["id"] for row in read_json(args.dataset_check)["images"] if row["set"] == "train"]
+    content = read_json(args.dataset_check)
+    with written_by("check_raw.py", args.dataset_check):
+        ids = [row["id"] for row in content["images"] if row["set"] == "train"]
     if args.file:
         split = given_split(ids, read_yaml(args.file), args.file)
     else:

@@ -27,12 +27,22 @@ def run_stage(main):
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and error.filename is None:  # no file to name: a traceback tells more
             raise
-        print(
-            f"error: {error.filename or 'output'}: no space left on the disk; free some and run again", file=sys.stderr
-        )
+        problem = "no space left on the disk; free some" if full else f"{error.strerror}; check the path"
+        print(f"error: {error.filename or 'output'}: {problem} and run again", file=sys.stderr)
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def written_by(script, path):
+    """Turn a stumble over the content of `path`, a JSON file that `script` writes, into an InputError."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        found = f"{type(error).__name__} {str(error)[:60]}"
+        raise InputError(f"{path}: other content found ({found}), wanted what {script} writes; run it again") from None
 
 
 @contextlib.contextmanager
@@ -46,6 +56,10 @@ def whole_file(path):
     try:
         yield Path(name)
         os.replace(name, path)
+    except OSError as error:
+        if error.filename is None and error.errno:  # writing does not say to which file
+            error.filename = str(path)
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -53,7 +67,8 @@ def whole_file(path):
 def write_text(path, text):
     """Write `text` to `path` so that `path` is always absent, old or complete."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # half a surrogate pair, as in an undecodable file name, becomes its JSON escape
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path, value, indent=1):
@@ -64,7 +79,7 @@ def write_json(path, value, indent=1):
 def read_json(path, wanted="JSON"):
     """Read a JSON file; InputError names the file where it is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted {wanted}; check the path") from None
     except (ValueError, RecursionError) as error:

@@ -137,8 +137,10 @@ def rle_problem(segmentation, height, width):
     if not isinstance(counts, str):
         return f"segmentation counts are {type(counts).__name__}, not a string"
     total = run_total(counts)
+    if total is None:
+        return "segmentation counts are no RLE"
     if total != height * width:
-        return f"segmentation counts {'are not RLE' if total is None else f'cover {total} px'}, not {height * width} px"
+        return f"segmentation counts cover {total} px, not {height * width} px"
     return None
 
 

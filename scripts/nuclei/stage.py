@@ -57,7 +57,7 @@ def whole_file(path):
         yield Path(name)
         os.replace(name, path)
     except OSError as error:
-        if error.filename is None and error.errno:  # writing does not say to which file
+        if error.errno and error.filename in (None, name):  # people know the file by its last name
             error.filename = str(path)
         raise
     finally:

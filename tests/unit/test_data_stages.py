@@ -6,8 +6,11 @@ import os
 import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
+import yaml
+from damage import CHECK, answered
 from fetch_raw import fetch
 
 from nuclei.stage import InputError
@@ -215,3 +218,45 @@ def test_cut_off_archive_is_named(drawn, tmp_path, form, kept):
     with pytest.raises(InputError, match=rf"raw.tar.{form}: (damaged|neither tar nor zip)"):
         fetch(str(archive), "dataset", tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == [archive.name]
+
+
+def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys, monkeypatch):
+    monkeypatch.chdir(raw)
+    train, test = Path("dataset/train"), Path("dataset/test")
+    names = {"DEMO-01": "Schnitt Nr. 7 (größer)", "DEMO-02": "切片 2", "DEMO-03": "c'd & $e"}
+    for old, new in names.items():
+        (train / old / f"images/{old}.png").rename(train / old / f"images/{new}.png")
+        (train / old / "masks/mask_0001.png").rename(train / old / "masks/маска é 1.png")
+        (train / old).rename(train / new)
+    (test / "DEMO-04.png").rename(test / "ряд 4.png")
+    Path("test_masks/DEMO-04").rename("test_masks/ряд 4")
+    ids = read(Path("dataset/test_img_ids.json"))
+    ids[0]["file_name"] = "ряд 4.png"
+    Path("dataset/test_img_ids.json").write_text(
+        "\ufeff" + json.dumps(ids), encoding="utf-8"
+    )  # as Windows' editor saves
+    Path("s.yaml").write_text(
+        yaml.safe_dump({"train": list(names.values())[:2], "validation": [names["DEMO-03"]]}, allow_unicode=True)
+    )
+    convert = "mask2coco --dataset dataset --out"
+    for command in (
+        f"{CHECK} --split s.yaml",
+        "split --dataset-check o.json --file s.yaml --out split.json",
+        f"{convert} train.json --images train --method exact --segmentation polygon",
+        f"{convert} imantics.json --images train --method imantics",
+        f"{convert} test.json --images test --method exact --test-masks test_masks",
+        "annotate_settings --annotations train.json --split split.json --out-dir a",
+        "tile --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64 --out-annotations t.json"
+        " --out-images tiles",
+        "conversion_loss --dataset dataset --coco train.json imantics.json --out loss.json --summary loss.md",
+    ):
+        status, lines = answered(capsys, monkeypatch, command)
+        assert (status, [line for line in lines if line.startswith(("error", "warning"))]) == (0, []), command
+    found = [image["file_name"] for image in read(Path("a/setting1/validation.json"))["images"]]
+    assert found == ["c'd & $e/images/c'd & $e.png"]
+    assert read(Path("test.json"))["images"][0]["file_name"] == "ряд 4.png"
+    whole = read(Path("train.json"))
+    assert {image["file_name"].split("/")[0] for image in whole["images"]} == set(names.values())
+    assert sum(row["mask"] == "маска é 1.png" for row in whole["annotations"]) == 3
+    assert len(list(Path("tiles").glob("*/*.png"))) == len(read(Path("t.json"))["images"]) == 8
+    assert "切片 2" in Path("o.md").read_text(encoding="utf-8")

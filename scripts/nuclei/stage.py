@@ -14,8 +14,11 @@ class InputError(Exception):
     """Bad input: one line a problem, `file: found …, wanted …; what to do`."""
 
     def __init__(self, *problems):
-        self.problems = list(problems)
-        super().__init__("\n".join(self.problems))
+        self.problems = [" ".join(problem.splitlines()) for problem in problems]
+        super().__init__(*self.problems)
+
+    def __str__(self):
+        return "\n".join(self.problems)
 
 
 def run_stage(main):

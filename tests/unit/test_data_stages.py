@@ -246,8 +246,8 @@ def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys,
         f"{convert} imantics.json --images train --method imantics",
         f"{convert} test.json --images test --method exact --test-masks test_masks",
         "annotate_settings --annotations train.json --split split.json --out-dir a",
-        "tile --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64 --out-annotations t.json"
-        " --out-images tiles",
+        "tile --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64"
+        " --out-annotations t.json --out-images tiles",
         "conversion_loss --dataset dataset --coco train.json imantics.json --out loss.json --summary loss.md",
     ):
         status, lines = answered(capsys, monkeypatch, command)

@@ -18,14 +18,19 @@ def given_split(ids, split, file):
     named = [*train, *validation]
     problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids))]
     problems += [f"{file}: {id_} is in neither half; add it" for id_ in sorted(set(ids) - set(named))]
-    problems += [f"{file}: {id_} is in both halves, wanted one" for id_ in sorted(set(train) & set(validation))]
+    problems += [
+        f"{file}: {id_} is in both halves, wanted one; remove it from the other"
+        for id_ in sorted(set(train) & set(validation))
+    ]
     problems += [
         f"{file}: {id_} is named twice in {half}, wanted once; remove one"
         for half in ("train", "validation")
         for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1})
     ]
     problems += [
-        f"{file}: {half} is empty, wanted an image at least" for half in ("train", "validation") if not split[half]
+        f"{file}: {half} is empty, wanted an image at least; add one"
+        for half in ("train", "validation")
+        if not split[half]
     ]
     if problems:
         raise InputError(*problems)

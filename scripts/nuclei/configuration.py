@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import os
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
 
@@ -106,7 +107,7 @@ def check_config(config, models_file, schema_file):
         elif not raw["draw"]:
             for part in ("dataset", "test_masks"):
                 path = raw[part]["path"]
-                if path and "://" not in path and not Path(path).exists():
+                if path and "://" not in path and not os.path.exists(path):
                     problems.append(
                         f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
                     )
@@ -114,10 +115,10 @@ def check_config(config, models_file, schema_file):
         if (selection["policy"] == "epoch") != bool(selection["epoch"]):
             problems.append("config: selection.epoch and policy `epoch` belong together; set both or neither")
         split_file = config["split"]["file"]
-        if split_file and not Path(split_file).is_file():
+        if split_file and not os.path.isfile(split_file):
             problems.append(f"config: split.file {split_file} not found, wanted a YAML file; correct the path")
         submissions = config["published"]["submissions"]
-        if submissions and not Path(submissions).is_dir():
+        if submissions and not os.path.isdir(submissions):
             problems.append(f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip")
     if problems:
         raise InputError(*problems)

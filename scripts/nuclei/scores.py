@@ -59,8 +59,8 @@ def annotation_problem(row, images):
     """What is wrong with an annotation of a COCO ground truth, or None. images: {id: (height, width)}."""
     if not isinstance(row, dict):
         return "is no object"
-    if type(row.get("id")) is not int:
-        return f"id is {short(row.get('id'))}, wanted a whole number"
+    if type(row.get("id")) is not int or row["id"] < 1:  # faster-coco-eval takes 0 for "unmatched"
+        return f"id is {short(row.get('id'))}, wanted a whole number above 0"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
         return f"image_id is {short(row.get('image_id'))}, wanted one of {sorted(images)[:8]}"
     if row.get("category_id") != 1 or row.get("iscrowd") != 0:
@@ -138,7 +138,7 @@ def rle_problem(segmentation, height, width):
         return f"segmentation counts are {type(counts).__name__}, not a string"
     total = run_total(counts)
     if total is None:
-        return "segmentation counts are no RLE"
+        return "segmentation counts are not RLE"
     if total != height * width:
         return f"segmentation counts cover {total} px, not {height * width} px"
     return None

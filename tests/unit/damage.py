@@ -41,6 +41,13 @@ PUBLISHED = (
 )
 CONFIG = "config"  # no stage: Snakemake checks it as it starts
 
+# what several lines end in
+NO_MASK = "not a readable PNG, wanted a mask; export it again"
+NO_IMAGE = "not a readable PNG, wanted an image; export it again"
+GREY = "wanted 1 of uint8; export it as an 8-bit grey PNG"
+ROWS = "wanted a list of {file_name, height, width, id}"
+HALVES = "wanted two lists of image ids (text; numbers in quotes), train and validation"
+
 
 def config_main():
     """Check config.json as rules/common.smk does with the merged config."""

@@ -2,6 +2,10 @@
 
 dataset/train/<id>/images/<id>.png, dataset/train/<id>/masks/*.png, dataset/test/<id>.png,
 dataset/test_img_ids.json; test masks, where given: test_masks/<id>/masks/*.png.
+
+Tolerated: names with spaces and letters of any script; .PNG; images of any depth and channels (read as 8-bit colour);
+masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in test_img_ids.json; files that
+are no PNG beside the masks (listed as ignored). Everything else is an InputError that names the file.
 """
 
 from dataclasses import dataclass, field

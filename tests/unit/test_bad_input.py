@@ -210,6 +210,8 @@ TABLE = [
      "config: published.submissions nowhere not found, wanted a folder of answer_*.zip"),
     ("data not found", lambda: config(raw__draw=None, raw__dataset__path="nowhere.tar"), CONFIG,
      "config: raw.dataset.path nowhere.tar not found, wanted a folder, archive or URL; correct the path"),
+    ("path without end", lambda: config(raw__draw=None, raw__dataset__path="x" * 300), CONFIG,
+     f"config: raw.dataset.path {'x' * 300} not found, wanted a folder, archive or URL; correct the path"),
     ("split file not found", lambda: config(split__file="nowhere.yaml"), CONFIG,
      "config: split.file nowhere.yaml not found, wanted a YAML file; correct the path"),
     ("epoch without its policy", lambda: config(selection__epoch=3), CONFIG,

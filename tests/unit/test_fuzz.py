@@ -35,7 +35,7 @@ from nuclei.scores import check_ground_truth, check_predictions, score
 from nuclei.stage import InputError, read_json, written_by
 from nuclei.tables import read_models, read_published
 
-CASES = int(os.environ.get("NUCLEI_FUZZ_CASES", "300"))
+CASES = int(os.environ.get("NUCLEI_FUZZ_CASES", "1000"))
 SECONDS = 10  # that a case may take; they take milliseconds
 
 ODD = [
@@ -296,6 +296,14 @@ def test_tables_files(tmp_path):
         assert isinstance(reader(tmp_path / "file"), dict)
 
     fuzz("tables", case)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a": ', "- "])
+@pytest.mark.parametrize("reader", [read_json, read_yaml, read_models, read_answer, read_published])
+def test_nesting_without_end(tmp_path, reader, opening):
+    (tmp_path / "file.json").write_text(opening * 100_000)
+    with pytest.raises(InputError, match="file.json: "):
+        reader(tmp_path / "file.json")
 
 
 def packed(kind):

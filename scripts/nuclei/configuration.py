@@ -31,6 +31,8 @@ def retype(value, schema):
         return {key: retype(item, schema.get("properties", {}).get(key, {})) for key, item in value.items()}
     if isinstance(value, list):
         return [retype(item, schema.get("items", {})) for item in value]
+    if isinstance(value, float) and value.is_integer() and ("integer" in kinds or "enum" in schema):
+        return int(value)  # 2.0 is an integer to JSON schema, but not to a command line
     if not isinstance(value, str) or value in schema.get("enum", []):
         return value
     if value == "null" and "null" in kinds:

@@ -42,11 +42,12 @@ def test_other_configs_lack_nothing_but_their_data(config, name):
 
 
 def test_texts_from_the_command_line_become_numbers(config):
-    config |= {"seeds": ["0", "12"], "settings": ["2"]}
+    config |= {"seeds": ["0", "12", 3.0], "settings": ["2", 1.0]}
     config["training"] |= {"lr": "5e-1", "epochs": "7", "photometric": "false", "batch": "null", "weights": "none"}
     config["selection"]["epoch"] = "null"
     check_config(config, "config/models.yaml", "config/schema.yaml")
-    assert (config["seeds"], config["settings"], config["selection"]["epoch"]) == ([0, 12], [2], None)
+    assert (config["seeds"], config["settings"], config["selection"]["epoch"]) == ([0, 12, 3], [2, 1], None)
+    assert type(config["seeds"][2]) is int and type(config["settings"][1]) is int
     shown = [config["training"][key] for key in ("lr", "epochs", "photometric", "batch", "weights")]
     assert shown == [0.5, 7, False, None, "none"]
 

@@ -6,17 +6,12 @@ NUCLEI_FUZZ_CASES sets the number of cases of each reader; a failure names its c
 import copy
 import io
 import json
-import os
-import random
 import shutil
-import signal
-import struct
-import tarfile
 import zipfile
-import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
-import cv2
+import check_raw
 import numpy as np
 import pytest
 import yaml
@@ -24,8 +19,20 @@ from annotate_settings import subset
 from check_answer import answer_problems, read_answer
 from conftest import ROOT
 from damage import SIDE, row, truth
+from fuzzing import (
+    Serial,
+    broken,
+    changed,
+    disturb,
+    fuzz,
+    json_bytes,
+    packed,
+    png,
+    recounted,
+    small_data_set,
+    tar_of_right_sums,
+)
 from split import given_split
-from test_archive import GOOD
 from test_configuration import merged
 
 from nuclei.archive import unpack
@@ -34,125 +41,6 @@ from nuclei.raw import RawImage, image_size, read_mask, read_test_ids
 from nuclei.scores import check_ground_truth, check_predictions, score
 from nuclei.stage import InputError, read_json, written_by
 from nuclei.tables import read_models, read_published
-
-CASES = int(os.environ.get("NUCLEI_FUZZ_CASES", "1000"))
-SECONDS = 10  # that a case may take; they take milliseconds
-
-ODD = [
-    None, True, False, 0, 1, -1, 0.5, -0.0, 2**31, 2**63, 10**40, 1e308, float("nan"), float("inf"), "", "x", "0", "1",
-    "null", "é\u0301\n\ud800", "x" * 3000, "[", "../x", "1e999", "2020-13-40", [], {}, [[]], {"": {}}, [None] * 3,
-]  # fmt: skip
-
-
-class Hang(BaseException):
-    """A case took too long."""
-
-
-def places(value, found):
-    """All (container, key) of a JSON value."""
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        found.append((value, key))
-        places(item, found)
-    return found
-
-
-def changed(value, chance):
-    """A copy of a JSON value with a few keys dropped, doubled, renamed, moved, or given an odd value."""
-    value = copy.deepcopy(value)
-    for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        found = places(value, [])
-        if not found:
-            return chance.choice(ODD)
-        node, key = chance.choice(found)
-        match chance.randrange(8):
-            case 0:
-                del node[key]
-            case 1 if isinstance(node, list):
-                node.insert(key, copy.deepcopy(node[key]))
-            case 1:
-                node[str(chance.choice(ODD))[:20]] = node.pop(key)
-            case 2:
-                node[key] = copy.deepcopy(chance.choice(found)[0])
-            case 3:
-                node[key] = [node[key]]
-            case 4 if isinstance(node[key], str) and node[key]:
-                at = chance.randrange(len(node[key]))
-                node[key] = node[key][:at] + chance.choice("\0\n ~oO10Pé{}") + node[key][at + chance.randrange(2) :]
-            case 5 if type(node[key]) in (int, float):
-                node[key] = node[key] * chance.choice((-1, 0, 10**9, 1e300, 0.3)) + chance.choice((0, 1, -1))
-            case _:
-                node[key] = copy.deepcopy(chance.choice(ODD))
-    return value
-
-
-def broken(content, chance):
-    """Bytes with a few of them flipped, cut off, put in, taken out or doubled; now and then only noise."""
-    content = bytearray(content)
-    for _ in range(chance.choice((1, 1, 2, 5))):
-        at, size = chance.randrange(len(content) + 1), chance.choice((1, 1, 4, 30))
-        match chance.randrange(7):
-            case 0:
-                del content[at:]
-            case 1:
-                content[at:at] = chance.randbytes(size)
-            case 2:
-                del content[at : at + size]
-            case 3:
-                content[at:at] = content[at : at + size]
-            case 4 if chance.random() < 0.1:
-                content[:] = chance.randbytes(chance.choice((0, 1, 100)))
-            case 5:
-                token = chance.choice((b"[", b'{"a":', b"- ", b"&a [*a]", b"\t", b"\r"))
-                content[at:at] = token * chance.choice((1, 3, 400, 3000))
-            case _ if content:
-                content[at % len(content)] ^= 1 << chance.randrange(8)
-    return bytes(content)
-
-
-def json_bytes(value, chance):
-    """A JSON value as damaged text: most often its structure, else its bytes."""
-    if chance.random() < 0.7:
-        return json.dumps(changed(value, chance)).encode()
-    return broken(json.dumps(value).encode(), chance)
-
-
-def fuzz(name, case):
-    """Call case(chance) with a seeded random.Random for each number; see the module."""
-
-    def late(*_):
-        raise Hang
-
-    before, refused = signal.signal(signal.SIGALRM, late), 0
-    try:
-        for number in range(CASES):
-            signal.alarm(SECONDS)
-            try:
-                case(random.Random(f"{name} {number}"))
-            except InputError as error:
-                assert error.problems and all(len(line.splitlines()) == 1 for line in error.problems), error.problems
-                refused += 1
-            except (Exception, Hang) as error:
-                raise AssertionError(f"case {name} {number}: {error!r:.300}") from error
-            finally:
-                signal.alarm(0)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert refused  # the damage reaches the reader
-
-
-def png(array):
-    return cv2.imencode(".png", array)[1].tobytes()
-
-
-def recounted(content):
-    """A PNG whose chunks' check sums are right again, so that damage gets past them."""
-    at, result = 8, content[:8]
-    while at + 12 <= len(content):
-        size = struct.unpack(">I", content[at : at + 4])[0]
-        body = content[at + 4 : at + 8 + size]
-        result += content[at : at + 4] + body + struct.pack(">I", zlib.crc32(body))
-        at += 12 + size
-    return result + content[at:]
 
 
 @pytest.mark.parametrize("sums", ["as they are", "made right again"])
@@ -181,6 +69,27 @@ def test_images(tmp_path):
         assert min(image_size(RawImage("train", "i", path))) > 0
 
     fuzz("images", case)
+
+
+def test_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("check_raw.ProcessPoolExecutor", Serial)
+    monkeypatch.setattr("check_raw.Progress", lambda *_: SimpleNamespace(step=id, close=dict))
+    folder = tmp_path / "raw"
+
+    def case(chance):
+        shutil.rmtree(folder, ignore_errors=True)
+        small_data_set(folder)
+        for _ in range(chance.choice((1, 2, 4))):
+            disturb(folder, chance)
+        masks = folder / "test_masks" if chance.random() < 0.8 else None
+        found = check_raw.check(folder / "dataset", masks, chance.random() < 0.5)
+        json.dumps(found).encode()
+        files = [path.relative_to(folder) for path in folder.glob("dataset/train/*/masks/*") if path.is_file()]
+        shown = [path for path in files if not any(part.startswith(".") for part in path.parts)]
+        assert found["counts"]["train"] == sum(path.suffix.lower() == ".png" for path in shown)
+        assert sum(row["set"] == "test" for row in found["images"]) == len(list(folder.glob("dataset/test/[!.]*.png")))
+
+    fuzz("folders", case)
 
 
 def test_test_ids(tmp_path):
@@ -216,6 +125,7 @@ def test_answers(tmp_path, form):
     fuzz(f"answers {form}", case)
 
 
+@pytest.mark.filterwarnings("error")  # the scorer warns where it may count wrongly
 def test_scores(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     truth([row(image_id=1), row(image_id=1, score=0.1)])
@@ -304,36 +214,6 @@ def test_nesting_without_end(tmp_path, reader, opening):
     (tmp_path / "file.json").write_text(opening * 100_000)
     with pytest.raises(InputError, match="file.json: "):
         reader(tmp_path / "file.json")
-
-
-def packed(kind):
-    """An archive of the wanted files, with a link or two where it can hold them."""
-    content = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in GOOD.items():
-                file.writestr(name, data * 50)
-        return content.getvalue()
-    with tarfile.open(fileobj=content, mode=f"w:{kind}") as file:
-        for name, data in GOOD.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            file.addfile(member, io.BytesIO(data))
-        for name, target, type_ in (("a", "top", tarfile.SYMTYPE), ("b", "top/test/b.png", tarfile.LNKTYPE)):
-            member = tarfile.TarInfo(name)
-            member.type, member.linkname = type_, target
-            file.addfile(member)
-    return content.getvalue()
-
-
-def tar_of_right_sums(content):
-    """A plain tar whose headers' check sums are right again, so that damage gets past them."""
-    content = bytearray(content)
-    for at in range(0, len(content) - 511, 512):
-        if content[at + 257 : at + 262] == b"ustar":
-            content[at + 148 : at + 156] = b" " * 8
-            content[at + 148 : at + 156] = b"%06o\0 " % sum(content[at : at + 512])
-    return bytes(content)
 
 
 @pytest.mark.parametrize("kind", ["", "gz", "xz", "bz2", "zip"])

@@ -28,7 +28,8 @@ def read_answer(path):
                 )
             return json.loads(file.read("answer.json").decode("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}), wanted answer.zip; check the path") from None
+        found = error.strerror or error
+        raise InputError(f"{path}: cannot be read ({found}), wanted answer.zip; check the path") from None
     except DAMAGE as error:
         raise InputError(f"{path}: damaged ({str(error)[:80]}), wanted a zip of JSON; zip it again") from None
 

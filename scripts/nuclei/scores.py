@@ -51,7 +51,9 @@ def image_problem(image):
         if type(image.get(key)) is not kind or (key in ("height", "width") and image[key] < 1):
             return f"{key} is {short(image.get(key))}, wanted {'text' if kind is str else 'a whole number'}"
     if image["height"] * image["width"] > MOST_PIXELS:
-        return f"height {image['height']:.4g} and width {image['width']:.4g} found, wanted {MOST_PIXELS} px at most"
+        return (
+            f"height {short(image['height'])} and width {short(image['width'])} found, wanted {MOST_PIXELS} px at most"
+        )
     return None
 
 

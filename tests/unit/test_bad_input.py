@@ -345,7 +345,7 @@ TABLE = [
      "truth.json: annotation 0: image_id is 5, wanted one of [1]; make it by mask2coco.py"),
     ("image too large for any reader",
      lambda: [truth(), edit("truth.json", lambda content: content["images"][0].update(width=10**9))], SCORE,
-     "truth.json: image 0: height 128 and width 1e+09 found, wanted 1073741824 px at most; make it by mask2coco.py"),
+     "truth.json: image 0: height 128 and width 1000000000 found, wanted 1073741824 px at most; make it by mask2coco.py"),
     ("predictions of no image", lambda: truth([row(image_id=2)]), SCORE,
      "p.json: row 0: image_id is 2, wanted one of [1]; correct the row"),
     ("no submissions", lambda: [truth(), Path("s").mkdir(), text("p.tsv", "table\tmodel\tepoch\tmap\tsubmission\n"),

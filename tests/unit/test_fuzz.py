@@ -86,6 +86,9 @@ def test_folders(tmp_path, monkeypatch):
         json.dumps(found).encode()
         files = [path.relative_to(folder) for path in folder.glob("dataset/train/*/masks/*") if path.is_file()]
         shown = [path for path in files if not any(part.startswith(".") for part in path.parts)]
+        met = [path for form in ("train/*", "train/*/masks/*", "test/*") for path in folder.glob(f"dataset/{form}")]
+        seen = [path for path in met if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+        assert all(path.exists() and path.name.isprintable() for path in seen)
         assert found["counts"]["train"] == sum(path.suffix.lower() == ".png" for path in shown)
         assert sum(row["set"] == "test" for row in found["images"]) == len(list(folder.glob("dataset/test/[!.]*.png")))
 

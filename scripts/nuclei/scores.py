@@ -51,9 +51,7 @@ def image_problem(image):
         if type(image.get(key)) is not kind or (key in ("height", "width") and image[key] < 1):
             return f"{key} is {short(image.get(key))}, wanted {'text' if kind is str else 'a whole number'}"
     if image["height"] * image["width"] > MOST_PIXELS:
-        return (
-            f"height {short(image['height'])} and width {short(image['width'])} found, wanted {MOST_PIXELS} px at most"
-        )
+        return f"{short(image['width'])}x{short(image['height'])} px found, wanted {MOST_PIXELS} px at most"
     return None
 
 

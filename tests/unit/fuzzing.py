@@ -22,8 +22,9 @@ CASES = int(os.environ.get("NUCLEI_FUZZ_CASES", "700"))
 SECONDS = 10  # that a case may take; they take milliseconds
 
 ODD = [
-    None, True, False, 0, 1, -1, 0.5, -0.0, 2**31, 2**63, 10**40, 10**400, 1e308, float("nan"), float("inf"), "", "x", "0", "1",
-    "null", "é\u0301\n\ud800", "x" * 3000, "[", "../x", "1e999", "2020-13-40", [], {}, [[]], {"": {}}, [None] * 3,
+    None, True, False, 0, 1, -1, 0.5, -0.0, 2**31, 2**63, 10**40, 10**400, 1e308, float("nan"), float("inf"), "", "x",
+    "0", "1", "null", "é\u0301\n\ud800", "x" * 3000, "[", "../x", "1e999", "2020-13-40", [], {}, [[]],
+    {"": {}}, [None] * 3,
 ]  # fmt: skip
 
 

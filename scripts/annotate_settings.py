@@ -5,7 +5,7 @@ from pathlib import Path
 
 from split import given_split
 
-from nuclei.stage import read_json, run_stage, write_json
+from nuclei.stage import read_json, run_stage, write_json, written_by
 
 
 def subset(content, ids):
@@ -24,10 +24,12 @@ def main():
     parser.add_argument("--out-dir", required=True, help="folder for setting{1,2}/{train,validation}.json")
     args = parser.parse_args()
     content, split, out = read_json(args.annotations), read_json(args.split), Path(args.out_dir)
-    there = {image["file_name"].split("/")[0] for image in content["images"]}
-    given_split(there, split, args.split)
-    for half, ids in split.items():
-        write_json(out / "setting1" / f"{half}.json", subset(content, set(ids)), indent=None)
+    with written_by("mask2coco.py", args.annotations):
+        there = {image["file_name"].split("/")[0] for image in content["images"]}
+        split = given_split(there, split, args.split)
+        parts = {half: subset(content, set(ids)) for half, ids in split.items()}
+    for half, part in parts.items():
+        write_json(out / "setting1" / f"{half}.json", part, indent=None)
         write_json(out / "setting2" / f"{half}.json", content, indent=None)
 
 

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from nuclei.archive import DAMAGE
 from nuclei.raw import read_test_ids
 from nuclei.scores import prediction_problem, refuse
 from nuclei.stage import InputError, read_json, run_stage
@@ -25,10 +26,11 @@ def read_answer(path):
                 raise InputError(
                     f"{path}: holds {', '.join(names) or 'nothing'}, wanted answer.json alone; zip it again"
                 )
-            return json.loads(file.read("answer.json").decode("utf-8"))
+            return json.loads(file.read("answer.json").decode("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted answer.zip; check the path") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, RecursionError) as error:
+        found = error.strerror or error
+        raise InputError(f"{path}: cannot be read ({found}), wanted answer.zip; check the path") from None
+    except DAMAGE as error:
         raise InputError(f"{path}: damaged ({str(error)[:80]}), wanted a zip of JSON; zip it again") from None
 
 
@@ -36,17 +38,20 @@ def answer_problems(rows, images, file):
     """(problems, warnings) of an answer. images: {id: (height, width)} of the test images."""
     if not isinstance(rows, list):
         return [f"{file}: {type(rows).__name__} found, wanted a list of detections; write COCO results"], []
-    problems, count = [], dict.fromkeys(images, 0)
+    problems, count, outside = [], dict.fromkeys(images, 0), 0
     for number, row in enumerate(rows):
         problem = prediction_problem(row, images, box=True)
         if problem:
             problems.append(f"{file}: row {number}: {problem}; correct the row")
         else:
             count[row["image_id"]] += 1
+            outside += not 0 <= row["score"] <= 1
     for image_id, found in count.items():
         if found > CAP:
             problems.append(f"{file}: {found} detections of image {image_id}, wanted {CAP} at most; keep the surest")
     warnings = [f"{file}: no detection of image {image_id}" for image_id, found in count.items() if not found]
+    if outside:  # only the order counts, and the scores that Mask Scoring R-CNN gives may leave the range
+        warnings.append(f"{file}: {outside} scores outside 0 to 1")
     return problems, warnings
 
 

@@ -2,28 +2,35 @@
 
 import argparse
 import random
+from reprlib import repr as short
 
 from nuclei.configuration import read_yaml
-from nuclei.stage import InputError, read_json, run_stage, write_json
+from nuclei.stage import InputError, read_json, run_stage, write_json, written_by
 
 
 def given_split(ids, split, file):
     """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
-    halves = [split.get(half) for half in ("train", "validation")] if isinstance(split, dict) else [None]
+    halves = list(split.values()) if isinstance(split, dict) and set(split) == {"train", "validation"} else [None]
     if not all(isinstance(half, list) and all(isinstance(id_, str) for id_ in half) for half in halves):
-        raise InputError(f"{file}: wanted two lists of image ids (text), train and validation; correct it")
+        wanted = "two lists of image ids (text; numbers in quotes), train and validation"
+        raise InputError(f"{file}: {short(split)} found, wanted {wanted}; correct it")
     train, validation = split["train"], split["validation"]
     named = [*train, *validation]
     problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids))]
     problems += [f"{file}: {id_} is in neither half; add it" for id_ in sorted(set(ids) - set(named))]
-    problems += [f"{file}: {id_} is in both halves, wanted one" for id_ in sorted(set(train) & set(validation))]
+    problems += [
+        f"{file}: {id_} is in both halves, wanted one; remove it from the other"
+        for id_ in sorted(set(train) & set(validation))
+    ]
     problems += [
         f"{file}: {id_} is named twice in {half}, wanted once; remove one"
         for half in ("train", "validation")
         for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1})
     ]
     problems += [
-        f"{file}: {half} is empty, wanted an image at least" for half in ("train", "validation") if not split[half]
+        f"{file}: {half} is empty, wanted an image at least; add one"
+        for half in ("train", "validation")
+        if not split[half]
     ]
     if problems:
         raise InputError(*problems)
@@ -49,7 +56,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="without --file")
     parser.add_argument("--out", required=True, help="split.json")
     args = parser.parse_args()
-    ids = [row["id"] for row in read_json(args.dataset_check)["images"] if row["set"] == "train"]
+    content = read_json(args.dataset_check)
+    with written_by("check_raw.py", args.dataset_check):
+        ids = [row["id"] for row in content["images"] if row["set"] == "train"]
     if args.file:
         split = given_split(ids, read_yaml(args.file), args.file)
     else:

@@ -17,7 +17,7 @@ from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
 from nuclei.raw import bounding_box
 from nuclei.rle import as_rle, encode
-from nuclei.stage import InputError, read_json, run_stage, write_json
+from nuclei.stage import InputError, read_json, run_stage, write_json, written_by
 
 
 def starts(length, size, stride):
@@ -121,9 +121,13 @@ def main():
     out = Path(args.out_images)
     beside = out.with_name(f".{out.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    content = tile(
-        read_json(args.annotations), args.dataset, beside, args.size, args.stride, args.min_area, args.segmentation
-    )
+    content = read_json(args.annotations)
+    with written_by("annotate_settings.py", args.annotations):
+        for image in content["images"]:
+            Path(image["file_name"]), image["id"]
+        for row in content["annotations"]:
+            row["image_id"], row["mask"], row["segmentation"]
+    content = tile(content, args.dataset, beside, args.size, args.stride, args.min_area, args.segmentation)
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
     write_json(args.out_annotations, content, indent=None)

@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import time
 import urllib.error
@@ -17,8 +18,12 @@ from pathlib import Path
 from nuclei.progress import Progress
 from nuclei.stage import InputError
 
-# what the unpackers raise on damaged, encrypted or unknown content
+# what the unpackers raise on damaged, encrypted, inconsistent or unknown content
 DAMAGE = (
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    struct.error,
     tarfile.TarError,
     zipfile.BadZipFile,
     lzma.LZMAError,
@@ -28,6 +33,8 @@ DAMAGE = (
     RuntimeError,
     ValueError,
 )
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def download(url, part, wanted="the archive; check the address and the network", attempts=4, pause=1.0):
@@ -99,6 +106,8 @@ def zip_problems(archive, members):
             yield f"{archive}: member {member.filename} leaves the target folder, wanted none that does; do not use it"
         elif stat.S_ISLNK(member.external_attr >> 16):
             yield f"{archive}: member {member.filename} is a link, wanted files and folders; do not use it"
+        elif member.flag_bits & 1:
+            yield f"{archive}: member {member.filename} is encrypted, wanted none; pack it again without a password"
 
 
 def check_space(archive, size, target):
@@ -135,8 +144,9 @@ def unpack(archive, target):
         else:
             raise InputError(f"{archive}: neither tar nor zip, wanted an archive or a folder; check the file")
     except DAMAGE as error:
-        raise InputError(f"{archive}: damaged ({error}), wanted a whole archive; download it again") from None
+        raise InputError(f"{archive}: damaged ({error!s:.120}), wanted a whole archive; download it again") from None
     except OSError as error:
-        if error.errno is not None:  # gzip and bzip2 raise a bare OSError on damage; others are the disk's
+        if error.errno in DISK:  # others are damage: bare ones of gzip and bzip2, names that no system takes
             raise
-        raise InputError(f"{archive}: damaged ({error}), wanted a whole archive; download it again") from None
+        found = error.strerror or str(error)
+        raise InputError(f"{archive}: damaged ({found}), wanted a whole archive; download it again") from None

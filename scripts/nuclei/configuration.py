@@ -1,7 +1,10 @@
 """Check of the whole config before any work: types, ranges, unknown keys with the nearest known one."""
 
 import difflib
+import math
+import os
 from pathlib import Path
+from reprlib import repr as short  # of any depth and length
 
 import jsonschema
 import yaml
@@ -15,23 +18,30 @@ def read_yaml(path):
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted a YAML file; check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())[:160]}); correct it") from None
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        found = " ".join(str(error).split())[:160]  # PyYAML leaves the errors of bad dates and numbers as they are
+        raise InputError(f"{path}: not YAML ({found}), wanted a YAML file; correct it") from None
 
 
 def retype(value, schema):
-    """The value with texts turned into what the schema asks for: Snakemake's --config leaves numbers as text."""
+    """The value with texts turned into what the schema asks for: Snakemake's --config leaves numbers as text, and
+    YAML 1.1 takes 1e-3 for one."""
     kinds = schema.get("type", [])
     if isinstance(value, dict):
         return {key: retype(item, schema.get("properties", {}).get(key, {})) for key, item in value.items()}
     if isinstance(value, list):
         return [retype(item, schema.get("items", {})) for item in value]
+    if isinstance(value, float) and value.is_integer() and ("integer" in kinds or "enum" in schema):
+        return int(value)  # 2.0 is an integer to JSON schema, but not to a command line
     if not isinstance(value, str) or value in schema.get("enum", []):
         return value
     if value == "null" and "null" in kinds:
         return None
     if "enum" in schema or (kinds and "string" not in kinds):
-        return yaml.safe_load(value)
+        try:
+            return float(value) if "number" in kinds and "e" in value.lower() else yaml.safe_load(value)
+        except (ValueError, yaml.YAMLError):
+            return value
     return value
 
 
@@ -45,9 +55,18 @@ def unknown_keys(error):
         yield f"config: unknown key {f'{where}.' if where else ''}{key}; {hint}"
 
 
+def endless(value, where=""):
+    """(path, number) of each number that is not finite; JSON schema lets them pass."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield where, value
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from endless(item, f"{where}.{key}".lstrip("."))
+
+
 def schema_problems(value, schema):
     """All violations of a JSON schema, a line each."""
-    problems = []
+    problems = [f"config: {where} is {number}, wanted a finite number; correct it" for where, number in endless(value)]
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         where = ".".join(map(str, error.absolute_path)) or "top level"
         if error.validator == "additionalProperties":
@@ -57,10 +76,10 @@ def schema_problems(value, schema):
                 error.validator, f"{error.validator} "
             )
             problems.append(
-                f"config: {where} is {error.instance!r}, wanted {wanted}{error.validator_value}; correct it"
+                f"config: {where} is {short(error.instance)}, wanted {wanted}{error.validator_value}; correct it"
             )
         else:
-            problems.append(f"config: {where}: {error.message}; correct it")
+            problems.append(f"config: {where}: {error.message:.160}; correct it")
     return sorted(problems)
 
 
@@ -70,12 +89,14 @@ def check_config(config, models_file, schema_file):
     Returns the models file's content ({"weights_root", "models"}). Texts in `config` become numbers where the schema
     asks for them. Raises InputError with every problem found.
     """
+    if not isinstance(models_file, str):
+        raise InputError(f"config: models_file is {short(models_file)}, wanted a path; correct it")
     catalogue, schema = read_yaml(models_file), read_yaml(schema_file)
     config.update(retype(dict(config), schema["config"]))
     problems = schema_problems(dict(config), schema["config"])
     problems += [line.replace("config:", f"{models_file}:") for line in schema_problems(catalogue, schema["models"])]
     if not problems:
-        known = list(catalogue["models"])
+        known = list(map(str, catalogue["models"]))
         for key, names in (("models", config["models"]), ("model_options", config["model_options"])):
             for name in names:
                 if name not in known:
@@ -88,15 +109,18 @@ def check_config(config, models_file, schema_file):
         elif not raw["draw"]:
             for part in ("dataset", "test_masks"):
                 path = raw[part]["path"]
-                if path and "://" not in path and not Path(path).exists():
+                if path and "://" not in path and not os.path.exists(path):
                     problems.append(
                         f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
                     )
         selection = config["selection"]
         if (selection["policy"] == "epoch") != bool(selection["epoch"]):
             problems.append("config: selection.epoch and policy `epoch` belong together; set both or neither")
+        split_file = config["split"]["file"]
+        if split_file and not os.path.isfile(split_file):
+            problems.append(f"config: split.file {split_file} not found, wanted a YAML file; correct the path")
         submissions = config["published"]["submissions"]
-        if submissions and not Path(submissions).is_dir():
+        if submissions and not os.path.isdir(submissions):
             problems.append(f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip")
     if problems:
         raise InputError(*problems)

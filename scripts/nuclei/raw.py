@@ -2,10 +2,15 @@
 
 dataset/train/<id>/images/<id>.png, dataset/train/<id>/masks/*.png, dataset/test/<id>.png,
 dataset/test_img_ids.json; test masks, where given: test_masks/<id>/masks/*.png.
+
+Tolerated: names with spaces and letters of any script; .PNG; images of any depth and channels (read as 8-bit colour);
+masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in test_img_ids.json; files that
+are no PNG beside the masks (listed as ignored). Everything else is an InputError that names the file.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as short  # of any depth and length
 
 import cv2
 import numpy as np
@@ -33,7 +38,7 @@ def clutter_reason(path):
     return "system file" if path.name in CLUTTER else None
 
 
-def listing(folder, ignored):
+def listing(folder, ignored, problems):
     """Sorted entries of a folder; clutter goes to `ignored` as (file, reason) instead."""
     entries = []
     try:
@@ -42,12 +47,27 @@ def listing(folder, ignored):
         raise InputError(f"{folder}: cannot be listed ({error.strerror}), wanted a readable folder; check it") from None
     for path in found:
         reason = clutter_reason(path)
-        if not reason:
+        if path.is_symlink() and not path.exists():
+            problems.append(f"{path}: link to nothing found, wanted a file or folder; correct or remove the link")
+        elif not reason and not path.name.isprintable():
+            problems.append(
+                f"{folder}: name {path.name!a} found, wanted letters that can be printed (UTF-8); rename it"
+            )
+        elif not reason:
             entries.append(path)
         elif path.name != ".snakemake_timestamp":
             files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
             ignored += [(file, reason) for file in files]
     return entries
+
+
+def name_clashes(paths):
+    """A problem line for each name that systems which do not tell cases apart take for another's (a.png, A.PNG)."""
+    names = {}
+    for path in paths:
+        other = names.setdefault(path.name.casefold().removesuffix(".png"), path.name)
+        if other != path.name:
+            yield f"{path}: same name as {other} but for case, wanted one; rename it"
 
 
 def read_masks(folder, ignored, problems):
@@ -58,30 +78,29 @@ def read_masks(folder, ignored, problems):
         )
         return []
     masks = []
-    for path in listing(folder / "masks", ignored):
+    for path in listing(folder / "masks", ignored, problems):
         if path.suffix.lower() == ".png" and path.is_file():
             masks.append(path)
         else:
             ignored.append((path, "no PNG"))
     if not masks:
         problems.append(f"{folder / 'masks'}: holds no PNG, wanted one a nucleus; add them or remove {folder.name}")
-    names = {}
-    for path in masks:  # equal names on systems that do not tell cases apart
-        if path.name.lower() in names:
-            problems.append(f"{path}: same name as {names[path.name.lower()]} but for case, wanted one; rename it")
-        names.setdefault(path.name.lower(), path.name)
+    problems += name_clashes(masks)
     return masks
 
 
 def read_train(folder, ignored, problems):
     """Training images with their masks, numbered from 1 in the order of their ids."""
     images = []
-    for path in listing(folder, ignored) if folder.is_dir() else []:
+    entries = listing(folder, ignored, problems) if folder.is_dir() else []
+    problems += name_clashes(path for path in entries if path.is_dir())
+    for path in entries:
         if not path.is_dir():
             ignored.append((path, "no folder"))
             continue
         wanted = path / "images" / f"{path.name}.png"
-        others = [p for p in listing(path / "images", ignored) if p != wanted] if (path / "images").is_dir() else []
+        inside = listing(path / "images", ignored, problems) if (path / "images").is_dir() else []
+        others = [p for p in inside if p != wanted]
         ignored += [(p, "not the image of its folder") for p in others]
         masks = read_masks(path, ignored, problems)
         if wanted.is_file():
@@ -104,10 +123,14 @@ def read_test_ids(path, problems):
     except InputError as error:
         problems += error.problems
         return rows
-    for row in content if isinstance(content, list) else [content]:
+    if not isinstance(content, list) or not content:
+        found = "an empty list" if content == [] else type(content).__name__
+        problems.append(f"{path}: {found} found, wanted a list of {{file_name, height, width, id}}; correct it")
+        return rows
+    for row in content:
         fields = {"file_name": str, "height": int, "width": int, "id": int}
         if not isinstance(row, dict) or any(type(row.get(key)) is not kind for key, kind in fields.items()):
-            problems.append(f"{path}: row {str(row)[:80]} found, wanted file_name, height, width, id; correct it")
+            problems.append(f"{path}: row {short(row)} found, wanted file_name, height, width, id; correct it")
         elif row["file_name"] in rows or row["id"] in known:
             problems.append(f"{path}: {row['file_name']} with id {row['id']} found twice, wanted each once; correct it")
         else:
@@ -121,17 +144,18 @@ def read_test(dataset, masks_folder, ignored, problems):
     ids_file = dataset / "test_img_ids.json"
     rows = read_test_ids(ids_file, problems)
     files = {}
-    for path in listing(dataset / "test", ignored) if (dataset / "test").is_dir() else []:
+    for path in listing(dataset / "test", ignored, problems) if (dataset / "test").is_dir() else []:
         if path.suffix.lower() == ".png" and path.is_file():
             files[path.name] = path
         else:
             ignored.append((path, "no PNG"))
+    problems += name_clashes(files.values())
     for name in sorted(set(rows) ^ set(files)) if rows else []:
         where, lacks = (ids_file.name, "test/") if name in rows else ("test/", ids_file.name)
         problems.append(f"{dataset / 'test' / name}: found in {where} but not in {lacks}, wanted in both; correct one")
     images = [RawImage("test", Path(name).stem, files[name], [], rows[name][0]) for name in rows if name in files]
     if masks_folder:
-        folders = {path.name: path for path in listing(masks_folder, ignored) if path.is_dir()}
+        folders = {path.name: path for path in listing(masks_folder, ignored, problems) if path.is_dir()}
         for image in images:
             if image.id in folders:
                 image.masks = read_masks(folders.pop(image.id), ignored, problems)
@@ -157,8 +181,10 @@ def read_layout(dataset, test_masks=None):
         )
     train = read_train(dataset / "train", ignored, problems)
     test, _ = read_test(dataset, Path(test_masks) if test_masks else None, ignored, problems)
-    for id_ in sorted({image.id for image in train} & {image.id for image in test}):
-        problems.append(f"{dataset}: {id_} found in train/ and in test/, wanted in one; remove the other")
+    training = {image.id.casefold() for image in train}
+    for image in test:
+        if image.id.casefold() in training:
+            problems.append(f"{dataset}: {image.id} found in train/ and in test/, wanted in one; remove the other")
     return train + test, ignored, problems
 
 

@@ -7,6 +7,7 @@ Definitions: Lin et al., "Microsoft COCO: Common Objects in Context", 2014, and 
 """
 
 import copy
+from reprlib import repr as short  # of any depth and length
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
@@ -15,6 +16,7 @@ from nuclei.stage import InputError
 
 CAPS = (100, 1000)
 NAMES = tuple(f"{kind}_{cap}" for cap in CAPS for kind in ("ap", "ap50", "ap75"))
+MOST_PIXELS = 2**30  # of an image; OpenCV reads no larger one
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)  # as in COCOeval
 
 
@@ -47,7 +49,9 @@ def image_problem(image):
         return "is no object"
     for key, kind in (("id", int), ("file_name", str), ("height", int), ("width", int)):
         if type(image.get(key)) is not kind or (key in ("height", "width") and image[key] < 1):
-            return f"{key} is {image.get(key)!r:.60}, wanted {'text' if kind is str else 'a whole number'}"
+            return f"{key} is {short(image.get(key))}, wanted {'text' if kind is str else 'a whole number'}"
+    if image["height"] * image["width"] > MOST_PIXELS:
+        return f"{short(image['width'])}x{short(image['height'])} px found, wanted {MOST_PIXELS} px at most"
     return None
 
 
@@ -55,21 +59,29 @@ def annotation_problem(row, images):
     """What is wrong with an annotation of a COCO ground truth, or None. images: {id: (height, width)}."""
     if not isinstance(row, dict):
         return "is no object"
-    if type(row.get("id")) is not int:
-        return f"id is {row.get('id')!r:.60}, wanted a whole number"
+    if type(row.get("id")) is not int or row["id"] < 1:  # faster-coco-eval takes 0 for "unmatched"
+        return f"id is {short(row.get('id'))}, wanted a whole number above 0"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
-        return f"image_id is {row.get('image_id')!r:.60}, wanted one of {sorted(images)[:8]}"
+        return f"image_id is {short(row.get('image_id'))}, wanted one of {sorted(images)[:8]}"
     if row.get("category_id") != 1 or row.get("iscrowd") != 0:
-        return f"category_id {row.get('category_id')!r:.60}, iscrowd {row.get('iscrowd')!r:.60}, wanted 1 and 0"
+        return f"category_id {short(row.get('category_id'))}, iscrowd {short(row.get('iscrowd'))}, wanted 1 and 0"
     if not finite(row.get("area")) or not box_of_numbers(row.get("bbox")):
-        return f"area {row.get('area')!r:.60}, bbox {row.get('bbox')!r:.60}, wanted numbers of px"
+        return f"area {short(row.get('area'))}, bbox {short(row.get('bbox'))}, wanted numbers of px"
     if isinstance(row.get("segmentation"), list):
         polygons = row["segmentation"]
         right = polygons and all(isinstance(p, list) and len(p) > 5 and len(p) % 2 == 0 for p in polygons)
         if not right or not all(finite(value) for polygon in polygons for value in polygon):
             return "segmentation is no list of polygons of 3 points or more"
+        height, width = images[row["image_id"]]
+        if not all(inside(polygon[::2], width) and inside(polygon[1::2], height) for polygon in polygons):
+            return f"segmentation is a polygon outside the image of {width}x{height} px"
         return None
     return rle_problem(row.get("segmentation"), *images[row["image_id"]])
+
+
+def inside(coordinates, side):
+    """Whether coordinates lie on a side of the image, px; pycocotools draws far ones without end."""
+    return min(coordinates) >= 0 and max(coordinates) <= side
 
 
 def check_ground_truth(content, file="ground truth"):
@@ -100,7 +112,7 @@ def check_ground_truth(content, file="ground truth"):
             known.add(row["id"])
     ids = [category.get("id") if isinstance(category, dict) else category for category in content["categories"]]
     if ids != [1] and (ids or content["annotations"]):
-        problems.append(f"{file}: categories {str(ids):.60}, wanted the category 1 alone; make it by mask2coco.py")
+        problems.append(f"{file}: categories {short(ids)}, wanted the category 1 alone; make it by mask2coco.py")
     refuse(problems, file)
 
 
@@ -120,13 +132,15 @@ def rle_problem(segmentation, height, width):
         return "segmentation is no RLE {size, counts}"
     size = segmentation["size"]
     if size != [height, width] or any(type(side) is not int for side in size):
-        return f"segmentation size {str(size):.60} is not the image's [{height}, {width}]"
+        return f"segmentation size {short(size)} is not the image's [{height}, {width}]"
     counts = segmentation["counts"]
     if not isinstance(counts, str):
         return f"segmentation counts are {type(counts).__name__}, not a string"
     total = run_total(counts)
+    if total is None:
+        return "segmentation counts are not RLE"
     if total != height * width:
-        return f"segmentation counts {'are not RLE' if total is None else f'cover {total} px'}, not {height * width} px"
+        return f"segmentation counts cover {total} px, not {height * width} px"
     return None
 
 
@@ -163,13 +177,13 @@ def prediction_problem(row, images, box=False):
     if not isinstance(row, dict):
         return "is no object"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
-        return f"image_id is {row.get('image_id')!r:.60}, wanted one of {sorted(images)[:8]}"
+        return f"image_id is {short(row.get('image_id'))}, wanted one of {sorted(images)[:8]}"
     if type(row.get("category_id")) is not int or row["category_id"] != 1:
-        return f"category_id is {row.get('category_id')!r:.60}, wanted 1"
+        return f"category_id is {short(row.get('category_id'))}, wanted 1"
     if not finite(row.get("score")):
-        return f"score is {row.get('score')!r:.60}, wanted a finite number"
+        return f"score is {short(row.get('score'))}, wanted a finite number"
     if box and not box_of_numbers(row.get("bbox")):
-        return f"bbox is {row.get('bbox')!r:.60}, wanted [x, y, width, height] in px"
+        return f"bbox is {short(row.get('bbox'))}, wanted [x, y, width, height] in px"
     return rle_problem(row.get("segmentation"), *images[row["image_id"]])
 
 

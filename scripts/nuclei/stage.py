@@ -14,8 +14,11 @@ class InputError(Exception):
     """Bad input: one line a problem, `file: found …, wanted …; what to do`."""
 
     def __init__(self, *problems):
-        self.problems = list(problems)
-        super().__init__("\n".join(self.problems))
+        self.problems = [" ".join(problem.splitlines()) for problem in problems]
+        super().__init__(*self.problems)
+
+    def __str__(self):
+        return "\n".join(self.problems)
 
 
 def run_stage(main):
@@ -27,12 +30,22 @@ def run_stage(main):
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and error.filename is None:  # no file to name: a traceback tells more
             raise
-        print(
-            f"error: {error.filename or 'output'}: no space left on the disk; free some and run again", file=sys.stderr
-        )
+        problem = "no space left on the disk; free some" if full else f"{error.strerror}; check the path"
+        print(f"error: {error.filename or 'output'}: {problem} and run again", file=sys.stderr)
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def written_by(script, path):
+    """Turn a stumble over the content of `path`, a JSON file that `script` writes, into an InputError."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        found = f"{type(error).__name__} {str(error)[:60]}"
+        raise InputError(f"{path}: other content found ({found}), wanted what {script} writes; run it again") from None
 
 
 @contextlib.contextmanager
@@ -46,6 +59,10 @@ def whole_file(path):
     try:
         yield Path(name)
         os.replace(name, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, name):  # people know the file by its last name
+            error.filename = str(path)
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -53,7 +70,8 @@ def whole_file(path):
 def write_text(path, text):
     """Write `text` to `path` so that `path` is always absent, old or complete."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # half a surrogate pair, as in an undecodable file name, becomes its JSON escape
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path, value, indent=1):
@@ -64,7 +82,7 @@ def write_json(path, value, indent=1):
 def read_json(path, wanted="JSON"):
     """Read a JSON file; InputError names the file where it is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted {wanted}; check the path") from None
     except (ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ def read_models(path):
             model_columns(entry)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted models.yaml; check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         found = " ".join(str(error).split())[:80]
         raise InputError(
             f"{path}: no models file ({found}), wanted models with method, backbone, multiscale, lr_schd; correct it"

@@ -1,15 +1,11 @@
 """The competition's answer: the 100 surest of each image, and a validator that names every fault."""
 
 import json
-import zipfile
 
 import numpy as np
-import pytest
 from answer import answer, write_zip
 from check_answer import answer_problems, read_answer
 from test_scores import SIDE, encode
-
-from nuclei.stage import InputError
 
 IMAGES = {1: (SIDE, SIDE), 2: (SIDE, SIDE)}
 
@@ -47,49 +43,9 @@ def test_a_right_answer_has_no_problems_but_a_warning_for_an_image_without_detec
     assert answer_problems([row(), row()], IMAGES, "a") == ([], ["a: no detection of image 2"])
 
 
-@pytest.mark.parametrize(
-    ("rows", "wanted"),
-    [
-        ({}, "dict found, wanted a list"),
-        ([row(3)], "row 0: image_id is 3"),
-        ([row(category_id=0)], "row 0: category_id is 0, wanted 1"),
-        ([row(bbox=[1, 2, 3])], "row 0: bbox is [1, 2, 3], wanted [x, y, width, height]"),
-        ([row(bbox=[1, 2, -3, 4])], "row 0: bbox is [1, 2, -3, 4]"),
-        ([{k: v for k, v in row().items() if k != "bbox"}], "row 0: bbox is None"),
-        ([row(bbox=[1, 2, 3, float("nan")])], "row 0: bbox is [1, 2, 3, nan]"),
-        ([row(segmentation={"size": [SIDE, SIDE], "counts": "PP"})], "row 0: segmentation counts"),
-        ([row()] * 101, "101 detections of image 1, wanted 100 at most"),
-        ([row(), "x"], "row 1: is no object"),
-    ],
-)
-def test_faults_are_named(rows, wanted):
-    problems, _ = answer_problems(rows, IMAGES, "a")
-    assert len(problems) == 1
-    assert wanted in problems[0]
-
-
-@pytest.mark.parametrize(
-    ("members", "wanted"),
-    [
-        ({}, "holds nothing, wanted answer.json alone"),
-        ({"other.json": "[]"}, "holds other.json"),
-        ({"answer.json": "["}, "damaged"),
-    ],
-)
-def test_bad_zip(tmp_path, members, wanted):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    with pytest.raises(InputError, match=wanted):
-        read_answer(tmp_path / "a.zip")
-
-
-def test_no_zip_at_all(tmp_path):
-    (tmp_path / "a.zip").write_bytes(b"none")
-    with pytest.raises(InputError, match="damaged"):
-        read_answer(tmp_path / "a.zip")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_answer(tmp_path / "b.zip")
+def test_scores_outside_0_to_1_are_a_warning():
+    rows = [row(1, -0.5), row(2, 1.5), row(2, 1)]
+    assert answer_problems(rows, IMAGES, "a") == ([], ["a: 2 scores outside 0 to 1"])
 
 
 def test_commands(stage, tmp_path):
@@ -117,22 +73,3 @@ def test_commands(stage, tmp_path):
     bad = stage("check_answer", "--answer", tmp_path / "answer.json", "--test-img-ids", tmp_path / "ids.json")
     assert bad.returncode == 2
     assert len(bad.stderr.splitlines()) == 2
-
-
-def test_bad_input_is_one_line_and_no_traceback(stage, tmp_path):
-    (tmp_path / "answer.json").write_text(json.dumps([row()]))
-    (tmp_path / "ids.json").write_text('[{"id": 1}]')
-    done = stage("check_answer", "--answer", tmp_path / "answer.json", "--test-img-ids", tmp_path / "ids.json")
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path}/ids.json: row {{'id': 1}} found, wanted file_name")
-    image = {"id": 1, "file_name": "1.png", "height": SIDE, "width": SIDE}
-    (tmp_path / "test.json").write_text(json.dumps({"images": [image], "annotations": [], "categories": []}))
-    (tmp_path / "p.json").write_text(json.dumps([row(bbox=None)]))
-    command = ["--predictions", tmp_path / "p.json", "--test-images", tmp_path / "test.json"]
-    done = stage("answer", *command, "--out", tmp_path / "a.json", "--zip", tmp_path / "a.zip")
-    assert done.returncode == 2
-    assert (
-        done.stderr
-        == f"error: {tmp_path}/p.json: row 0: bbox is None, wanted [x, y, width, height] in px; correct the row\n"
-    )
-    assert not (tmp_path / "a.json").exists()

@@ -4,13 +4,13 @@ import hashlib
 import json
 import os
 import shutil
-import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
+import yaml
+from damage import CHECK, answered
 from fetch_raw import fetch
-
-from nuclei.stage import InputError
 
 
 def read(path):
@@ -50,17 +50,6 @@ def test_settings_share_the_training_file_s_numbers(converted, stage):
         assert part["annotations"] == [row for row in whole["annotations"] if row["image_id"] in numbers]
     parts = [read(converted / f"a/setting1/{half}.json") for half in ("train", "validation")]
     assert sum(len(part["annotations"]) for part in parts) == len(whole["annotations"])
-
-
-def test_split_of_other_images_is_refused(converted, stage):
-    (converted / "split.json").write_text(json.dumps({"train": ["DEMO-01", "OTHER"], "validation": ["DEMO-02"]}))
-    done = stage_in(stage, converted, "annotate_settings", "--annotations", "train.json", "--split", "split.json",
-                    "--out-dir", "a")  # fmt: skip
-    assert done.stderr.splitlines() == [
-        "error: split.json: OTHER is no training image; remove it",
-        "error: split.json: DEMO-03 is in neither half; add it",
-    ]
-    assert not (converted / "a").exists()
 
 
 def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeypatch):
@@ -145,15 +134,6 @@ def test_stride_that_leaves_gaps_is_refused(drawn, converted, stage):
     ]
 
 
-def test_conversion_of_unchecked_data_ends_in_one_line(raw, stage, tmp_path):
-    (raw / "dataset/train/DEMO-02/images/DEMO-02.png").write_bytes(b"no picture")
-    done = stage("mask2coco", "--dataset", raw / "dataset", "--images", "train", "--method", "exact",
-                 "--out", tmp_path / "o.json")  # fmt: skip
-    assert done.returncode == 2
-    assert "DEMO-02.png: not a readable PNG, wanted an image; export it again" in done.stderr
-    assert "Traceback" not in done.stderr and not (tmp_path / "o.json").exists()
-
-
 def pack(path, *folders):
     """A zip file of all files below the folders, each under its own name."""
     with zipfile.ZipFile(path, "w") as file:
@@ -179,39 +159,43 @@ def test_left_overs_of_a_mac_are_not_taken_for_the_data(drawn, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["DEMO-04", "DEMO-05"]
 
 
-def test_a_folder_in_use_is_not_replaced(drawn, tmp_path):
-    archive = pack(tmp_path / "m.zip", drawn / "test_masks")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("x")
-    with pytest.raises(InputError, match="out: exists, wanted none"):
-        fetch(str(archive), "test_masks", tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
-
-
-def test_hash_of_the_wrong_form_is_refused(tmp_path):
-    with pytest.raises(InputError, match="raw.dataset.sha256: 12/../x found, wanted 64 hex digits"):
-        fetch("http://127.0.0.1:9/x.tar", "dataset", tmp_path / "out", "12/../x")
-
-
-def test_locked_zip_is_named(tmp_path):
-    with zipfile.ZipFile(tmp_path / "m.zip", "w") as file:
-        file.writestr("test_masks/a/masks/mask_0001.png", b"x")
-    content = bytearray((tmp_path / "m.zip").read_bytes())
-    for start in (content.find(b"PK\x03\x04") + 6, content.find(b"PK\x01\x02") + 8):
-        content[start] |= 1  # says: encrypted
-    (tmp_path / "m.zip").write_bytes(content)
-    with pytest.raises(InputError, match=r"m.zip: damaged \(.*password"):
-        fetch(str(tmp_path / "m.zip"), "test_masks", tmp_path / "out")
-
-
-@pytest.mark.parametrize("form", ["gz", "bz2", "xz"])
-@pytest.mark.parametrize("kept", [0.3, 0.6, 0.97])
-def test_cut_off_archive_is_named(drawn, tmp_path, form, kept):
-    archive = tmp_path / f"raw.tar.{form}"
-    with tarfile.open(archive, f"w:{form}") as file:
-        file.add(drawn / "dataset", "dataset")
-    whole = archive.read_bytes()
-    archive.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(InputError, match=rf"raw.tar.{form}: (damaged|neither tar nor zip)"):
-        fetch(str(archive), "dataset", tmp_path / "out")
-    assert [p.name for p in tmp_path.iterdir()] == [archive.name]
+def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys, monkeypatch):
+    monkeypatch.chdir(raw)
+    train, test = Path("dataset/train"), Path("dataset/test")
+    names = {"DEMO-01": "Schnitt Nr. 7 (größer)", "DEMO-02": "切片 2", "DEMO-03": "c'd & $e"}
+    for old, new in names.items():
+        (train / old / f"images/{old}.png").rename(train / old / f"images/{new}.png")
+        (train / old / "masks/mask_0001.png").rename(train / old / "masks/маска é 1.png")
+        (train / old).rename(train / new)
+    (test / "DEMO-04.png").rename(test / "ряд 4.png")
+    Path("test_masks/DEMO-04").rename("test_masks/ряд 4")
+    ids = read(Path("dataset/test_img_ids.json"))
+    ids[0]["file_name"] = "ряд 4.png"
+    Path("dataset/test_img_ids.json").write_text(
+        "\ufeff" + json.dumps(ids), encoding="utf-8"
+    )  # as Windows' editor saves
+    Path("s.yaml").write_text(
+        yaml.safe_dump({"train": list(names.values())[:2], "validation": [names["DEMO-03"]]}, allow_unicode=True)
+    )
+    convert = "mask2coco --dataset dataset --out"
+    for command in (
+        f"{CHECK} --split s.yaml",
+        "split --dataset-check o.json --file s.yaml --out split.json",
+        f"{convert} train.json --images train --method exact --segmentation polygon",
+        f"{convert} imantics.json --images train --method imantics",
+        f"{convert} test.json --images test --method exact --test-masks test_masks",
+        "annotate_settings --annotations train.json --split split.json --out-dir a",
+        "tile --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64"
+        " --out-annotations t.json --out-images tiles",
+        "conversion_loss --dataset dataset --coco train.json imantics.json --out loss.json --summary loss.md",
+    ):
+        status, lines = answered(capsys, monkeypatch, command)
+        assert (status, [line for line in lines if line.startswith(("error", "warning"))]) == (0, []), command
+    found = [image["file_name"] for image in read(Path("a/setting1/validation.json"))["images"]]
+    assert found == ["c'd & $e/images/c'd & $e.png"]
+    assert read(Path("test.json"))["images"][0]["file_name"] == "ряд 4.png"
+    whole = read(Path("train.json"))
+    assert {image["file_name"].split("/")[0] for image in whole["images"]} == set(names.values())
+    assert sum(row["mask"] == "маска é 1.png" for row in whole["annotations"]) == 3
+    assert len(list(Path("tiles").glob("*/*.png"))) == len(read(Path("t.json"))["images"]) == 8
+    assert "切片 2" in Path("o.md").read_text(encoding="utf-8")

@@ -293,6 +293,7 @@ def test_all_bad_predictions_are_named_up_to_a_limit():
         ("images", {"id": 1}, "image 1: id 1 found twice"),
         ("annotations", {"image_id": 9}, "annotation 1: image_id is 9, wanted one of [1, 2, 3]"),
         ("annotations", {"id": 1}, "annotation 1: id 1 found twice"),
+        ("annotations", {"id": 0}, "annotation 1: id is 0, wanted a whole number above 0"),
         ("annotations", {"iscrowd": 1}, "annotation 1: category_id 1, iscrowd 1, wanted 1 and 0"),
         ("annotations", {"area": None}, "annotation 1: area None, bbox"),
         ("annotations", {"segmentation": [[1, 2, 3, 4]]}, "annotation 1: segmentation is no list of polygons"),

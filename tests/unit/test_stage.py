@@ -39,15 +39,6 @@ def test_bad_input_is_a_line_a_problem(capsys):
     assert capsys.readouterr().err == "error: one: x\nerror: two: y\n"
 
 
-def test_full_disk_is_one_line(capsys):
-    def main():
-        raise OSError(errno.ENOSPC, "No space left on device", "out.json")
-
-    with pytest.raises(SystemExit):
-        run_stage(main)
-    assert capsys.readouterr().err == "error: out.json: no space left on the disk; free some and run again\n"
-
-
 def test_other_errors_are_not_hidden():
     def main():
         raise OSError(errno.EIO, "broken")

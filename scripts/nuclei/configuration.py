@@ -26,6 +26,10 @@ def read_yaml(path):
 def retype(value, schema):
     """The value with texts turned into what the schema asks for: Snakemake's --config leaves numbers as text, and
     YAML 1.1 takes 1e-3 for one."""
+    for option in schema.get("anyOf", []):
+        changed = retype(value, option)
+        if jsonschema.Draft202012Validator(option).is_valid(changed):
+            return changed
     kinds = schema.get("type", [])
     if isinstance(value, dict):
         return {key: retype(item, schema.get("properties", {}).get(key, {})) for key, item in value.items()}

@@ -126,6 +126,7 @@ def train(config, work, device, args):
 
     from nuclei.compat import patch_epoch_sleep, patch_streams
     from nuclei.inference import build_model
+    from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
     last = work / "last.pth"
@@ -162,6 +163,9 @@ def train(config, work, device, args):
     dataset = build_dataset(config.data.train)
     model = build_model(config)
     model.CLASSES = dataset.CLASSES
+    if config.load_from and not config.resume_from:
+        load_published(model, config, config.load_from, args.label)
+    config.load_from = None
     patch_streams()
     if not workers:
         patch_epoch_sleep()

@@ -4,13 +4,15 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-real test-build lint mmcv-cuda
+.PHONY: help setup demo test test-real test-build test-full test-overfit lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make test       set up, run every test"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
+	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
+	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -53,3 +55,9 @@ lint: $(READY)
 
 mmcv-cuda: $(READY)
 	python scripts/build_mmcv.py --cuda --install
+
+test-full: $(READY)
+	python -m pytest -m full -s tests/full
+
+test-overfit: $(READY)
+	python -m pytest -m overfit -s tests/full

@@ -14,7 +14,7 @@ def class_dependent(model, config, count=7):
     """
     from mmdet.models import build_detector
 
-    other = copy.deepcopy(config.model.to_dict())
+    other = copy.deepcopy(config.model)
     set_classes(other, count, before=len(CLASSES))
     others = build_detector(other).state_dict()
     return {name for name, value in model.state_dict().items() if others[name].shape != value.shape}

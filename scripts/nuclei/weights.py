@@ -30,8 +30,8 @@ def load_published(model, config, path, label):
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted weights; fetch them again") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found, wanted weights; fetch them again") from None
     except Exception as error:  # whatever a damaged file makes torch raise
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{path}: not a checkpoint ({reason}), wanted weights; delete it and run again") from None

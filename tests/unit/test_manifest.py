@@ -20,7 +20,7 @@ from nuclei.stage import InputError, sha256
 
 MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
 CONFIG = {"run": "r", "settings": [1], "models": MODELS[::-1], "seeds": SEEDS, "raw": {"draw": {"seed": 3}}}
-NEAR = {"missing": [], "changed": [], "extra": [], "contradicting": []}
+FITS = {"missing": [], "changed": [], "extra": [], "contradicting": []}
 
 
 def put(path, content):
@@ -73,9 +73,13 @@ def written(run):
     return manifest(run, CONFIG, {"dataset": None}, MODELS, cells, [run / "data/raw.json", run / "tables", *cells])
 
 
+HERE = environment()  # worked out once: it reads every package's metadata
+
+
 @pytest.fixture
-def run(made, tmp_path):
+def run(made, tmp_path, monkeypatch):
     """A copy that a test may damage, elsewhere."""
+    monkeypatch.setattr("manifest.environment", lambda: HERE)
     shutil.copytree(made, tmp_path / "moved")
     return tmp_path / "moved"
 
@@ -144,7 +148,7 @@ def test_a_result_that_is_not_there_is_named(run):
 
 
 def test_an_untouched_folder_fits_wherever_it_lies(run):
-    assert verify(run, strict=True) == (NEAR, {}, 50)
+    assert verify(run, strict=True) == (FITS, {}, 50)
 
 
 def test_command_line_needs_the_standard_library_alone(run):
@@ -202,7 +206,7 @@ def test_one_lost_prediction_is_missing(run):
     assert deviations(run) == {"missing": [name]}
     for path in run.glob("cells/*/*/*/predictions.json"):
         path.unlink()
-    assert verify(run) == (NEAR, {"cells/*/predictions.json": 4}, 46)
+    assert verify(run) == (FITS, {"cells/*/predictions.json": 4}, 46)
     assert len(deviations(run, strict=True)["missing"]) == 4
 
 
@@ -322,4 +326,5 @@ def test_columns_and_fields():
     assert not same("0.3001", 0.3)
     assert same("", None)
     assert not same("", 0.0)
+    assert not same("0.0", None)
     assert not same("x", 1)

@@ -253,6 +253,26 @@ def test_without_test_masks_the_run_ends_in_answers(project, archive):
     assert log == (cell(project, 1, "mask_r50") / "epochs.tsv").read_text()
 
 
+def clean(project, *arguments):
+    """Paths that clean_work.py removes."""
+    command = [sys.executable, "scripts/clean_work.py", "--yes", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith("removes ")]
+
+
+def test_cleaning_up_leaves_nothing_more_to_do(project):
+    work = Path("work/tiny/cells/setting1/mask_r50/seed0")
+    (mine,) = (project / work).iterdir()
+    (project / work / ("0" * 16)).mkdir()
+    config = overlay(project, seeds=[0, 1])
+    before = planned(snakemake(project, "-n", config=config))
+    assert clean(project) == [f"{work}/{'0' * 16}"]
+    assert list((project / work).iterdir()) == [mine]
+    assert planned(snakemake(project, "-n", config=config)) == before
+    assert planned(snakemake(project, "-n")) == {}
+
+
 def test_tiles_and_the_reports_converter_run(project):
     config = overlay(
         project,
@@ -293,3 +313,10 @@ def test_the_full_size_configs_resolve(project, archive, name):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "samples_per_gpu" in Path(project / target).read_text()
+
+
+def test_a_finished_run_needs_no_raw_data(project):
+    """Last, for what it removes."""
+    assert "work/tiny/raw" in clean(project, "--raw")
+    assert not (project / "work/tiny/raw").exists()
+    assert planned(snakemake(project, "-n")) == {}

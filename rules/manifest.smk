@@ -47,7 +47,7 @@ rule manifest:
         mem_mb=500,
         runtime=30,
     params:
-        run=RESULTS,
+        run=lambda wildcards, output: str(Path(output[0]).parent),
         config=json.dumps(config, sort_keys=True),  # the whole of it: the manifest says what the run was asked for
         raw=json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")}),
         models=[name for name in CATALOGUE["models"] if name in MODELS],

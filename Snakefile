@@ -18,6 +18,7 @@ include: "rules/train.smk"
 include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
+include: "rules/manifest.smk"
 
 
 wildcard_constraints:
@@ -36,6 +37,7 @@ localrules:
 rule all:
     default_target: True
     input:
+        f"{RESULTS}/manifest.json",
         f"{RESULTS}/report.html",
         cell_files("answer.zip"),
         cell_files("scores.json"),

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -126,6 +127,29 @@ def test_report_is_one_file_with_all_pictures(project):
         assert title in page
 
 
+def verified(results):
+    """Last line of a strict check of a run folder against its manifest."""
+    command = [sys.executable, ROOT / "scripts/verify.py", results, "--strict"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()[-1].split(": ")[1]
+
+
+def test_the_manifest_names_every_result_and_no_other(project):
+    # cells, tables, cells.csv, data, curves, overlays, report
+    count = 12 * 11 + 16 + 1 + 12 + 2 + 12 + 1
+    found = json.loads((project / "results/tiny/manifest.json").read_text())
+    assert len(found["files"]) == count
+    assert found["models"] == MODELS
+    assert found["config"]["training"]["repeat"] == 1
+    assert found["data"]["raw"] == {"dataset": None, "test_masks": None}
+    for setting, model in CELLS:
+        wanted = json.loads((cell(project, setting, model) / "training.json").read_text())
+        assert found["cells"][f"cells/setting{setting}/{model}/seed0"] == wanted
+    nothing = "0 missing, 0 changed, 0 extra, 0 contradicting, 0 not kept here"
+    assert verified(project / "results/tiny") == f"{count} files fit, {nothing}"
+
+
 def planned(done):
     """{rule: count} of a dry run."""
     assert done.returncode == 0, done.stderr[-3000:]
@@ -148,7 +172,7 @@ def overlay(project, **change):
     return "changed.yaml"
 
 
-AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1}
+AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1, "manifest": 1}
 
 
 def test_a_second_run_does_nothing(project):
@@ -181,7 +205,7 @@ def test_another_seed_trains_only_that_seed(project):
 
 def test_a_tables_note_changes_tables_alone(project):
     found = planned(snakemake(project, "-n", config=overlay(project, tables={"note": "another"})))
-    assert found == {"table": 2, "report": 1}
+    assert found == {"table": 2, "report": 1, "manifest": 1}
 
 
 def test_the_tables_script_changes_tables_alone(project):
@@ -189,7 +213,7 @@ def test_the_tables_script_changes_tables_alone(project):
     before = path.read_text()
     path.write_text(before + "\n# changed\n")
     try:
-        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1}
+        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1, "manifest": 1}
     finally:
         path.write_text(before)
 
@@ -219,11 +243,34 @@ def test_without_test_masks_the_run_ends_in_answers(project, archive):
     (row,) = csv.DictReader((results / "tables/table1.csv").open())
     assert row["mAP"] == "not scored"
     assert (results / "cells/setting1/mask_r50/seed0/answer.zip").is_file()
+    assert verified(results)
+    raw = json.loads((results / "manifest.json").read_text())["data"]["raw"]
+    assert (len(raw["dataset"]), raw["test_masks"]) == (64, None)
     # the same data from an archive: the same annotations, config and weights as drawn in place
     for name in ("data/coco/exact/train.json", "data/annotations/setting1/train.json"):
         assert (results / name).read_bytes() == (project / "results/tiny" / name).read_bytes()
     log = (results / "cells/setting1/mask_r50/seed0/epochs.tsv").read_text()
     assert log == (cell(project, 1, "mask_r50") / "epochs.tsv").read_text()
+
+
+def clean(project, *arguments):
+    """Paths that clean_work.py removes."""
+    command = [sys.executable, "scripts/clean_work.py", "--yes", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith("removes ")]
+
+
+def test_cleaning_up_leaves_nothing_more_to_do(project):
+    work = Path("work/tiny/cells/setting1/mask_r50/seed0")
+    (mine,) = (project / work).iterdir()
+    (project / work / ("0" * 16)).mkdir()
+    config = overlay(project, seeds=[0, 1])
+    before = planned(snakemake(project, "-n", config=config))
+    assert clean(project) == [f"{work}/{'0' * 16}"]
+    assert list((project / work).iterdir()) == [mine]
+    assert planned(snakemake(project, "-n", config=config)) == before
+    assert planned(snakemake(project, "-n")) == {}
 
 
 def test_tiles_and_the_reports_converter_run(project):
@@ -240,6 +287,7 @@ def test_tiles_and_the_reports_converter_run(project):
     tiles = json.loads((project / "results/tiled/data/annotations/setting1/tiles.json").read_text())
     assert len(tiles["images"]) == 2 * 4
     assert tiles["info"]["converter"] == "imantics"
+    assert verified(project / "results/tiled")
 
 
 @pytest.mark.parametrize("name", ["config", "cpu"])
@@ -265,3 +313,10 @@ def test_the_full_size_configs_resolve(project, archive, name):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "samples_per_gpu" in Path(project / target).read_text()
+
+
+def test_a_finished_run_needs_no_raw_data(project):
+    """Last, for what it removes."""
+    assert "work/tiny/raw" in clean(project, "--raw")
+    assert not (project / "work/tiny/raw").exists()
+    assert planned(snakemake(project, "-n")) == {}

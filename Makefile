@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-real test-build test-full test-overfit lint mmcv-cuda
+.PHONY: help setup demo test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -13,6 +13,8 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
+	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
+	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -61,3 +63,10 @@ test-full: $(READY)
 
 test-overfit: $(READY)
 	python -m pytest -m overfit -s tests/full
+
+RUN ?= demo
+verify: $(READY)
+	python scripts/verify.py results/$(RUN)
+
+clean-work: $(READY)
+	python scripts/clean_work.py $(YES)

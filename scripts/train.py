@@ -210,6 +210,7 @@ def main():
         args.out_provenance,
         {
             "cell": args.label,
+            "work": work.name,
             "seed": config.seed,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             "threads": args.threads,

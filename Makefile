@@ -57,6 +57,7 @@ lint: $(READY)
 
 mmcv-cuda: $(READY)
 	python scripts/build_mmcv.py --cuda --install
+	@python -W ignore -c "from mmcv.ops import get_compiling_cuda_version as v; print('mmcv-full: built with CUDA', v())"
 
 test-full: $(READY)
 	python -m pytest -m full -s tests/full

@@ -69,7 +69,7 @@ def test_learns_a_crop_by_heart(model, crop, tmp_path):
     command = [str(ROOT / "scripts/cell_config.py"), *map(str, command[1:]), "--out", str(tmp_path / "config.py")]
     subprocess.run([sys.executable, *command], check=True, cwd=ROOT)
     command = [ROOT / "scripts/train.py", "--config", tmp_path / "config.py", "--work", tmp_path / "work"]
-    command += ["--label", model, "--device", "cpu", "--threads", os.cpu_count()]
+    command += ["--label", model, "--device", "cpu", "--threads", len(os.sched_getaffinity(0))]
     for name in ("checkpoints", "epochs", "log", "provenance"):
         command += [f"--out-{name}", tmp_path / name]
     started, scores = time.monotonic(), []

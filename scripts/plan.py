@@ -7,15 +7,17 @@ hours follow from the cards' stated peaks and utilisation (config/cards.yaml): a
 import argparse
 import contextlib
 import csv
+import io
 import sys
 from collections import Counter
 from pathlib import Path
+
+from train import binding, data_sha256
 
 from nuclei.cells import cell_folder
 from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
 from nuclei.stage import InputError, read_json, run_stage, sha256
-from train import binding, data_sha256
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
 STEP = 3  # forward passes that a training step costs: forward, and backward at about twice that
@@ -116,10 +118,12 @@ def count_model(config, shapes):
     import torch
     from mmdet.models import build_detector
 
+    counts = {}
     with torch.device("meta"), torch.no_grad():
-        model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
-        size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-        return {shape: forward_macs(model, shape) for shape in shapes}, size
+        for shape in set(shapes):  # a model each: mmcv's counter warns where it finds its own traces
+            model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
+            counts[shape] = forward_macs(model, shape)
+    return counts, sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 def epochs_done(folder, work, config):
@@ -155,7 +159,8 @@ def plan_cell(config, counts, weights, done, keep):
     import numpy as np
     from mmdet.datasets import build_dataset
 
-    dataset = build_dataset(config.data.train)
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools narrates
+        dataset = build_dataset(config.data.train)
     batch, epochs, every = config.data.samples_per_gpu, config.runner.max_epochs, config.evaluation.interval
     an_epoch = iterations_an_epoch(np.bincount(dataset.flag).tolist(), batch)
     images = len(read_json(config.data.val.ann_file)["images"])
@@ -308,9 +313,7 @@ def main():
     args = parser.parse_args()
     cards = read_cards(args.cards, args.schema)
     cells = [(setting, model, seed) for setting in args.settings for model in args.models for seed in args.seeds]
-    with contextlib.redirect_stdout(sys.stderr):  # pycocotools and mmcv narrate on stdout
-        rows = plan(cells, args)
-    print(page(rows, cards))
+    print(page(plan(cells, args), cards))
 
 
 if __name__ == "__main__":

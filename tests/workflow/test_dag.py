@@ -163,7 +163,7 @@ def test_touching_everything_runs_nothing(project):
 
 def test_the_plan_of_a_finished_run_trains_nothing(project):
     files = {path: path.stat().st_mtime_ns for path in (project / "results/tiny").rglob("*") if path.is_file()}
-    done = snakemake(project, "plan")
+    done = snakemake(project, "--", "plan")
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("| finished |") == 12
     assert "| of that remains |  | 0 |" in done.stdout
@@ -176,7 +176,7 @@ def test_the_plan_of_a_finished_run_trains_nothing(project):
 
 def test_the_plan_of_a_new_run_converts_but_trains_nothing(project):
     config = overlay(project, run="planned", models=["mask_r50"], settings=[1])
-    done = snakemake(project, "plan", config=config)
+    done = snakemake(project, "--", "plan", config=config)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("| not started | 1 |") == 1
     assert (project / "results/planned/data/annotations/setting1/train.json").is_file()

@@ -4,10 +4,11 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
+	@echo "make plan       print what all trainings will take and what is done; trains nothing"
 	@echo "make test       set up, run every test"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
@@ -39,6 +40,9 @@ demo: $(READY)
 	@cat results/demo/tables/table2.md
 	@echo
 	@echo "Report: $(CURDIR)/results/demo/report.html"
+
+plan: $(READY)
+	snakemake plan --cores $(CORES)
 
 test: $(READY)
 	python -m pytest

@@ -15,6 +15,7 @@ configfile: "config/config.yaml"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/plan.smk"
 include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
@@ -31,6 +32,7 @@ wildcard_constraints:
 localrules:
     all,
     answers,
+    plan,
     published,
 
 

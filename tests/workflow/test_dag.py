@@ -185,6 +185,29 @@ def test_touching_everything_runs_nothing(project):
     assert planned(snakemake(project, "-n")) == {}
 
 
+def test_the_plan_of_a_finished_run_trains_nothing(project):
+    files = {path: path.stat().st_mtime_ns for path in (project / "results/tiny").rglob("*") if path.is_file()}
+    done = snakemake(project, "--", "plan")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("| finished |") == 12
+    assert "| of that remains |  | 0 |" in done.stdout
+    after = {path: path.stat().st_mtime_ns for path in (project / "results/tiny").rglob("*") if path.is_file()}
+    assert {path.name for path, changed in after.items() if files.get(path) != changed} == {"plan.log"}
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| setting1/mask_r50/seed0 | 1 |")]
+    written = sum(path.stat().st_size for path in project.glob("work/tiny/cells/setting1/mask_r50/seed0/*/*.pth"))
+    assert float(row.split(" | ")[9]) * 1e9 == pytest.approx(written, rel=0.1)
+
+
+def test_the_plan_of_a_new_run_converts_but_trains_nothing(project):
+    config = overlay(project, run="planned", models=["mask_r50"], settings=[1])
+    done = snakemake(project, "--", "plan", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("| not started | 1 |") == 1
+    assert (project / "results/planned/data/annotations/setting1/train.json").is_file()
+    assert [path.name for path in (project / "results/planned").glob("cells/*/*/*/*")] == ["config.py"]
+    assert not (project / "work/planned/cells").exists()
+
+
 def test_selection_does_not_retrain(project):
     found = planned(snakemake(project, "-n", config=overlay(project, selection={"policy": "last"})))
     cells = {"select_checkpoint": 12, "predict": 12, "answer": 12, "score": 12, "overlays": 12}

@@ -21,7 +21,7 @@ rule plan:
         runtime=15,
     params:
         work=f"{WORK}/cells",
-        run=RESULTS,
+        run=lambda wildcards, input: str(Path(input.configs[0]).parents[4]),
         settings=" ".join(map(str, config["settings"])),
         models=" ".join(MODELS),
         seeds=" ".join(map(str, config["seeds"])),

@@ -1,18 +1,27 @@
 """The whole DAG on a very small drawn data set: all six models in both settings, by real training."""
 
 import csv
+import functools
+import hashlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 from pathlib import Path
 
+import numpy
 import pytest
+import torch
 import yaml
 from conftest import ROOT
+from mmcv import Config
+from mmdet.models import build_detector
 
+from nuclei.model_config import set_classes
 from nuclei.scores import score
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
@@ -45,11 +54,15 @@ def checkout(folder):
     return folder
 
 
-def snakemake(folder, *arguments, config="tiny.yaml"):
+def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
     """Run Snakemake on the demo config with a smaller one on top."""
     command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config, *arguments]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
     )
 
 
@@ -343,3 +356,33 @@ def test_a_finished_run_needs_no_raw_data(project):
     assert "work/tiny/raw" in clean(project, "--raw")
     assert not (project / "work/tiny/raw").exists()
     assert planned(snakemake(project, "-n")) == {}
+
+
+def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(project, tmp_path):
+    """The whole path over loopback: download, hash, tensors, loading, with a checkpoint in mmdet's published form."""
+    found = Config.fromfile(str(cell(project, 1, "mask_r50") / "config.py"))
+    set_classes(found.model, 80, before=1)
+    state = build_detector(found.model).state_dict()
+    (tmp_path / "mask_rcnn").mkdir()
+    path = tmp_path / "mask_rcnn/any.pth"
+    torch.save({"state_dict": state, "meta": {"mAP": numpy.float64(0.4)}}, path)
+    path = path.rename(path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"))
+    catalogue = yaml.safe_load((project / "config/models.yaml").read_text())
+    catalogue["models"]["mask_r50"]["weights"] = f"mask_rcnn/{path.name}"
+    (project / "mirrored.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
+        change["weights_folder"] = f"http://127.0.0.1:{server.server_port}/"
+        change["training"] = CONFIG["training"] | {"weights": "coco"}
+        environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
+        done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr[-5000:]
+    said = (project / "results/coco/logs/setting1.mask_r50.seed0.train.log").read_text()
+    assert f"{len(state) - 6} layers loaded from work/weights/mask_r50.pth, 6 start anew" in said
+    assert "roi_head.bbox_head.fc_cls.weight starts anew" in said
+    record = json.loads((project / target).with_name("training.json").read_text())
+    assert record["weights_sha256"] == hashlib.sha256((project / "work/weights/mask_r50.pth").read_bytes()).hexdigest()

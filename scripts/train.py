@@ -188,9 +188,11 @@ def main():
 
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    device = find_device(args.device)
+    device, _gpu = find_device(args.device, args.label)
     mmcv.utils.get_logger("mmcv", log_level="WARNING")  # else a line for each initialised layer
     config = Config.fromfile(args.config)
+    if device.type == "cpu" and "Fp16" in config.optimizer_config.get("type", ""):
+        raise InputError("training.precision: fp16 asked for on a CPU, wanted a GPU; set it to fp32")
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
     bound = binding(config, data, weights)

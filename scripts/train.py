@@ -194,6 +194,8 @@ def main():
     set_tf32(args.tf32)
     config = Config.fromfile(args.config)
     check_precision(config, device)
+    if args.tf32:
+        config.tf32 = True  # other weights, so another work folder
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
     bound = binding(config, data, weights)

@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import ROOT
 from mmcv import Config
 
-from nuclei.device import check_precision, claim, describe, driver_version, find_device, hide_gpus, set_tf32
+from nuclei.device import check_precision, claim, claim_gpu, describe, driver_version, find_device, hide_gpus, set_tf32
 from nuclei.stage import InputError
 
 HOLD = """
@@ -98,6 +100,41 @@ def test_a_stop_request_ends_the_wait_and_a_name_is_free_again_when_closed(tmp_p
     start = time.monotonic()
     assert claim(["a"], tmp_path, between=stop)[0] == "a"
     assert time.monotonic() - start < 1
+
+
+@pytest.fixture
+def two_gpus(monkeypatch, tmp_path):
+    """Torch with two GPUs that exist in name only; returns the list of devices that were made current."""
+    made = []
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", made.append)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU")
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 5 * 2**20)
+    monkeypatch.setattr(
+        torch.cuda,
+        "get_device_properties",
+        lambda device: SimpleNamespace(uuid=f"uuid-{getattr(device, 'index', device)}", total_memory=80 * 2**30),
+    )
+    return made
+
+
+def test_a_free_gpu_is_claimed_by_uuid_and_made_current(two_gpus, tmp_path, capsys):
+    def stop():
+        raise InterruptedError("asked to stop")
+
+    first, _kept = claim_gpu(find_device("cuda:1"), "job")
+    with pytest.raises(InterruptedError):  # that one is taken, the other would be free
+        claim_gpu(find_device("cuda:1"), "job", stop)
+    second, _kept_too = claim_gpu(find_device("cuda"), "job", stop)
+    assert [first, second] == two_gpus == [torch.device("cuda", 1), torch.device("cuda", 0)]
+    folder = tmp_path / f"nuclei-gpus-{os.getuid()}"
+    assert {path.name for path in folder.iterdir()} == {"uuid-0", "uuid-1"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert "job: computes on cuda:0, GPU, uuid-0" in capsys.readouterr().err
+    found = describe(second, Config({"fp16": {}}))
+    assert (found["gpu_mb"], found["gpu_peak_mb"], found["cuda"]) == (81920, 5, torch.version.cuda)
+    assert claim_gpu(torch.device("cpu"), "job") == (torch.device("cpu"), None)
 
 
 def test_unknown_device_is_named_by_its_key():

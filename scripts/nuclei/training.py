@@ -143,16 +143,16 @@ def memory_errors(label):
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
-        runner, images = Narrate.runner, "no image of a batch"
+        runner, where = Narrate.runner, "outside of a batch"
         if runner is not None and hasattr(runner, "data_batch"):
             metas, boxes = (runner.data_batch[key].data[0] for key in ("img_metas", "gt_bboxes"))
             images = ", ".join(
                 f"{Path(meta['ori_filename']).name} ({len(of_image)} nuclei)"
                 for meta, of_image in zip(metas, boxes, strict=True)
             )
-            images = f"epoch {runner.epoch + 1}, iteration {runner.inner_iter + 1}, {images}"
+            where = f"at epoch {runner.epoch + 1}, iteration {runner.inner_iter + 1}, {images}"
         raise InputError(
-            f"{label}: out of GPU memory at {images} ({str(error)[:120]}), wanted more; set training.checkpointing, "
+            f"{label}: out of GPU memory {where} ({str(error)[:120]}), wanted more; set training.checkpointing, "
             "lower training.gpu_assign_thr, set training.batch to 1 with training.accumulate, or training.precision "
             "to fp16; the last finished epoch is kept"
         ) from None

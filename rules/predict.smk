@@ -27,12 +27,13 @@ rule predict:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         device=config["compute"]["device"],
+        tf32="--tf32" if config["compute"]["tf32"] else "",
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads} --out {output} 2>&1 | tee {log}"
+        " --device {params.device} {params.tf32} --threads {threads} --out {output} 2>&1 | tee {log}"
 
 
 rule answer:

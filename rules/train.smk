@@ -83,13 +83,14 @@ rule train:
     params:
         work=f"{WORK}/cells/setting{{setting}}/{{model}}/seed{{seed}}",
         device=config["compute"]["device"],
+        tf32="--tf32" if config["compute"]["tf32"] else "",
         keep=config["checkpoints"],
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads}"
+        " --device {params.device} {params.tf32} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
         " --out-provenance {output.provenance} 2>&1 | tee {log}"

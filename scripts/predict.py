@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from nuclei.device import check_precision, claim_gpu, find_device, hide_gpus, mixed_precision, set_tf32
 from nuclei.stage import InputError, run_stage, write_json
 
 
@@ -26,34 +27,47 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--label", default="predict", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    hide_gpus(args.device)
     import cv2
     import mmcv
     import torch
     from mmcv import Config
+    from mmcv.runner import wrap_fp16_model
     from mmdet.apis import set_random_seed
     from mmdet.datasets import build_dataset
     from mmdet.utils import build_dp
 
-    from nuclei.compat import patch_streams
-    from nuclei.device import find_device
+    from nuclei.compat import patch_streams, quiet_amp
     from nuclei.inference import build_model, predict
 
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    device, _held = find_device(args.device, args.label)
+    device = find_device(args.device)
     mmcv.utils.get_logger("mmcv", log_level="WARNING")
+    set_tf32(args.tf32)
     config = Config.fromfile(args.config)
+    check_precision(config, device)
     set_random_seed(config.seed)
     model = build_model(config)
     load_weights(model, args.checkpoint)
+    if mixed_precision(config):  # as validation did
+        wrap_fp16_model(model)
     patch_streams()
+    quiet_amp()
     dataset = build_dataset(config.data.test, dict(test_mode=True))
-    model = build_dp(model, device.type, device_ids=[device.index or 0])
+    device, _gpu = claim_gpu(device, args.label)  # held as long as it is referenced
+    try:
+        model = build_dp(model, device.type, device_ids=[device.index or 0])
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
+        ) from None
     write_json(args.out, predict(model, dataset, label=args.label), indent=None)
 
 

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from nuclei.datasets import training_set
+from nuclei.device import check_precision, claim_gpu, describe, find_device, hide_gpus, set_tf32
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 
 
@@ -30,6 +31,7 @@ def arguments():
     )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
+    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
     parser.add_argument("--keep-best", type=int, default=1, help="checkpoints kept: best k by each metric")
     parser.add_argument("--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that rank them")
@@ -124,8 +126,9 @@ def train(config, work, device, args):
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.compat import patch_epoch_sleep, patch_streams
+    from nuclei.compat import patch_epoch_sleep, patch_streams, quiet_amp
     from nuclei.inference import build_model
+    from nuclei.training import StopRequest, memory_errors
     from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
@@ -138,6 +141,7 @@ def train(config, work, device, args):
             return state["nuclei"]
         config.resume_from = str(last)
         print(f"{args.label}: resumes after epoch {done} of {wanted} from {last}", file=sys.stderr)
+    device, _gpu = claim_gpu(device, args.label, StopRequest.check)  # held as long as it is referenced
     config.device = device.type
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
@@ -167,15 +171,18 @@ def train(config, work, device, args):
         load_published(model, config, config.load_from, args.label)
     config.load_from = None
     patch_streams()
+    quiet_amp()
     if not workers:
         patch_epoch_sleep()
-    train_detector(model, dataset, config, validate=False, meta={})
+    with memory_errors(args.label):
+        train_detector(model, dataset, config, validate=False, meta={})
     return torch.load(last, map_location="cpu", weights_only=True)["meta"]["nuclei"]
 
 
 def main():
     args = arguments()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    hide_gpus(args.device)
     import cv2
     import mmcv
     import mmdet
@@ -183,16 +190,17 @@ def main():
     import torch
     from mmcv import Config
 
-    from nuclei.device import find_device
     from nuclei.training import Stopped, StopRequest
 
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    device, _gpu = find_device(args.device, args.label)
+    device = find_device(args.device)
     mmcv.utils.get_logger("mmcv", log_level="WARNING")  # else a line for each initialised layer
+    set_tf32(args.tf32)
     config = Config.fromfile(args.config)
-    if device.type == "cpu" and "Fp16" in config.optimizer_config.get("type", ""):
-        raise InputError("training.precision: fp16 asked for on a CPU, wanted a GPU; set it to fp32")
+    check_precision(config, device)
+    if args.tf32:
+        config.tf32 = True  # other weights, so another work folder
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
     bound = binding(config, data, weights)
@@ -215,6 +223,7 @@ def main():
             "work": work.name,
             "seed": config.seed,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            **describe(device, config),
             "threads": args.threads,
             "epochs": config.runner.max_epochs,
             "wall_seconds": round(state["seconds"], 1),

@@ -8,6 +8,7 @@ Every file appears by rename; `last.pth` is written after what it speaks of, so 
 at most the epoch under way.
 """
 
+import contextlib
 import functools
 import json
 import math
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 import torch
-from mmcv.runner import HOOKS, Hook
+from mmcv.runner import HOOKS, GradientCumulativeFp16OptimizerHook, GradientCumulativeOptimizerHook, Hook
 from mmcv.runner.checkpoint import get_state_dict, weights_to_cpu
 from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
@@ -110,9 +111,58 @@ class EpochSeed(Hook):
         )
 
 
+class WithinEpoch:
+    """Makes mmcv's accumulation end with the epoch: its last step takes what is left over.
+
+    mmcv carries left-over gradients into the next epoch, where a resumed training does not have them.
+    """
+
+    def _init(self, runner):
+        self.initialized = True
+
+    def _get_loss_factor(self, runner):
+        length = len(runner.data_loader)
+        left = length % self.cumulative_iters
+        return left if runner.inner_iter >= length - left else self.cumulative_iters
+
+    def every_n_iters(self, runner, n):
+        """Whether a step is due after this iteration."""
+        return (runner.inner_iter + 1) % n == 0 or self.end_of_epoch(runner)
+
+
+# Under mmcv's names, so that config.py stays one that mmdet's own tools read.
+for original in (GradientCumulativeOptimizerHook, GradientCumulativeFp16OptimizerHook):
+    HOOKS.register_module(
+        name=original.__name__, force=True, module=type(original.__name__, (WithinEpoch, original), {})
+    )
+
+
+@contextlib.contextmanager
+def memory_errors(label):
+    """Turn a GPU's lack of memory into an InputError that names the batch of the runner that Narrate saw last."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        runner, where = Narrate.runner, "outside of a batch"
+        if runner is not None and hasattr(runner, "data_batch"):
+            metas, boxes = (runner.data_batch[key].data[0] for key in ("img_metas", "gt_bboxes"))
+            images = ", ".join(
+                f"{Path(meta['ori_filename']).name} ({len(of_image)} nuclei)"
+                for meta, of_image in zip(metas, boxes, strict=True)
+            )
+            where = f"at epoch {runner.epoch + 1}, iteration {runner.inner_iter + 1}, {images}"
+        raise InputError(
+            f"{label}: out of GPU memory {where} ({str(error)[:120]}), wanted more; set training.checkpointing, "
+            "lower training.gpu_assign_thr, set training.batch to 1 with training.accumulate, or training.precision "
+            "to fp16; the last finished epoch is kept"
+        ) from None
+
+
 @HOOKS.register_module()
 class Narrate(Hook):
     """Progress lines with ETA, rows in log.jsonl, clean stop on a signal, an error where the loss is not finite."""
+
+    runner = None  # the one that trains in this process, for memory_errors
 
     def __init__(self, log, label, rows_per_epoch=10):
         self.log, self.label, self.rows_per_epoch = Path(log), label, rows_per_epoch
@@ -120,6 +170,7 @@ class Narrate(Hook):
 
     def before_run(self, runner):
         """Drop log rows of epochs that will be trained again."""
+        Narrate.runner = runner
         rows = self.log.read_text().splitlines() if self.log.exists() else []
         kept = []
         for row in rows:
@@ -201,6 +252,8 @@ class EpochEnd(Hook):
             "iter": runner.iter,
             "nuclei": {"rows": rows, "seconds": self.seconds + time.monotonic() - self.start},
         }
+        if "fp16" in (runner.meta or {}):  # the loss scaler, which mmcv's hook reads back when resuming
+            meta["fp16"] = runner.meta["fp16"]
         # runner.iter already counts this epoch's iterations: the hook runs after the last of them
         save_checkpoint(self.work / "last.pth", runner.model, meta, runner.optimizer)
         self.rows = rows

@@ -21,7 +21,7 @@ from nuclei.stage import InputError, read_json, run_stage, sha256
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
 STEP = 3  # forward passes that a training step costs: forward, and backward at about twice that
-STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}  # last.pth in units of the weights: with momentum, with two moments
+STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}  # a state in units of the weights: with momentum, with two moments
 NOTES = f"""\
 - GFLOPs an image: mmcv's count of one forward pass with mmdet's 1000 dummy proposals, at the test scale / at the middle
   of the training scales; it takes a multiply-add as one and leaves out point heads, mask-IoU heads and RoI pooling.
@@ -31,7 +31,7 @@ NOTES = f"""\
 - Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
   (config/cards.yaml); loading images is taken to keep up.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
-  bytes: kept epochs x weights + last.pth, which holds the optimizer's state too.
+  bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
 
 
@@ -61,7 +61,7 @@ def checkpoint_bytes(weights, epochs, keep, validated, optimizer):
     states = STATES.get(optimizer["type"], 3)
     if optimizer["type"] == "SGD" and not optimizer.get("momentum"):
         states = 1
-    return weights * (kept + states)
+    return weights * (kept + states * min(epochs, 2))
 
 
 def resized(size, scale):

@@ -2,18 +2,31 @@
 
 import argparse
 import os
+import pickle
 import signal
 import sys
 
+from nuclei.checkpoints import intact
 from nuclei.device import check_precision, claim_gpu, find_device, hide_gpus, mixed_precision, set_tf32
 from nuclei.stage import InputError, run_stage, write_json
 
 
 def load_weights(model, path):
-    """Load a checkpoint of this project into a model; every layer must fit."""
+    """Load a checkpoint of this project into a model; every layer must fit. Nothing but tensors is unpickled."""
     import torch
 
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    if not intact(path):
+        raise InputError(
+            f"{path}: damaged or no checkpoint, wanted the weights of the cell; remove its folder checkpoints "
+            "and run again: the training goes on from its last intact state"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: holds Python objects, which can run code, wanted tensors alone; if you trust its source, name "
+            "it by its SHA-256 and pass it through scripts/fetch_weights.py"
+        ) from None
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:

@@ -11,12 +11,14 @@ import fcntl
 import hashlib
 import io
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
 from nuclei.device import check_precision, claim_gpu, describe, find_device, hide_gpus, set_tf32
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
@@ -98,7 +100,7 @@ def publish(work, rows, args):
             os.link(path, beside / path.name)
         except OSError:  # another file system
             shutil.copy2(path, beside / path.name)
-    kept = {int(path.stem.split("_")[1]) for path in beside.iterdir()}
+    kept = {epoch_of(path) for path in beside.iterdir()}
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
     table = io.StringIO()
@@ -110,13 +112,31 @@ def publish(work, rows, args):
     write_text(args.out_log, (work / "log.jsonl").read_text())
 
 
-def lock(folder):
-    """Hold the work folder for this process; InputError if another training holds it. Freed on any exit."""
-    handle = (folder / "lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise InputError(f"{folder}: another training works here, wanted none; wait for it or stop it") from None
+def lock(folder, label, between, pause=1.0, say_every=300.0):
+    """Hold the work folder for this process, freed on any exit; wait while another training holds it.
+
+    One that outlives a killed Snakemake finishes its work so, and this one finds it done. between(): called while
+    waiting; may raise to stop.
+    """
+    handle, said = (folder / "lock").open("a+"), None
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if said is None or time.monotonic() - said >= say_every:
+                said = time.monotonic()
+                handle.seek(0)
+                holder = handle.read().strip() or "unknown"
+                print(
+                    f"{label}: another training ({holder}) works in {folder}: waits for it", file=sys.stderr, flush=True
+                )
+            between()
+            time.sleep(pause)
+    os.register_at_fork(after_in_child=handle.close)  # a loader's worker may outlive a killed training
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} on {platform.node()}")
+    handle.flush()
     return handle
 
 
@@ -132,15 +152,14 @@ def train(config, work, device, args):
     from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-    last = work / "last.pth"
-    if last.exists():
-        state = torch.load(last, map_location="cpu", weights_only=True)["meta"]
+    state = newest_state(work, args.label)
+    if state:
         done, wanted = state["epoch"], config.runner.max_epochs
         if done >= wanted:
             print(f"{args.label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
             return state["nuclei"]
-        config.resume_from = str(last)
-        print(f"{args.label}: resumes after epoch {done} of {wanted} from {last}", file=sys.stderr)
+        config.resume_from = str(work / LAST)
+        print(f"{args.label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
     device, _gpu = claim_gpu(device, args.label, StopRequest.check)  # held as long as it is referenced
     config.device = device.type
     config.gpu_ids = [device.index or 0]
@@ -176,7 +195,7 @@ def train(config, work, device, args):
         patch_epoch_sleep()
     with memory_errors(args.label):
         train_detector(model, dataset, config, validate=False, meta={})
-    return torch.load(last, map_location="cpu", weights_only=True)["meta"]["nuclei"]
+    return torch.load(work / LAST, map_location="cpu", weights_only=True)["meta"]["nuclei"]
 
 
 def main():
@@ -208,8 +227,8 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     StopRequest.install()
     started, version = now(), code_version()
-    held = lock(work)
     try:
+        held = lock(work, args.label, StopRequest.check)
         state = train(config, work, device, args)
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)

@@ -2,7 +2,8 @@
 
 State of a training in its work folder:
   epoch_N.pth   weights after epoch N (kept: best k by the named scores, every n-th, the last)
-  last.pth      weights, optimizer and the score table after the last finished epoch: the one point of resuming
+  last.pth      weights, optimizer and the score table after the last finished epoch: what a training goes on from
+  previous.pth  the same of the epoch before, for when last.pth is damaged or could not be written
   log.jsonl     a row for each stretch of training and each validation
 Every file appears by rename; `last.pth` is written after what it speaks of, so a kill at any moment loses
 at most the epoch under way.
@@ -10,6 +11,7 @@ at most the epoch under way.
 
 import contextlib
 import functools
+import io
 import json
 import math
 import os
@@ -25,6 +27,7 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
+from nuclei.checkpoints import LAST, PREVIOUS, epoch_of
 from nuclei.inference import predict
 from nuclei.progress import Progress
 from nuclei.scores import NAMES, score
@@ -66,8 +69,10 @@ def save_checkpoint(path, model, meta, optimizer=None):
     content = {"meta": meta, "state_dict": weights_to_cpu(get_state_dict(model))}
     if optimizer is not None:
         content["optimizer"] = optimizer.state_dict()
+    buffer = io.BytesIO()  # on a full disk torch.save raises a RuntimeError that does not say so
+    torch.save(content, buffer)
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+        file.write(buffer.getbuffer())
         file.flush()
         os.fsync(file.fileno())
 
@@ -254,11 +259,13 @@ class EpochEnd(Hook):
         }
         if "fp16" in (runner.meta or {}):  # the loss scaler, which mmcv's hook reads back when resuming
             meta["fp16"] = runner.meta["fp16"]
+        if (self.work / LAST).exists():
+            os.replace(self.work / LAST, self.work / PREVIOUS)
         # runner.iter already counts this epoch's iterations: the hook runs after the last of them
-        save_checkpoint(self.work / "last.pth", runner.model, meta, runner.optimizer)
+        save_checkpoint(self.work / LAST, runner.model, meta, runner.optimizer)
         self.rows = rows
         for path in self.work.glob("epoch_*.pth"):
-            if int(path.stem.split("_")[1]) not in keep:
+            if epoch_of(path) not in keep:
                 path.unlink()
         StopRequest.check()
 

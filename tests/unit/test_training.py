@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,14 +193,92 @@ def test_nan_is_one_clear_error(cell, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_second_training_in_the_same_folder_is_refused(undisturbed, tmp_path):
+@pytest.mark.parametrize("stop", [False, True])
+def test_second_training_in_the_same_folder_waits_for_the_first(undisturbed, tmp_path, stop):
     config, wanted = undisturbed
     (folder,) = (wanted / "work").iterdir()
-    with (folder / "lock").open("w") as held:
+    with (folder / "lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = train(config, tmp_path, work=wanted / "work")
-    assert done.returncode == 2
-    assert "another training works here" in done.stderr
+        second = subprocess.Popen(
+            command(config, tmp_path, work=wanted / "work"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        for line in second.stderr:
+            if line.startswith("train: another training (process "):
+                break
+        assert line.endswith(f"works in {folder}: waits for it\n")
+        assert second.poll() is None
+        if stop:
+            second.terminate()
+            assert second.wait() == 128 + signal.SIGTERM
+    assert stop or second.wait() == 0
+    assert (tmp_path / "training.json").exists() is not stop
+    second.stderr.close()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "names", "said"),
+    [
+        (cut, ["last"], "resumes after epoch 2 of 3"),
+        (flip, ["last"], "resumes after epoch 2 of 3"),
+        (cut, ["epoch_3"], "resumes after epoch 2 of 3"),
+        (cut, ["epoch_1"], "no state is left to go on from: starts anew"),
+        (cut, ["last", "previous"], "no state is left to go on from: starts anew"),
+    ],
+)
+def test_damaged_checkpoints_are_made_again(undisturbed, tmp_path, damage, names, said):
+    config, wanted = undisturbed
+    shutil.copytree(wanted / "work", tmp_path / "work")
+    (work,) = (tmp_path / "work").iterdir()
+    for name in names:
+        damage(work / f"{name}.pth")
+    (work / ".last.pth.0123abcd.pth").write_bytes(b"half")  # left by a kill
+    done = train(config, tmp_path, keep_every=1)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    for name in names:
+        assert f"{work / name}.pth is damaged and removed" in done.stderr
+    for name in [f"checkpoints/epoch_{epoch}.pth" for epoch in (1, 2, 3)] + ["epochs.tsv"]:
+        assert (tmp_path / name).read_bytes() == (wanted / name).read_bytes()
+    assert rows_of(tmp_path) == rows_of(wanted)
+    kept = {f"epoch_{epoch}.pth" for epoch in (1, 2, 3)} | {"last.pth", "previous.pth", "log.jsonl", "lock"}
+    assert {path.name for path in work.iterdir()} == kept
+
+
+def test_disk_full_while_a_checkpoint_is_written_is_one_line_and_loses_nothing(undisturbed, tmp_path):
+    """A tmpfs with room for one epoch's files and half the next one's; then with room for all."""
+    config, wanted = undisturbed
+    work = tmp_path / "work"
+    work.mkdir()
+    size = {path.name: path.stat().st_size for path in (wanted / "work").glob("*/*.pth")}
+    room = int(2.5 * size["last.pth"] + size["epoch_1.pth"])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "none", work], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a tmpfs wants root")
+    try:
+        done = train(config, tmp_path, keep_every=1)
+        assert done.returncode == 2, done.stderr
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert re.search(r"(epoch_\d|last)\.pth: no space left on the disk; free some and run again$", line), line
+        assert "Traceback" not in done.stderr
+        assert not [path for path in work.glob("*/.*.pth")]
+        subprocess.run(["mount", "-o", "remount,size=1g", work], check=True)
+        done = train(config, tmp_path, keep_every=1)
+        assert done.returncode == 0, done.stderr
+        assert "resumes after epoch" in done.stderr
+        for name in [f"checkpoints/epoch_{epoch}.pth" for epoch in (1, 2, 3)] + ["epochs.tsv"]:
+            assert (tmp_path / name).read_bytes() == (wanted / name).read_bytes()
+    finally:
+        subprocess.run(["umount", work], check=True)
 
 
 def test_missing_gpu_is_named(undisturbed, tmp_path):

@@ -4,13 +4,18 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-real test-build lint mmcv-cuda
+.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
+	@echo "make plan       print what all trainings will take and what is done; trains nothing"
 	@echo "make test       set up, run every test"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
+	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
+	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
+	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
+	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -36,6 +41,9 @@ demo: $(READY)
 	@echo
 	@echo "Report: $(CURDIR)/results/demo/report.html"
 
+plan: $(READY)
+	snakemake plan --cores $(CORES)
+
 test: $(READY)
 	python -m pytest
 
@@ -53,3 +61,17 @@ lint: $(READY)
 
 mmcv-cuda: $(READY)
 	python scripts/build_mmcv.py --cuda --install
+	@python -W ignore -c "from mmcv.ops import get_compiling_cuda_version as v; print('mmcv-full: built with CUDA', v())"
+
+test-full: $(READY)
+	python -m pytest -m full -s tests/full
+
+test-overfit: $(READY)
+	python -m pytest -m overfit -s tests/full
+
+RUN ?= demo
+verify: $(READY)
+	python scripts/verify.py results/$(RUN)
+
+clean-work: $(READY)
+	python scripts/clean_work.py $(YES)

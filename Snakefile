@@ -15,9 +15,11 @@ configfile: "config/config.yaml"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/plan.smk"
 include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
+include: "rules/manifest.smk"
 
 
 wildcard_constraints:
@@ -30,12 +32,14 @@ wildcard_constraints:
 localrules:
     all,
     answers,
+    plan,
     published,
 
 
 rule all:
     default_target: True
     input:
+        f"{RESULTS}/manifest.json",
         f"{RESULTS}/report.html",
         cell_files("answer.zip"),
         cell_files("scores.json"),

@@ -5,6 +5,7 @@ TABLED those of the report's tables, EXPLORED those of a table of their own.
 """
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,10 @@ RESULTS = f"results/{config['run']}"
 WORK = f"work/{config['run']}"
 CELL = f"{RESULTS}/cells/setting{{setting}}/{{model}}/seed{{seed}}"
 CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
+WEIGHTS_FOLDER = config["weights_folder"]
+WEIGHTS_ROOT = CATALOGUE["weights_root"]
+if WEIGHTS_FOLDER and "://" in WEIGHTS_FOLDER:
+    WEIGHTS_FOLDER, WEIGHTS_ROOT = None, f"{WEIGHTS_FOLDER.rstrip('/')}/"
 TABLED = config["models"]
 EXPLORED = [name for name, entry in CATALOGUE["models"].items() if entry.get("explored") and name not in TABLED]
 EXPLORED = EXPLORED if config["explored"] else []

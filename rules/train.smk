@@ -19,8 +19,8 @@ rule fetch_weights:
         mem_mb=2000,
         runtime=60,
     params:
-        url=lambda wildcards: CATALOGUE["weights_root"] + MODELS[wildcards.model]["weights"],
-        folder=f"--folder {config['weights_folder']}" if config["weights_folder"] else "",
+        url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
+        folder=f"--folder {shlex.quote(WEIGHTS_FOLDER)}" if WEIGHTS_FOLDER else "",
     message:
         "COCO weights of {wildcards.model}"
     shell:

@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 
 from nuclei.datasets import training_set
+from nuclei.model_config import CLASSES, set_classes, walk
 from nuclei.stage import InputError, run_stage, whole_file
 
-CLASSES = ("nucleus",)
 # The widths that a narrow copy scales; each is a number of channels, or a list of them.
 CHANNEL_KEYS = {
     "base_channels",
@@ -29,16 +29,6 @@ CHANNEL_KEYS = {
     "decoder_in_channels",
 }
 IMAGES_A_STEP = 16  # of the zoo's learning rates: 8 GPUs x 2 images
-
-
-def walk(node):
-    """Yield every dict in a nested config, outermost first."""
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from walk(child)
 
 
 def as_scale(value):
@@ -76,17 +66,6 @@ def set_option(config, path, value):
             if not isinstance(item, dict):
                 raise InputError(f"option {path}: {'.'.join(parents)} is {item!r}, wanted a dict; correct the option")
             item[last] = as_scale(value) if last == "img_scale" else copy.deepcopy(value)
-
-
-def set_classes(model, count, before):
-    """Replace `before` classes by `count` everywhere in a model config, class weights with background included."""
-    for node in walk(model):
-        for key in ("num_classes", "num_things_classes"):
-            if node.get(key) == before:
-                node[key] = count
-        weights = node.get("class_weight")
-        if isinstance(weights, (list, tuple)) and len(weights) == before + 1:
-            node["class_weight"] = [weights[0]] * count + [weights[-1]]
 
 
 def narrow(model, width):
@@ -244,8 +223,8 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
     for node in walk(config["model"].get("test_cfg") or {}):
         if "score_thr" in node and "max_per_img" in node and training["detections"]:
             node["max_per_img"] = training["detections"]
-    for options in (training["options"], model.get("options") or {}):
-        for path, value in options.items():
+    for path, value in {**training["options"], **(model.get("options") or {})}.items():
+        if value is not None:
             set_option(config, path, value)
     config["seed"] = seed
     return config

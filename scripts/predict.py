@@ -45,7 +45,7 @@ def main():
 
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    device = find_device(args.device)
+    device, _held = find_device(args.device, args.label)
     mmcv.utils.get_logger("mmcv", log_level="WARNING")
     config = Config.fromfile(args.config)
     set_random_seed(config.seed)

@@ -126,6 +126,7 @@ def train(config, work, device, args):
 
     from nuclei.compat import patch_epoch_sleep, patch_streams
     from nuclei.inference import build_model
+    from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
     last = work / "last.pth"
@@ -162,6 +163,9 @@ def train(config, work, device, args):
     dataset = build_dataset(config.data.train)
     model = build_model(config)
     model.CLASSES = dataset.CLASSES
+    if config.load_from and not config.resume_from:
+        load_published(model, config, config.load_from, args.label)
+    config.load_from = None
     patch_streams()
     if not workers:
         patch_epoch_sleep()
@@ -184,9 +188,11 @@ def main():
 
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    device = find_device(args.device)
+    device, _gpu = find_device(args.device, args.label)
     mmcv.utils.get_logger("mmcv", log_level="WARNING")  # else a line for each initialised layer
     config = Config.fromfile(args.config)
+    if device.type == "cpu" and "Fp16" in config.optimizer_config.get("type", ""):
+        raise InputError("training.precision: fp16 asked for on a CPU, wanted a GPU; set it to fp32")
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
     bound = binding(config, data, weights)
@@ -206,6 +212,7 @@ def main():
         args.out_provenance,
         {
             "cell": args.label,
+            "work": work.name,
             "seed": config.seed,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             "threads": args.threads,

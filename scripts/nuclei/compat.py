@@ -1,5 +1,7 @@
 """What mmcv-full 1.7.2 needs to run well on this torch; applied at run time, site-packages stay as they are."""
 
+import functools
+
 
 def patch_streams():
     """Let mmcv's scatter hand torch >= 2.1 the torch.device that its `_get_stream` wants, instead of an int."""
@@ -27,3 +29,25 @@ def patch_epoch_sleep():
             """Return at once."""
 
     loop.time = NoSleep
+
+
+def patch_paste():
+    """Let mmdet paste the mask of a box that lies outside the image (nothing) instead of failing, on the CPU.
+
+    Detectors that do not clip their boxes (QueryInst) find such boxes.
+    """
+    import mmdet.models.roi_heads.mask_heads.fcn_mask_head as head
+    import torch
+
+    original = head._do_paste_mask
+
+    @functools.wraps(original)
+    def paste(masks, boxes, img_h, img_w, skip_empty=True):
+        if skip_empty and len(boxes):
+            (left, top), (right, bottom) = boxes[:, :2].amin(0), boxes[:, 2:].amax(0)
+            if left >= img_w + 1 or top >= img_h + 1 or right <= -1 or bottom <= -1:
+                return masks.new_zeros((len(boxes), 0, 0), dtype=torch.float32), (slice(0, 0), slice(0, 0))
+        return original(masks, boxes, img_h, img_w, skip_empty)
+
+    if not hasattr(original, "__wrapped__"):
+        head._do_paste_mask = paste

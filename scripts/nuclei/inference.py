@@ -24,6 +24,9 @@ def predict(model, dataset, workers=0, label="predict", between=lambda: None):
     from mmdet.core import encode_mask_results
     from mmdet.datasets import build_dataloader
 
+    from nuclei.compat import patch_paste
+
+    patch_paste()
     model.eval()
     results = []
     progress = Progress(label, len(dataset), "images")

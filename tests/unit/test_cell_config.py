@@ -2,12 +2,13 @@
 
 import pytest
 import yaml
-from cell_config import narrow, resolve, set_option, walk, zoo_path
+from cell_config import narrow, resolve, set_option, zoo_path
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
 
 from nuclei.datasets import training_set
+from nuclei.model_config import walk
 from nuclei.stage import InputError
 
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
@@ -24,8 +25,14 @@ def zoo(model):
     return Config.fromfile(str(zoo_path(MODELS[model]["zoo"])))._cfg_dict.to_dict()
 
 
+def entry(model, name):
+    """The entry of models.yaml with the config's own options for the model."""
+    own = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()).get("model_options") or {}
+    return MODELS[model] | {"options": (MODELS[model].get("options") or {}) | (own.get(model) or {})}
+
+
 def resolved(model, name="demo", weights=None, polygons=True, **change):
-    return resolve(zoo(model), MODELS[model], training(name) | change, PATHS, 3, polygons, weights)
+    return resolve(zoo(model), entry(model, name), training(name) | change, PATHS, 3, polygons, weights)
 
 
 def test_every_row_of_the_tables_has_its_zoo_config():
@@ -79,7 +86,7 @@ def test_narrow_copies_build_and_keep_their_depth(model):
 
 
 def test_data_and_classes():
-    config = resolved("cascade_x101")
+    config = resolved("cascade_r50")
     for part, dataset in (
         ("train", training_set(config)),
         ("val", config["data"]["val"]),

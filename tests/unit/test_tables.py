@@ -271,3 +271,25 @@ def test_without_masks_the_notes_say_so(stage, tmp_path):
         text = (tmp_path / "tables" / name).read_text()
         assert "6 test images without masks: not scored" in text
         assert "exceed" not in text
+
+
+def test_explored_models_have_a_table_of_their_own(stage, tmp_path):
+    for setting, model, value in ((1, "mask_r101", 0.11), (2, "mask_r101", 0.12), (1, "queryinst_r50", 0.0)):
+        make_cell(tmp_path, setting, model, 0, value, 10 * setting)
+    make_cell(tmp_path, 2, "queryinst_r50", 0, 0.01, 7)
+    arguments = ["--run-dir", tmp_path, "--settings", 1, 2, "--models-file", "config/models.yaml", "--seeds", 0]
+    arguments += ["--models", "queryinst_r50", "mask_r101", "--out-dir", tmp_path / "tables"]
+    done = stage("explored_table", *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "tables/explored.csv").open()))
+    assert list(rows[0]) == ["model", "backbone", "multiscale", "lr schd", "setting", "epoch", "mAP"]
+    assert [tuple(row.values()) for row in rows] == [
+        ("mask", "r101", "yes", "3x", "1", "10", "0.11"),
+        ("queryinst", "r50", "yes", "3x", "1", "10", "0.0"),
+        ("mask", "r101", "yes", "3x", "2", "20", "0.12"),
+        ("queryinst", "r50", "yes", "3x", "2", "7", "0.01"),
+    ]
+    full = list(csv.DictReader((tmp_path / "tables/explored_full.csv").open()))
+    assert [row["setting"] for row in full] == ["1", "1", "2", "2"]
+    assert float(full[2]["AP 0.50:0.95 @100"]) == pytest.approx(0.12 + NAMES.index("ap_100") / 100)
+    assert "published" not in (tmp_path / "tables/explored.md").read_text()

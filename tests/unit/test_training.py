@@ -192,6 +192,12 @@ def test_second_training_in_the_same_folder_is_refused(undisturbed, tmp_path):
     assert "another training works here" in done.stderr
 
 
+def test_mixed_precision_on_a_cpu_is_one_line(cell, tmp_path):
+    done = train(cell("fp16", precision="fp16", accumulate=2), tmp_path)
+    assert done.returncode == 2
+    assert "error: training.precision: fp16 asked for on a CPU, wanted a GPU; set it to fp32" in done.stderr
+
+
 def test_missing_gpu_is_named(undisturbed, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

@@ -1,17 +1,27 @@
 """The whole DAG on a very small drawn data set: all six models in both settings, by real training."""
 
 import csv
+import functools
+import hashlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 
+import numpy
 import pytest
+import torch
 import yaml
 from conftest import ROOT
+from mmcv import Config
+from mmdet.models import build_detector
 
+from nuclei.model_config import set_classes
 from nuclei.scores import score
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
@@ -44,11 +54,15 @@ def checkout(folder):
     return folder
 
 
-def snakemake(folder, *arguments, config="tiny.yaml"):
+def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
     """Run Snakemake on the demo config with a smaller one on top."""
     command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config, *arguments]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
     )
 
 
@@ -126,6 +140,29 @@ def test_report_is_one_file_with_all_pictures(project):
         assert title in page
 
 
+def verified(results):
+    """Last line of a strict check of a run folder against its manifest."""
+    command = [sys.executable, ROOT / "scripts/verify.py", results, "--strict"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()[-1].split(": ")[1]
+
+
+def test_the_manifest_names_every_result_and_no_other(project):
+    # cells, tables, cells.csv, data, curves, overlays, report
+    count = 12 * 11 + 16 + 1 + 12 + 2 + 12 + 1
+    found = json.loads((project / "results/tiny/manifest.json").read_text())
+    assert len(found["files"]) == count
+    assert found["models"] == MODELS
+    assert found["config"]["training"]["repeat"] == 1
+    assert found["data"]["raw"] == {"dataset": None, "test_masks": None}
+    for setting, model in CELLS:
+        wanted = json.loads((cell(project, setting, model) / "training.json").read_text())
+        assert found["cells"][f"cells/setting{setting}/{model}/seed0"] == wanted
+    nothing = "0 missing, 0 changed, 0 extra, 0 contradicting, 0 not kept here"
+    assert verified(project / "results/tiny") == f"{count} files fit, {nothing}"
+
+
 def planned(done):
     """{rule: count} of a dry run."""
     assert done.returncode == 0, done.stderr[-3000:]
@@ -148,7 +185,7 @@ def overlay(project, **change):
     return "changed.yaml"
 
 
-AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1}
+AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1, "manifest": 1}
 
 
 def test_a_second_run_does_nothing(project):
@@ -159,6 +196,29 @@ def test_touching_everything_runs_nothing(project):
     for path in (project / "scripts").rglob("*.py"):
         path.touch()
     assert planned(snakemake(project, "-n")) == {}
+
+
+def test_the_plan_of_a_finished_run_trains_nothing(project):
+    files = {path: path.stat().st_mtime_ns for path in (project / "results/tiny").rglob("*") if path.is_file()}
+    done = snakemake(project, "--", "plan")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("| finished |") == 12
+    assert "| of that remains |  | 0 |" in done.stdout
+    after = {path: path.stat().st_mtime_ns for path in (project / "results/tiny").rglob("*") if path.is_file()}
+    assert {path.name for path, changed in after.items() if files.get(path) != changed} == {"plan.log"}
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| setting1/mask_r50/seed0 | 1 |")]
+    written = sum(path.stat().st_size for path in project.glob("work/tiny/cells/setting1/mask_r50/seed0/*/*.pth"))
+    assert float(row.split(" | ")[9]) * 1e9 == pytest.approx(written, rel=0.1)
+
+
+def test_the_plan_of_a_new_run_converts_but_trains_nothing(project):
+    config = overlay(project, run="planned", models=["mask_r50"], settings=[1])
+    done = snakemake(project, "--", "plan", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("| not started | 1 |") == 1
+    assert (project / "results/planned/data/annotations/setting1/train.json").is_file()
+    assert [path.name for path in (project / "results/planned").glob("cells/*/*/*/*")] == ["config.py"]
+    assert not (project / "work/planned/cells").exists()
 
 
 def test_selection_does_not_retrain(project):
@@ -181,7 +241,7 @@ def test_another_seed_trains_only_that_seed(project):
 
 def test_a_tables_note_changes_tables_alone(project):
     found = planned(snakemake(project, "-n", config=overlay(project, tables={"note": "another"})))
-    assert found == {"table": 2, "report": 1}
+    assert found == {"table": 2, "report": 1, "manifest": 1}
 
 
 def test_the_tables_script_changes_tables_alone(project):
@@ -189,7 +249,7 @@ def test_the_tables_script_changes_tables_alone(project):
     before = path.read_text()
     path.write_text(before + "\n# changed\n")
     try:
-        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1}
+        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1, "manifest": 1}
     finally:
         path.write_text(before)
 
@@ -219,11 +279,34 @@ def test_without_test_masks_the_run_ends_in_answers(project, archive):
     (row,) = csv.DictReader((results / "tables/table1.csv").open())
     assert row["mAP"] == "not scored"
     assert (results / "cells/setting1/mask_r50/seed0/answer.zip").is_file()
+    assert verified(results)
+    raw = json.loads((results / "manifest.json").read_text())["data"]["raw"]
+    assert (len(raw["dataset"]), raw["test_masks"]) == (64, None)
     # the same data from an archive: the same annotations, config and weights as drawn in place
     for name in ("data/coco/exact/train.json", "data/annotations/setting1/train.json"):
         assert (results / name).read_bytes() == (project / "results/tiny" / name).read_bytes()
     log = (results / "cells/setting1/mask_r50/seed0/epochs.tsv").read_text()
     assert log == (cell(project, 1, "mask_r50") / "epochs.tsv").read_text()
+
+
+def clean(project, *arguments):
+    """Paths that clean_work.py removes."""
+    command = [sys.executable, "scripts/clean_work.py", "--yes", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith("removes ")]
+
+
+def test_cleaning_up_leaves_nothing_more_to_do(project):
+    work = Path("work/tiny/cells/setting1/mask_r50/seed0")
+    (mine,) = (project / work).iterdir()
+    (project / work / ("0" * 16)).mkdir()
+    config = overlay(project, seeds=[0, 1])
+    before = planned(snakemake(project, "-n", config=config))
+    assert clean(project) == [f"{work}/{'0' * 16}"]
+    assert list((project / work).iterdir()) == [mine]
+    assert planned(snakemake(project, "-n", config=config)) == before
+    assert planned(snakemake(project, "-n")) == {}
 
 
 def test_tiles_and_the_reports_converter_run(project):
@@ -240,6 +323,7 @@ def test_tiles_and_the_reports_converter_run(project):
     tiles = json.loads((project / "results/tiled/data/annotations/setting1/tiles.json").read_text())
     assert len(tiles["images"]) == 2 * 4
     assert tiles["info"]["converter"] == "imantics"
+    assert verified(project / "results/tiled")
 
 
 @pytest.mark.parametrize("name", ["config", "cpu"])
@@ -265,3 +349,40 @@ def test_the_full_size_configs_resolve(project, archive, name):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "samples_per_gpu" in Path(project / target).read_text()
+
+
+def test_a_finished_run_needs_no_raw_data(project):
+    """Last, for what it removes."""
+    assert "work/tiny/raw" in clean(project, "--raw")
+    assert not (project / "work/tiny/raw").exists()
+    assert planned(snakemake(project, "-n")) == {}
+
+
+def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(project, tmp_path):
+    """The whole path over loopback: download, hash, tensors, loading, with a checkpoint in mmdet's published form."""
+    found = Config.fromfile(str(cell(project, 1, "mask_r50") / "config.py"))
+    set_classes(found.model, 80, before=1)
+    state = build_detector(found.model).state_dict()
+    (tmp_path / "mask_rcnn").mkdir()
+    path = tmp_path / "mask_rcnn/any.pth"
+    torch.save({"state_dict": state, "meta": {"mAP": numpy.float64(0.4)}}, path)
+    path = path.rename(path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"))
+    catalogue = yaml.safe_load((project / "config/models.yaml").read_text())
+    catalogue["models"]["mask_r50"]["weights"] = f"mask_rcnn/{path.name}"
+    (project / "mirrored.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
+        change["weights_folder"] = f"http://127.0.0.1:{server.server_port}/"
+        change["training"] = CONFIG["training"] | {"weights": "coco"}
+        environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
+        done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr[-5000:]
+    said = (project / "results/coco/logs/setting1.mask_r50.seed0.train.log").read_text()
+    assert f"{len(state) - 6} layers loaded from work/weights/mask_r50.pth, 6 start anew" in said
+    assert "roi_head.bbox_head.fc_cls.weight starts anew" in said
+    record = json.loads((project / target).with_name("training.json").read_text())
+    assert record["weights_sha256"] == hashlib.sha256((project / "work/weights/mask_r50.pth").read_bytes()).hexdigest()

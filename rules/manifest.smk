@@ -1,0 +1,60 @@
+"""What the run folder holds and where it comes from, last in the DAG; `python scripts/verify.py` checks it.
+
+In: every declared result of the run. Out: manifest.json.
+"""
+
+CELL_RESULTS = [
+    "config.py",
+    "checkpoints",
+    "epochs.tsv",
+    "log.jsonl",
+    "training.json",
+    "checkpoint.pth",
+    "checkpoint.json",
+    "predictions.json",
+    "answer.json",
+    "answer.zip",
+    "scores.json",
+]
+
+
+rule manifest:
+    input:
+        cells=[cell_files(name) for name in CELL_RESULTS],
+        files=[
+            rules.check_raw.output,
+            rules.split.output,
+            rules.conversion_loss.input.annotations,
+            rules.convert_test.output,
+            rules.annotate_settings.output,
+            expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
+            rules.conversion_loss.output,
+            table_files(),
+            rules.cells_table.output,
+            rules.report.input.curves,
+            rules.report.input.overlays,
+            rules.report.output,
+            published_files() if config["published"]["submissions"] else [],
+        ],
+        code=code("manifest"),
+    output:
+        f"{RESULTS}/manifest.json",
+    log:
+        f"{RESULTS}/logs/manifest.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        run=lambda wildcards, output: str(Path(output[0]).parent),
+        config=json.dumps(config, sort_keys=True),  # the whole of it: the manifest says what the run was asked for
+        raw=json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")}),
+        models=[name for name in CATALOGUE["models"] if name in MODELS],
+        cell_files=CELL_RESULTS,
+    message:
+        "manifest: hashes and provenance of every result"
+    shell:
+        "python scripts/manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
+        " --models {params.models} --cell-files {params.cell_files} --files {input.files} --out {output}"
+        " > {log} 2>&1"

@@ -1,0 +1,330 @@
+"""The manifest of a run folder, and its check: each kind of damage is found and named, and nothing else."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from answer import write_zip
+from conftest import ROOT
+from manifest import environment, manifest, project_version
+from verify import not_kept, same, score_of, verify
+
+from nuclei.manifest import canonical_sha256
+from nuclei.scores import NAMES
+from nuclei.stage import InputError, sha256
+
+MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
+CONFIG = {"run": "r", "settings": [1], "models": MODELS[::-1], "seeds": SEEDS, "raw": {"draw": {"seed": 3}}}
+FITS = {"missing": [], "changed": [], "extra": [], "contradicting": []}
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def make_cell(folder, seed, value):
+    put(folder / "config.py", f"seed = {seed}\n")
+    put(folder / "checkpoints/epoch_3.pth", f"weights {value}")
+    os.link(folder / "checkpoints/epoch_3.pth", folder / "checkpoint.pth")
+    put(folder / "epochs.tsv", f"epoch\tap50_100\tkept\n1\t0.1\t0\n3\t{value / 2}\t1\n")
+    chosen = {"epoch": 3, "policy": "best", "metric": "ap50_100", "value": value / 2, "reason": ""}
+    put(folder / "checkpoint.json", {**chosen, "sha256": sha256(folder / "checkpoint.pth")})
+    training = {"seed": seed, "data_sha256": "b" * 64, "weights_sha256": None, "code_version": "v1", "device": "cpu"}
+    training |= {"threads": 1, "epochs": 3, "wall_seconds": 3.5, "finished": "2026-01-01T00:00:00Z"}
+    put(folder / "training.json", {**training, "config_sha256": sha256(folder / "config.py")})
+    put(folder / "predictions.json", "[]")
+    put(folder / "answer.json", f"[{value}]")
+    write_zip(folder / "answer.zip", folder / "answer.json")
+    scores = {name: value + at / 100 for at, name in enumerate(NAMES)}
+    counts = {"images": 6, "nuclei": 2360, "per_image": [], "scored": True}
+    put(folder / "scores.json", {**scores, **counts, "map_report": value, "ceiling_report": 0.25})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A whole run folder of 2 models and 2 seeds, its tables made by the real stages, and its manifest."""
+    run = tmp_path_factory.mktemp("made") / "r"
+    for at, model in enumerate(MODELS):
+        for seed in SEEDS:
+            make_cell(run / f"cells/setting1/{model}/seed{seed}", seed, 0.2 + at / 10 + seed / 7)
+    put(run / "data/raw.json", {"counts": {}})
+    put(run / "logs/table1.log", "noise")
+    put(run / "README.md", "notes")
+    put(run / "cells/setting1/mask_r50/seed0/checkpoints/.snakemake_timestamp", "")
+    chosen = ["--models", *MODELS, "--seeds", *map(str, SEEDS)]
+    for script, *rest in (
+        ["tables", "--setting", "1", "--models-file", "config/models.yaml", "--out-dir", run / "tables"],
+        ["cells_table", "--settings", "1", "--out", run / "tables/cells.csv"],
+    ):
+        command = [sys.executable, f"scripts/{script}.py", "--run-dir", run, *rest, *chosen]
+        subprocess.run(command, cwd=ROOT, check=True)
+    (run / "manifest.json").write_text(json.dumps(written(run), sort_keys=True))
+    return run
+
+
+def written(run):
+    cells = [run / f"cells/setting1/{model}/seed{seed}" for model in MODELS for seed in SEEDS]
+    return manifest(run, CONFIG, {"dataset": None}, MODELS, cells, [run / "data/raw.json", run / "tables", *cells])
+
+
+HERE = environment()  # worked out once: it reads every package's metadata
+
+
+@pytest.fixture
+def run(made, tmp_path, monkeypatch):
+    """A copy that a test may damage, elsewhere."""
+    monkeypatch.setattr("manifest.environment", lambda: HERE)
+    shutil.copytree(made, tmp_path / "moved")
+    return tmp_path / "moved"
+
+
+def deviations(run, strict=False):
+    """{kind: paths named first in its lines} of what does not fit."""
+    lines, _, _ = verify(run, strict)
+    return {kind: [line.split(": ")[0] for line in found] for kind, found in lines.items() if found}
+
+
+def test_manifest_says_what_the_folder_holds(made):
+    found = json.loads((made / "manifest.json").read_text())
+    cell = "cells/setting1/cascade_r50/seed1"
+    assert len(found["files"]) == 4 * 10 + 8 + 1 + 1  # cells, tables in two families, cells.csv, raw.json
+    weights = found["files"][f"{cell}/checkpoint.pth"]
+    assert weights == found["files"][f"{cell}/checkpoints/epoch_3.pth"]
+    assert weights == {"sha256": sha256(made / cell / "checkpoint.pth"), "size": 26}
+    assert found["cells"][cell] == json.loads((made / cell / "training.json").read_text())
+    assert list(found["cells"]) == sorted(f"cells/setting1/{m}/seed{s}" for m in MODELS for s in SEEDS)
+    assert (found["config"], found["config_sha256"]) == (CONFIG, canonical_sha256(CONFIG))
+    raw = sha256(made / "data/raw.json")
+    assert found["data"] == {"raw": {"dataset": None}, "sha256": canonical_sha256({"data/raw.json": raw})}
+    assert not [name for name in found["files"] if name.startswith(("logs", "/", ".", "README"))]
+
+
+def test_moving_the_folder_or_writing_again_changes_nothing(made, run):
+    assert written(run) == json.loads((made / "manifest.json").read_text()) == written(made)
+
+
+def test_canonical_hash_is_that_of_the_sorted_text():
+    # printf '{"a":[1,"é"],"b":null}' | sha256sum
+    wanted = "1e02bc81a26af2f027329541e97eef36"
+    assert canonical_sha256({"b": None, "a": [1, "é"]})[:32] == wanted
+
+
+def test_environment_and_version(tmp_path):
+    found = environment()
+    assert found["packages"]["numpy"] == __import__("numpy").__version__
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert project_version(tmp_path) == {"commit": None, "dirty": None}
+
+    def git(*words):
+        who = ["-c", "user.name=n", "-c", "user.email=n@n"]
+        done = subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("commit", "-qm", "a")
+    assert project_version(tmp_path) == {"commit": git("rev-parse", "HEAD")[:12], "dirty": False}
+    (tmp_path / "a").write_text("2")
+    assert project_version(tmp_path) == {"commit": git("rev-parse", "HEAD")[:12], "dirty": True}
+
+
+def test_a_result_that_is_not_there_is_named(run):
+    shutil.rmtree(run / "cells/setting1/mask_r50/seed1")
+    (run / "data/raw.json").unlink()
+    with pytest.raises(InputError) as caught:
+        written(run)
+    wanted = "not found, wanted a result; run the stages before it"
+    assert caught.value.problems == [
+        f"{run / 'data/raw.json'}: {wanted}",
+        f"{run / 'cells/setting1/mask_r50/seed1'}: {wanted}",
+    ]
+
+
+def test_an_untouched_folder_fits_wherever_it_lies(run):
+    assert verify(run, strict=True) == (FITS, {}, 50)
+
+
+def test_command_line_needs_the_standard_library_alone(run):
+    def check(*arguments):
+        command = [sys.executable, "-S", "-E", ROOT / "scripts/verify.py", *arguments]  # -S: no installed packages
+        done = subprocess.run(command, capture_output=True, text=True, cwd=run.parent)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    summary = "moved: {} files fit, {} missing, 0 changed, {} extra, 0 contradicting, {} not kept here"
+    assert check("moved") == (0, [summary.format(50, 0, 0, 0)], "")
+    (run / "cells/setting1/mask_r50/seed0/checkpoint.pth").unlink()
+    (run / "notes.txt").write_text("")
+    code, lines, _ = check("moved")
+    assert (code, lines[1:]) == (1, ["not kept here: 1 files *.pth", summary.format(49, 0, 1, 1)])
+    assert lines[0] == "extra: notes.txt: found, wanted no such file; remove it or run the pipeline again"
+    (run / "notes.txt").unlink()
+    assert check("moved")[0] == 0
+    code, lines, _ = check("moved", "--strict")
+    assert (code, lines[1:]) == (1, [summary.format(49, 1, 0, 0)])
+    assert lines[0].startswith("missing: cells/setting1/mask_r50/seed0/checkpoint.pth: not found, wanted 11 bytes;")
+    (run / "manifest.json").unlink()
+    assert check("moved")[0] == 2
+    assert check("moved")[2].startswith("error: moved/manifest.json: cannot be read (No such file or directory)")
+
+
+def test_missing_changed_and_extra_files(run):
+    cell = "cells/setting1/mask_r50/seed0"
+    (run / cell / "epochs.tsv").unlink()
+    (run / "tables/table1.md").write_text("|mAP|")
+    put(run / "cells/setting1/mask_r50/seed7/scores.json", {})
+    put(run / "logs/more.log", "")
+    put(run / cell / ".checkpoints.new/epoch_1.pth", "")
+    assert deviations(run) == {
+        "missing": [f"{cell}/epochs.tsv"],
+        "changed": ["tables/table1.md"],
+        "extra": ["cells/setting1/mask_r50/seed7/scores.json"],
+    }
+
+
+def test_bulky_results_may_be_absent_all_together_alone():
+    recorded = [f"cells/s/{name}/{file}" for name in "ab" for file in ("predictions.json", "x.pth", "scores.json")]
+    everything = not_kept(recorded, recorded)
+    assert everything == {
+        "cells/s/a/predictions.json": "cells/*/predictions.json",
+        "cells/s/b/predictions.json": "cells/*/predictions.json",
+        "cells/s/a/x.pth": "*.pth",
+        "cells/s/b/x.pth": "*.pth",
+    }
+    assert not_kept(recorded, recorded[:3]) == {"cells/s/a/x.pth": "*.pth"}
+
+
+def test_one_lost_prediction_is_missing(run):
+    name = "cells/setting1/mask_r50/seed0/predictions.json"
+    (run / name).unlink()
+    assert deviations(run) == {"missing": [name]}
+    for path in run.glob("cells/*/*/*/predictions.json"):
+        path.unlink()
+    assert verify(run) == (FITS, {"cells/*/predictions.json": 4}, 46)
+    assert len(deviations(run, strict=True)["missing"]) == 4
+
+
+def rewrite(run, name, **change):
+    """Change keys of a cell's JSON file and record it in the manifest, as if it had always been so."""
+    path = run / name
+    put(path, json.loads(path.read_text()) | change)
+    record(run)
+
+
+def record(run):
+    put(run / "manifest.json", written(run))
+
+
+CELL = "cells/setting1/mask_r50/seed0"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "wanted"),
+    [
+        ("checkpoint.json", {"value": 0.3}, [f"{CELL}/checkpoint.json", "tables/cells.csv"]),
+        ("checkpoint.json", {"policy": "last"}, ["tables/cells.csv"]),
+        (
+            "checkpoint.json",
+            {"sha256": "0" * 64},
+            [f"{CELL}/checkpoint.pth", f"{CELL}/checkpoints/epoch_3.pth", "tables/cells.csv"],
+        ),
+        ("training.json", {"config_sha256": "0" * 64}, [f"{CELL}/config.py", "tables/cells.csv"]),
+        ("training.json", {"data_sha256": "0" * 64}, ["tables/cells.csv"]),
+        ("scores.json", {"map_report": 0.21}, ["tables/cells.csv", "tables/table1.csv", "tables/table1.csv"]),
+        ("scores.json", {"ap75_1000": 0.5}, ["tables/cells.csv", "tables/table1_full.csv", "tables/table1_full.csv"]),
+        ("scores.json", {"nuclei": 2359}, ["tables/cells.csv"]),
+    ],
+)
+def test_numbers_and_hashes_that_contradict_each_other(run, name, change, wanted):
+    rewrite(run, f"{CELL}/{name}", **change)
+    assert deviations(run) == {"contradicting": wanted}
+
+
+def test_absent_weights_are_compared_by_their_recorded_hash(run):
+    for path in run.rglob("*.pth"):
+        path.unlink()
+    assert deviations(run) == {}
+    path = run / CELL / "checkpoint.json"
+    put(path, json.loads(path.read_text()) | {"sha256": "0" * 64})
+    found = deviations(run)
+    assert found["contradicting"][:2] == [f"{CELL}/checkpoint.pth", f"{CELL}/checkpoints/epoch_3.pth"]
+
+
+def edit(run, name, change):
+    """Apply `change` to the rows of a table and record it."""
+    rows = list(csv.DictReader((run / name).open()))
+    change(rows)
+    with (run / name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    record(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "wanted"),
+    [
+        ("table1", lambda rows: rows[1].update({"mAP": "0.9"}), "found mAP of cascade_r50 0.9, wanted 0.3714285714"),
+        ("table1", lambda rows: rows[0].update({"mAP sd": "0.9"}), "found mAP sd of mask_r50 0.9, wanted 0.1010152544"),
+        ("table1", lambda rows: rows[0].update({"epoch": "3, 4"}), "found epoch of mask_r50 3, 4, wanted 3, 3"),
+        ("table1", lambda rows: rows.pop(), "found rows 1, wanted 2"),
+        ("table1_full", lambda rows: rows[0].update({"AP75 @1000": "not scored"}), "AP75 @1000 of mask_r50 not scored"),
+        ("cells", lambda rows: rows[2].update({"ap_100": ""}), "found ap_100 of cells/setting1/cascade_r50/seed0 ,"),
+        ("cells", lambda rows: rows.pop(), "found cells "),
+    ],
+)
+def test_table_numbers_are_worked_out_again(run, name, change, wanted):
+    edit(run, f"tables/{name}.csv", change)
+    (line,) = verify(run)[0]["contradicting"]
+    assert line.startswith(f"tables/{name}.csv: ")
+    assert wanted in line
+
+
+def test_a_zip_with_another_answer(run):
+    with zipfile.ZipFile(run / CELL / "answer.zip", "w") as file:
+        file.writestr("answer.json", "[1]")
+    record(run)
+    assert deviations(run) == {"contradicting": [f"{CELL}/answer.zip"]}
+    (run / CELL / "answer.zip").write_text("no zip")
+    record(run)
+    assert "no zip that can be read" in verify(run)[0]["contradicting"][0]
+
+
+def test_a_manifest_that_contradicts_itself_or_is_none(run):
+    found = json.loads((run / "manifest.json").read_text())
+    put(run / "manifest.json", found | {"config": CONFIG | {"raw": {}}, "data": {"sha256": "0"}})
+    assert deviations(run) == {"contradicting": ["manifest.json", "manifest.json"]}
+    cells = found["cells"] | {CELL: found["cells"][CELL] | {"device": "H100"}}
+    put(run / "manifest.json", found | {"cells": cells})
+    assert deviations(run) == {"contradicting": [f"{CELL}/training.json"]}
+    for bad in ([], {}, found | {"files": {"../x": {"sha256": "", "size": 1}}}, found | {"files": {"x": {}}}):
+        put(run / "manifest.json", bad)
+        with pytest.raises(InputError, match="manifest.json: found no manifest .*, wanted what manifest.py writes"):
+            verify(run)
+
+
+def test_damaged_files_are_one_line_and_no_crash(run):
+    (run / CELL / "scores.json").write_text("{")
+    (run / CELL / "training.json").write_text("[]")
+    found = verify(run)[0]
+    assert [line.split(": ")[0] for line in found["changed"]] == [f"{CELL}/scores.json", f"{CELL}/training.json"]
+    assert len(found["contradicting"]) == 2
+
+
+def test_columns_and_fields():
+    assert score_of("AP 0.50:0.95 @1000") == ("ap_1000", False)
+    assert score_of("AP75 @100 sd") == ("ap75_100", True)
+    assert score_of("mAP sd") == ("map_report", True)
+    assert [score_of(name) for name in ("published mAP", "difference", "epoch", "AP9 @100")] == [None] * 4
+    assert same("0.30000000000000004", 0.3)
+    assert not same("0.3001", 0.3)
+    assert same("", None)
+    assert not same("", 0.0)
+    assert not same("0.0", None)
+    assert not same("x", 1)

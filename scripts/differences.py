@@ -35,7 +35,7 @@ REASONS = {
         "evaluation.metric": "only masks are scored",
         "evaluation.interval": "mmcv's default, written out",
         "model.test_cfg.rcnn.max_per_img": "the full scores need all nuclei; the 100 surest stay the same",
-        "model.train_cfg.*.gpu_assign_thr": "memory alone: images with more nuclei assign their anchors on the CPU",
+        "model.train_cfg.*.gpu_assign_thr": "memory alone: images with more nuclei match their boxes on the CPU",
         "seed": "the cell's seed",
     },
     "report": {},
@@ -129,17 +129,19 @@ def explain(found, reasons):
     found: [(scopes, where, key, before, after)]; reasons: {scope: {pattern: reason}}. Returns the reasons, one each.
     Raises InputError with every difference that has none and every reason that is not used.
     """
-    explained, used, problems = [], set(), []
-    for scopes, where, key, before, after in found:
-        fits = [(scope, pattern) for scope in scopes for pattern in reasons[scope] if fnmatchcase(key, pattern)]
+    explained, used, missing = [], set(), {}
+    for scopes, where, *change in found:
+        fits = [(scope, pattern) for scope in scopes for pattern in reasons[scope] if fnmatchcase(change[0], pattern)]
         if fits:
             used.add(fits[0])
             explained.append(reasons[fits[0][0]][fits[0][1]])
         else:
-            problems.append(
-                f"{where}: {key} is {after} instead of {before}, wanted a reason; "
-                "take the change back or list its reason in scripts/differences.py"
-            )
+            missing.setdefault(tuple(change), []).append(where)
+    problems = [
+        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: {key} is {after} instead of {before}, "
+        "wanted a reason; take the change back or list its reason in scripts/differences.py"
+        for (key, before, after), places in missing.items()
+    ]
     problems += [
         f"scripts/differences.py: reason for {pattern} ({scope}) fits no difference; remove it"
         for scope, patterns in reasons.items()
@@ -152,10 +154,10 @@ def explain(found, reasons):
 
 
 def show(value):
-    """A value of a config as short text."""
-    if isinstance(value, dict) and "checkpoint" in value:
-        return f"{value['type']} {value['checkpoint']}"
-    return str(value)
+    """A value of a config as short text; of a long path the end."""
+    text = str(value["checkpoint"] if isinstance(value, dict) and "checkpoint" in value else value)
+    parts = text.split("/")
+    return f"…/{'/'.join(parts[-2:])}" if len(text) > 32 and len(parts) > 2 and "://" not in text else text
 
 
 def merge_stages(rows):
@@ -214,13 +216,17 @@ def difference_part(differences, models):
         sections[f"Under `{protocol}` besides"] = {key: rows for key, rows in keys.items() if key not in shared}
     lines = []
     for title, keys in sections.items():
-        rows = []
+        lines += [f"### {title}", "", *([] if keys else ["Nothing.", ""])]
+        every, some = [], []
         for key, found in sorted(keys.items()):
             zoo, ours, reasons = ({model: row[i] for model, row in found.items()} for i in range(3))
-            reason = "; ".join(dict.fromkeys(reasons.values()))
-            rows.append([f"`{key}`", by_value(zoo), by_value(ours), these(found, models), reason])
-        table = markdown(["key", "zoo", "ours", "models", "reason"], rows) if rows else ["Nothing."]
-        lines += [f"### {title}", "", *table, ""]
+            row = [f"`{key}`", by_value(zoo), by_value(ours), "; ".join(dict.fromkeys(reasons.values()))]
+            (every if len(found) == len(models) else some).append([*row, these(found, models)])
+        head = ["key", "zoo", "ours", "reason"]
+        if every:
+            lines += ["All models:", "", *markdown(head, [row[:-1] for row in every]), ""]
+        if some:
+            lines += ["Some models, the others as in the zoo:", "", *markdown([*head, "models"], some), ""]
     return lines
 
 

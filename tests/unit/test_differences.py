@@ -87,6 +87,17 @@ def test_a_change_without_a_reason_is_one_error(resolved, key, value, line):
     assert line in error.value.problems[0]
 
 
+def test_the_same_change_in_many_cells_is_one_error(resolved):
+    changed = copy.deepcopy(resolved)
+    for cells in changed.values():
+        for _, ours in cells.values():
+            ours["model"]["neck"]["num_outs"] = 6
+    with pytest.raises(InputError) as error:
+        list_differences(changed)
+    (problem,) = [line for line in error.value.problems if "instead of 5," in line]
+    assert problem.startswith("mask_r50, report and 20 more: model.neck.num_outs is 6 instead of 5")
+
+
 def test_another_order_of_the_pipeline_is_a_change(resolved):
     changed = copy.deepcopy(resolved)
     pipeline = changed["scaled"]["ms_rcnn_x101"][1]["data"]["train"]["pipeline"]

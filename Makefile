@@ -4,7 +4,10 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
+# The report's mmdet, whose zoo configs `make docs` compares with ours.
+REPORTS_MMDET := 2.18.1
+
+.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -16,6 +19,7 @@ help:
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
+	@echo "make docs       write docs/differences.md anew; downloads mmdet $(REPORTS_MMDET), without network keeps what it says of it"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -52,6 +56,13 @@ test-real: $(READY)
 
 test-build: $(READY)
 	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
+
+docs: $(READY)
+	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	if pip download --quiet --disable-pip-version-check --no-deps --dest "$$old" mmdet==$(REPORTS_MMDET); \
+	then python -W ignore scripts/differences.py --old "$$old"/*.whl; \
+	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
+	python -W ignore scripts/differences.py; fi
 
 lint: $(READY)
 	ruff check .

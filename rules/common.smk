@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.configuration import check_config
 from nuclei.fingerprint import fingerprint
 from nuclei.imports import local_modules
-from nuclei.protocols import fill_training, read_protocol
+from nuclei.protocols import fill_model, fill_training, read_protocol
 from nuclei.stage import InputError
 
 try:
@@ -83,12 +83,7 @@ def raw_state(part):
 
 def model_entry(name):
     """models.yaml's entry of a model, with the protocol's changes and the config's model_options on top."""
-    changed = PROTOCOL["models"].get(name) or {}
-    return {
-        "zoo": changed.get("zoo", MODELS[name]["zoo"]),
-        "protocol_options": changed.get("options") or {},
-        "options": {**(MODELS[name].get("options") or {}), **(config["model_options"].get(name) or {})},
-    }
+    return fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name))
 
 
 def weights(name):

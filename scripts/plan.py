@@ -17,6 +17,7 @@ from train import binding, data_sha256
 from nuclei.cells import cell_folder
 from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
+from nuclei.schedule import iterations_an_epoch
 from nuclei.stage import InputError, read_json, run_stage, sha256
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
@@ -33,11 +34,6 @@ NOTES = f"""\
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
   bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
-
-
-def iterations_an_epoch(groups, batch):
-    """Iterations of an epoch; groups: number of images of each aspect (mmdet fills up each group's last batch)."""
-    return sum(-(-images // batch) for images in groups)
 
 
 def validations(epochs, every):

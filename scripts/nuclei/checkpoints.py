@@ -1,10 +1,25 @@
 """Checkpoints on disk: whole or damaged, and the state that a broken-off training goes on from."""
 
+import io
 import os
 import sys
 import zipfile
 
+from nuclei.stage import whole_file
+
 LAST, PREVIOUS = "last.pth", "previous.pth"
+
+
+def write_tensors(path, content):
+    """torch.save to `path`, complete and on the disk or not at all; OSError on a full disk."""
+    import torch
+
+    buffer = io.BytesIO()  # writing to a file itself, torch.save raises a RuntimeError that does not say why
+    torch.save(content, buffer)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        file.write(buffer.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def intact(path):

@@ -11,7 +11,6 @@ at most the epoch under way.
 
 import contextlib
 import functools
-import io
 import json
 import math
 import os
@@ -27,7 +26,7 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
-from nuclei.checkpoints import LAST, PREVIOUS, epoch_of
+from nuclei.checkpoints import LAST, PREVIOUS, epoch_of, write_tensors
 from nuclei.inference import predict
 from nuclei.progress import Progress
 from nuclei.scores import NAMES, score
@@ -69,12 +68,7 @@ def save_checkpoint(path, model, meta, optimizer=None):
     content = {"meta": meta, "state_dict": weights_to_cpu(get_state_dict(model))}
     if optimizer is not None:
         content["optimizer"] = optimizer.state_dict()
-    buffer = io.BytesIO()  # on a full disk torch.save raises a RuntimeError that does not say so
-    torch.save(content, buffer)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
+    write_tensors(path, content)
 
 
 def log_row(path, **row):

@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan test test-real test-build test-full test-overfit test-rerun verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
+	@echo "make test-rerun  what each change makes run again (docs/rerun.md), by running it: a quarter of an hour"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make lint       style checks"
@@ -68,6 +69,9 @@ test-full: $(READY)
 
 test-overfit: $(READY)
 	python -m pytest -m overfit -s tests/full
+
+test-rerun: $(READY)
+	python -m pytest -m "" -s tests/workflow/test_rerun.py
 
 RUN ?= demo
 verify: $(READY)

@@ -4,6 +4,7 @@ import os
 import re
 import time
 
+import yaml
 from conftest import ROOT
 
 from nuclei.fingerprint import fingerprint
@@ -74,3 +75,10 @@ def test_each_rule_depends_on_the_pins_of_its_own_environment():
             (environment,) = re.findall(r'"../envs/(\w+).yaml"', rule)
             pins = re.findall(r' code\("\w+", "(\w+)"\)', rule.replace("*", " "))
             assert set(pins) == (set() if rule.startswith("fetch_weights") else {environment}), rule
+
+
+def test_no_profile_goes_by_times_or_places():
+    for path in ROOT.glob("profiles/*/config.yaml"):
+        found = yaml.safe_load(path.read_text())
+        assert found["max-checksum-file-size"] == "1TB", path
+        assert found["rerun-triggers"] == ["mtime", "params", "input", "code"], path

@@ -37,6 +37,8 @@ else:
             made=touch(f"{WORK}/raw/{{part}}.made"),
         log:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
+        wildcard_constraints:
+            part="dataset|test_masks",
         conda:
             "../envs/data.yaml"
         resources:

@@ -6,7 +6,7 @@ State of unfinished trainings: work/<run>/cells/, which is no output; see script
 """
 
 
-# Its result is checked by hash, so that neither code nor packages are among the params: nothing is fetched anew for them.
+# Neither code nor packages are among the params: the file is checked by hash, and fetched once.
 rule fetch_weights:
     output:
         "work/weights/{model}.pth",

@@ -161,8 +161,8 @@ def erase_pixel(path):
 
 
 def add_image(project):
-    draw(project / "more", train=4, test=1, size=64, seed=4)
-    shutil.move(project / "more/dataset/train/DEMO-04", project / "given/dataset/train")
+    draw(project / "more", train=6, test=1, size=64, seed=4)  # DEMO-04 and DEMO-05 are test images
+    shutil.move(project / "more/dataset/train/DEMO-06", project / "given/dataset/train")
     shutil.rmtree(project / "more")
 
 

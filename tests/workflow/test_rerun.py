@@ -247,11 +247,10 @@ def last_chosen(project, base):
         assert read(folder, f"cells/{MASK.replace('.', '/')}/checkpoint.json")["policy"] == policy
 
 
-def scores_at_500(project, base):
-    found = read(project, f"cells/{MASK.replace('.', '/')}/scores.json")
-    assert "ap50_500" in found
-    assert "ap50_1000" not in found
-    assert "@500" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
+def scores_at_300(project, base):
+    assert "ap50_300" in read(project, f"cells/{MASK.replace('.', '/')}/scores.json")
+    assert "ap50_300" not in (cell_folder(project, MASK) / "epochs.tsv").read_text()
+    assert "@300" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
 
 
 def other_header(project, base):
@@ -319,11 +318,11 @@ ROWS = [
         jobs=CONVERTED | stages(CELLS, "train") | TRAINED,
     ),
     Row(
-        "the caps of the scores (`CAPS` in `scripts/nuclei/scores.py`)",
-        edit("scripts/nuclei/scores.py", "CAPS = (100, 1000)", "CAPS = (100, 500)"),
+        "one cap more for the scores (`CAPS` in `scripts/nuclei/scores.py`)",
+        edit("scripts/nuclei/scores.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
         "validation uses the same scores: `train` ends at once, and does not score former epochs again",
         jobs=stages(CELLS, "train") | TRAINED,
-        effect=scores_at_500,
+        effect=scores_at_300,
     ),
     Row(
         "`selection.policy`",

@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The report's mmdet, whose zoo configs `make docs` compares with ours.
 REPORTS_MMDET := 2.18.1
 
-.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-damage verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
+	@echo "make test-rerun  what each change makes run again (docs/rerun.md), by running it: a quarter of an hour"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/differences.md anew; downloads mmdet $(REPORTS_MMDET), without network keeps what it says of it"
@@ -83,6 +84,9 @@ test-overfit: $(READY)
 
 test-damage: $(READY)
 	python -m pytest -m damage -s tests/workflow/test_damage.py
+
+test-rerun: $(READY)
+	python -m pytest -m "" -s tests/workflow/test_rerun.py
 
 RUN ?= demo
 verify: $(READY)

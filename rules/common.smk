@@ -55,6 +55,11 @@ def code(script, environment):
     return [*modules, *(f"{environment}: {pin}" for pin in pins)]
 
 
+def option(name, value):
+    """A command line's option with its value quoted for the shell, or nothing without a value."""
+    return f"{name} {shlex.quote(value)}" if value else ""
+
+
 def cell_files(name, settings=None, models=None):
     """Path of `name` in every cell of the given settings and models (default: all that are chosen)."""
     return expand(

@@ -78,8 +78,8 @@ rule check_raw:
     params:
         *code("check_raw", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
-        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
-        split=f"--split {config['split']['file']}" if config["split"]["file"] else "",
+        masks=option("--test-masks", raw_folder("test_masks")),
+        split=option("--split", config["split"]["file"]),
         overlap="--allow-overlap" if config["raw"]["allow_overlap"] else "",
         expected=" ".join(f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()),
         state=[raw_state("dataset"), raw_state("test_masks"), file_state(config["split"]["file"])],
@@ -108,7 +108,7 @@ rule split:
         *code("split", "data"),
         state=file_state(config["split"]["file"]),
         how=(
-            f"--file {config['split']['file']}"
+            option("--file", config["split"]["file"])
             if config["split"]["file"]
             else f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
         ),
@@ -160,7 +160,7 @@ rule convert_test:
     params:
         *code("mask2coco", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
-        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
+        masks=option("--test-masks", raw_folder("test_masks")),
     message:
         "test images and masks -> COCO (exact)"
     shell:

@@ -181,4 +181,4 @@ rule report:
         "report page"
     shell:
         "python scripts/report.py --run-dir {params.run} --title {params.title:q} --data-note {params.note:q}"
-        " --out {output} > {log} 2>&1"
+        " --files {input.tables} {input.curves} {input.overlays} --out {output} > {log} 2>&1"

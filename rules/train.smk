@@ -19,7 +19,7 @@ rule fetch_weights:
         runtime=60,
     params:
         url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
-        folder=f"--folder {shlex.quote(WEIGHTS_FOLDER)}" if WEIGHTS_FOLDER else "",
+        folder=option("--folder", WEIGHTS_FOLDER),
     message:
         "COCO weights of {wildcards.model}"
     shell:

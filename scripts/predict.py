@@ -17,8 +17,8 @@ def load_weights(model, path):
 
     if not intact(path):
         raise InputError(
-            f"{path}: damaged or no checkpoint, wanted the weights of the cell; remove its folder checkpoints "
-            "and run again: the training goes on from its last intact state"
+            f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
+            "and run again, which trains what is lost"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

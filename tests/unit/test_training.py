@@ -215,6 +215,12 @@ def test_second_training_in_the_same_folder_waits_for_the_first(undisturbed, tmp
     second.stderr.close()
 
 
+DAMAGED = (
+    "damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it and run again, which "
+    "trains what is lost"
+)
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -312,6 +318,29 @@ def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
     rows = json.loads((tmp_path / "one.json").read_text())
     assert {row["image_id"] for row in rows} <= {1, 2}
     assert all(row["segmentation"]["size"] == [128, 128] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (cut, DAMAGED),
+        (flip, DAMAGED),
+        (
+            lambda path: torch.save({"state_dict": {}, "meta": {"when": time.struct_time(range(9))}}, path),
+            "holds Python objects, which can run code, wanted tensors alone; if you trust its source, name it by its "
+            "SHA-256 and pass it through scripts/fetch_weights.py",
+        ),
+    ],
+)
+def test_damaged_checkpoints_and_pickled_code_are_refused(undisturbed, stage, tmp_path, spoil, said):
+    config, wanted = undisturbed
+    path = tmp_path / "checkpoint.pth"
+    shutil.copy(wanted / "checkpoints/epoch_3.pth", path)
+    spoil(path)
+    done = stage("predict", "--config", config, "--checkpoint", path, "--device", "cpu", "--out", tmp_path / "p.json")
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [f"error: {path}: {said}"]
+    assert not (tmp_path / "p.json").exists()
 
 
 def test_checkpoint_of_another_model_is_refused(undisturbed, cell, stage, tmp_path):

@@ -84,8 +84,8 @@ def results(folder):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Results of a run that nothing disturbed."""
+def finished(tmp_path_factory):
+    """The project after a run that nothing disturbed."""
     started = time.monotonic()
     folder = new_project(tmp_path_factory.mktemp("undisturbed") / "project")
     code, said = run(folder)
@@ -93,7 +93,13 @@ def undisturbed(tmp_path_factory):
     found = results(folder)
     assert len([name for name in found if name.endswith("predictions.json")]) == 12
     print(f"\nundisturbed run: {len(found)} files, {time.monotonic() - started:.0f} s", flush=True)
-    return found
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(finished):
+    """Results of a run that nothing disturbed."""
+    return results(finished)
 
 
 def alive(folder):
@@ -268,8 +274,27 @@ def test_nan_in_one_cell_leaves_the_others_and_is_mended_by_its_rate(undisturbed
     assert len(list(folder.glob("results/damage/cells/*/*/*/scores.json"))) == 10
     code, said = run(folder)
     assert code == 0
-    trained = set(re.findall(r"setting[12]/\w+/seed0|(\w+/setting[12]/seed0) epoch 3/3: validation", said)) - {""}
+    trained = set(re.findall(r"(\w+/setting[12]/seed0) epoch 3/3: validation", said))
     assert trained == {"mask_r50/setting1/seed0", "mask_r50/setting2/seed0"}
+    assert results(folder) == undisturbed
+
+
+def test_a_chosen_checkpoint_that_is_damaged_later(finished, undisturbed, tmp_path):
+    folder = tmp_path / "project"
+    shutil.copytree(finished, folder, symlinks=True)
+    cell = folder / "results/damage/cells/setting1/mask_r50/seed0"
+    (work,) = (folder / "work/damage/cells/setting1/mask_r50/seed0").iterdir()
+    chosen = json.loads((cell / "checkpoint.json").read_text())["epoch"]
+    for path in (cell / "checkpoint.pth", cell / f"checkpoints/epoch_{chosen}.pth", work / f"epoch_{chosen}.pth"):
+        path.write_bytes(path.read_bytes()[:1000])  # hard links, as a run leaves them; copies here
+    (cell / "predictions.json").unlink()
+    code, said = run(folder)
+    assert code == 1
+    assert "remove the folder checkpoints beside it and run again" in said
+    shutil.rmtree(cell / "checkpoints")
+    code, said = run(folder)
+    assert code == 0
+    assert set(re.findall(r"(\w+/setting[12]/seed0) epoch 3/3: validation", said)) == {"mask_r50/setting1/seed0"}
     assert results(folder) == undisturbed
 
 

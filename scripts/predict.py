@@ -62,7 +62,7 @@ def main():
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
     device = find_device(args.device)
-    mmcv.utils.get_logger("mmcv", log_level="WARNING")
+    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
     set_tf32(args.tf32)
     config = Config.fromfile(args.config)
     check_precision(config, device)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from pathlib import Path
 
 import numpy
@@ -195,11 +194,11 @@ def test_a_second_run_does_nothing(project):
 
 def reverse_times(project):
     """Touch every file and timestamp of a folder, the one made first last: every input is newer than its output."""
-    now = time.time_ns()
-    for path in project.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts:
-            changed = 2 * now - path.stat().st_mtime_ns
-            os.utime(path, ns=(changed, changed))
+    files = [path for path in project.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
+    times = [path.stat().st_mtime_ns for path in files]
+    for path, changed in zip(files, times, strict=True):
+        changed = min(times) + max(times) - changed
+        os.utime(path, ns=(changed, changed))
 
 
 def test_touching_everything_runs_nothing(project):

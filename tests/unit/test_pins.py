@@ -24,7 +24,7 @@ def requirements():
     return {plain(pin[1]): pin[2] for pin in pins}
 
 
-@pytest.mark.parametrize("file", ["envs/data.yaml", "envs/mmdet.yaml", "envs/report.yaml", "environment.yaml"])
+@pytest.mark.parametrize("file", ["environment.yaml", *(f"envs/{path.name}" for path in ROOT.glob("envs/*.yaml"))])
 def test_environment_agrees(requirements, file):
     content = yaml.safe_load((ROOT / file).read_text())
     assert set(content) <= {"name", "channels", "dependencies"}
@@ -35,6 +35,13 @@ def test_environment_agrees(requirements, file):
         pin = PIN.match(line)
         assert pin, f"{file}: {line} is no exact pin"
         assert requirements[plain(pin[1])] == pin[2], f"{file}: {line}"
+
+
+def test_test_tools_are_pinned_once(requirements):
+    lines = (ROOT / "tests/requirements.txt").read_text().splitlines()
+    pins = [PIN.match(line) for line in lines if not line.startswith("#")]
+    assert all(pins), "a line of tests/requirements.txt is no exact pin"
+    assert not {plain(pin[1]) for pin in pins} & set(requirements)
 
 
 def test_post_deploy_agrees(requirements):

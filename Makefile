@@ -4,7 +4,8 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan test test-real test-build test-full test-overfit verify clean-work lint mmcv-cuda \
+        test-conda test-image
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -14,6 +15,8 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
+	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 10 minutes, 10 GB of disk"
+	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make lint       style checks"
@@ -75,3 +78,19 @@ verify: $(READY)
 
 clean-work: $(READY)
 	python scripts/clean_work.py $(YES)
+
+# What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
+TOOLS := .venv/tools
+$(TOOLS): tests/requirements.txt $(READY)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r tests/requirements.txt
+	@touch $@
+
+test-conda: $(TOOLS)
+	python -m pytest -m "conda or not conda" tests/conda
+
+# Mounts end with their namespace, whatever ends the test; only then are files removed.
+test-image: $(TOOLS)
+	@command -v debootstrap > /dev/null || { echo "error: debootstrap not found on PATH; install it" >&2; exit 1; }
+	folder=$$(mktemp -d); trap 'rm -rf --one-file-system "$$folder"' EXIT; \
+	unshare --mount --pid --fork --mount-proc \
+	python -m pytest -m "image or not image" -s --basetemp="$$folder/test" tests/image

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from pathlib import Path
 
 from conftest import ROOT
 
@@ -29,14 +30,26 @@ def scripts_of(environment):
     return sorted({script for _, used, scripts in rules() if used == environment for script in scripts} | {*after})
 
 
-def third_party(scripts):
-    """Top-level names that these scripts and the local modules they import take from elsewhere, late imports too."""
+def imported(text):
+    """Top-level names that Python source imports, late imports too."""
     names = set()
-    for path in {path for script in scripts for path in local_modules(ROOT / f"scripts/{script}.py")}:
-        for node in ast.walk(ast.parse(open(path, encoding="utf-8").read())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names.add(node.module.split(".")[0])
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.split(".")[0])
     local = {path.stem for path in (ROOT / "scripts").iterdir()}
     return names - local - sys.stdlib_module_names
+
+
+def third_party(scripts):
+    """What these scripts (paths below scripts/, no suffix) and the local modules that they import take from others."""
+    paths = {path for one in scripts for path in local_modules(ROOT / f"scripts/{one}.py", ROOT / "scripts")}
+    return set().union(*(imported(Path(path).read_text(encoding="utf-8")) for path in paths))
+
+
+def of_the_workflow():
+    """What rules/common.smk, the only rules file with Python in it, takes from others, directly or not."""
+    text = (ROOT / "rules/common.smk").read_text()
+    modules = re.findall(r"^from nuclei\.(\w+)", text, re.MULTILINE)
+    return imported(text) | third_party(f"nuclei/{module}" for module in modules)

@@ -1,15 +1,16 @@
-"""What the conda environments hold, against what their stages import. Reads files alone; the real runs are beside it."""
+"""What the conda environments hold, against what their stages import. Reads files alone; test_stand_in.py runs."""
 
+import functools
 import importlib.metadata
 import re
 import subprocess
 
 import pytest
 import yaml
-from stages import ENVIRONMENTS, rules, scripts_of, third_party
 from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from stages import ENVIRONMENTS, of_the_workflow, rules, scripts_of, third_party
 
 # what no import in our code and no package's metadata shows
 UNSEEN = {
@@ -19,6 +20,7 @@ UNSEEN = {
 BUILD = {"mmdet": {"setuptools", "wheel", "ninja"}}  # of mmcv-full, see scripts/build_mmcv.py
 NO_DEPS = {"imantics", "mmcv-full"}  # post-deploy scripts install them with --no-deps: pip brings nothing along
 REPLACED = {"opencv-python": "opencv-python-headless"}
+installed = functools.cache(importlib.metadata.packages_distributions)
 
 
 def held(environment):
@@ -37,10 +39,14 @@ def required(name):
     return {REPLACED.get(one, one) for one in wanted}
 
 
+def owners(imports):
+    """Names of the packages that imported names belong to."""
+    return {canonicalize_name(installed()[name][0]) for name in imports}
+
+
 def needed(environment):
     """Names of the packages that an environment must name itself."""
-    owners = importlib.metadata.packages_distributions()
-    names = {canonicalize_name(owners[name][0]) for name in third_party(scripts_of(environment))}
+    names = owners(third_party(scripts_of(environment)))
     names |= UNSEEN.get(environment, set()) | BUILD.get(environment, set())
     return names.union(*map(required, names & NO_DEPS))
 
@@ -69,6 +75,12 @@ def test_every_command_runs_in_an_environment():
     assert len(commands) > 20
     assert [rule for rule, environment in commands if environment not in ENVIRONMENTS] == []
     assert {environment for _, environment in commands} == {*ENVIRONMENTS}
+
+
+def test_the_users_environment_holds_what_the_workflow_imports():
+    content = yaml.safe_load((ROOT / "environment.yaml").read_text())
+    names = {canonicalize_name(line.split("==")[0]) for line in content["dependencies"][-1]["pip"]}
+    assert names == {"snakemake"} | owners(of_the_workflow())
 
 
 def test_no_rule_runs_python_inside_snakemake():

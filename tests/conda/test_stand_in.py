@@ -20,7 +20,7 @@ from workflow.test_dag import CONFIG, checkout, planned
 
 pytestmark = pytest.mark.conda
 HERE = Path(__file__).parent
-TOOLS = Path(os.environ.get("NUCLEI_TEST_TOOLS") or Path(sys.prefix) / "tools")  # see Makefile
+TOOLS = ROOT / ".venv/tools"  # see Makefile
 SMALL = {**CONFIG, "run": "conda", "models": ["mask_r50"], "settings": [1], "model_options": {}}
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -21,7 +20,7 @@ from packaging.utils import canonicalize_name
 from workflow.test_dag import CONFIG, checkout
 
 pytestmark = pytest.mark.image
-TOOLS = Path(os.environ.get("NUCLEI_TEST_TOOLS") or Path(sys.prefix) / "tools")  # see Makefile
+TOOLS = ROOT / ".venv/tools"  # see Makefile
 CACHE = os.environ.get("MMCV_CACHE")
 SMALL = {**CONFIG, "run": "image", "models": ["mask_r50"], "settings": [1], "model_options": {}}
 NO_NETWORK = ("unshare", "--net")
@@ -80,3 +79,21 @@ def test_small_run_in_the_image_without_network(image):
     verified = image.run("python scripts/verify.py results/image", wrapper=NO_NETWORK, capture_output=True)
     print(verified.stdout)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_every_stage_runs_in_the_image_with_stand_in_apptainer(image, tmp_path):
+    project = checkout(tmp_path / "project")
+    (project / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    (project / "containers/nuclei.sif").symlink_to(image.root)
+    (tmp_path / "apptainer").write_text(
+        f"#!/bin/sh\nexport PYTHONPATH='{ROOT}/tests:{ROOT}/scripts'\n"
+        f"exec '{sys.executable}' '{ROOT}/tests/image/apptainer.py' \"$@\"\n"
+    )
+    (tmp_path / "apptainer").chmod(0o755)
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["snakemake", "--cores", "2", "--sdm", "apptainer", "--configfile", "config/demo.yaml", "small.yaml"]
+    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert done.stderr.count("Activating singularity image containers/nuclei.sif") > 15
+    training = json.loads((project / "results/image/cells/setting1/mask_r50/seed0/training.json").read_text())
+    assert training["versions"]["python"] == said(image, "python -V")[1]

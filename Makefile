@@ -91,6 +91,7 @@ test-conda: $(TOOLS)
 # Mounts end with their namespace, whatever ends the test; only then are files removed.
 test-image: $(TOOLS)
 	@command -v debootstrap > /dev/null || { echo "error: debootstrap not found on PATH; install it" >&2; exit 1; }
-	folder=$$(mktemp -d); trap 'rm -rf --one-file-system "$$folder"' EXIT; \
+	@[ $$(id -u) = 0 ] || { echo "error: user $$(id -un) found, wanted root, for chroot and mounts" >&2; exit 1; }
+	folder=$$(mktemp -d); trap 'rm -rf --one-file-system "$$folder"' EXIT; trap 'exit 130' INT TERM; \
 	unshare --mount --pid --fork --mount-proc \
 	python -m pytest -m "image or not image" -s --basetemp="$$folder/test" tests/image

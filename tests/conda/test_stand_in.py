@@ -36,7 +36,7 @@ def with_tools(code, folder):
 def conda(tmp_path_factory):
     """Folder of a stand-in conda with its channel."""
     folder = tmp_path_factory.mktemp("conda")
-    code = "import channel, conda, sys; channel.make_channel(conda.BASE, {!r}); conda.write_commands({!r})"
+    code = "import channel, conda; channel.make_channel(conda.BASE, {!r}); conda.write_commands({!r})"
     with_tools(code.format(str(TOOLS / "bin/patchelf"), str(TOOLS)), folder)
     return folder
 

@@ -3,11 +3,10 @@
 import argparse
 import os
 import sys
+from shlex import quote
 
 from chroot import SYSTEM_PATH
 from definitions import apptainer_stages
-
-ENTER = 'mount --bind "$1" "$2$1" && exec chroot "$2" env -i HOME="$1" PATH="$3" sh -c "$4"' + ' apptainer "$@"'
 
 
 def main():
@@ -17,15 +16,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("exec", choices=["exec"])
     parser.add_argument("--home", required=True)
+    parser.add_argument("--bind", action="append", default=[])
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
-    image = os.path.realpath(args.image)
-    os.makedirs(image + args.home, exist_ok=True)
+    image, mounts = os.path.realpath(args.image), []
+    for path in [args.home, *args.bind]:
+        os.makedirs(image + path, exist_ok=True)
+        mounts.append(f"mount --bind {quote(path)} {quote(image + path)}")
     (start,) = apptainer_stages()[-1]["sections"]["environment"]
-    inside = f'{start}; cd "$1"; shift 4; exec "$@"'
-    command = ["sh", "-c", ENTER, "enter", args.home, image, SYSTEM_PATH, inside, *args.command]
-    os.execvp("unshare", ["unshare", "--mount", *command])
+    inside = ["env", "-i", f"HOME={args.home}", f"PATH={SYSTEM_PATH}", "sh", "-c",
+              f'{start}; cd {quote(args.home)}; exec "$@"', "apptainer", *args.command]  # fmt: skip
+    enter = f'{" && ".join(mounts)} && exec chroot "$@"'
+    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", enter, "unshare", image, *inside])
 
 
 if __name__ == "__main__":

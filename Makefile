@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The report's mmdet, whose zoo configs `make docs` compares with ours.
 REPORTS_MMDET := 2.18.1
 
-.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
+        test-image verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -18,7 +19,9 @@ help:
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
-	@echo "make test-rerun  what each change makes run again (docs/rerun.md), by running it: a quarter of an hour"
+	@echo "make test-rerun   what each change makes run again (docs/rerun.md), by running it: a quarter of an hour"
+	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 10 minutes, 10 GB of disk"
+	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/differences.md anew; downloads mmdet $(REPORTS_MMDET), without network keeps what it says of it"
@@ -94,3 +97,20 @@ verify: $(READY)
 
 clean-work: $(READY)
 	python scripts/clean_work.py $(YES)
+
+# What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
+TOOLS := .venv/tools
+$(TOOLS): tests/requirements.txt $(READY)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r tests/requirements.txt
+	@touch $@
+
+test-conda: $(TOOLS)
+	python -m pytest -m "conda or not conda" tests/conda
+
+# Mounts end with their namespace, whatever ends the test; only then are files removed.
+test-image: $(TOOLS)
+	@command -v debootstrap > /dev/null || { echo "error: debootstrap not found on PATH; install it" >&2; exit 1; }
+	@[ $$(id -u) = 0 ] || { echo "error: user $$(id -un) found, wanted root, for chroot and mounts" >&2; exit 1; }
+	folder=$$(mktemp -d); trap 'rm -rf --one-file-system "$$folder"' EXIT; trap 'exit 130' INT TERM; \
+	unshare --mount --pid --fork --mount-proc \
+	python -m pytest -m "image or not image" -s --basetemp="$$folder/test" tests/image

@@ -112,6 +112,15 @@ def publish(work, rows, args):
     write_text(args.out_log, (work / "log.jsonl").read_text())
 
 
+def published(work, epochs, args):
+    """Whether another process put this training's outputs in place, for which this one waited; see lock()."""
+    outputs = [Path(path) for path in (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)]
+    if not all(path.exists() for path in outputs):
+        return False
+    record = read_json(args.out_provenance)
+    return (record.get("work"), record.get("epochs")) == (work.name, epochs)
+
+
 def lock(folder, label, between, pause=1.0, say_every=300.0):
     """Hold the work folder for this process, freed on any exit; wait while another training holds it.
 
@@ -233,6 +242,8 @@ def main():
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
+    if published(work, config.runner.max_epochs, args):
+        return
     publish(work, state["rows"], args)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
     write_json(

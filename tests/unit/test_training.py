@@ -160,10 +160,20 @@ def test_stopped_and_resumed_equals_undisturbed(undisturbed, tmp_path, number):
 
 def test_finished_training_is_not_repeated(undisturbed, tmp_path):
     config, wanted = undisturbed
-    done = train(config, tmp_path, work=wanted / "work")
-    assert done.returncode == 0
-    assert "all 3 epochs are trained already" in done.stderr
+    found = []
+    for _ in range(2):
+        done = train(config, tmp_path, work=wanted / "work")
+        assert done.returncode == 0
+        assert "all 3 epochs are trained already" in done.stderr
+        found.append((tmp_path / "training.json").read_text())
+        (tmp_path / "checkpoints/mark").touch()
     assert (tmp_path / "checkpoints/epoch_3.pth").read_bytes() == (wanted / "checkpoints/epoch_3.pth").read_bytes()
+    # outputs that are there stay as they are: a process that waited comes after the one that it waited for
+    assert found[0] == found[1]
+    (tmp_path / "epochs.tsv").unlink()
+    assert train(config, tmp_path, work=wanted / "work").returncode == 0
+    assert (tmp_path / "epochs.tsv").read_bytes() == (wanted / "epochs.tsv").read_bytes()
+    assert not (tmp_path / "checkpoints/mark").exists()
 
 
 def test_more_epochs_go_on_and_another_rate_starts_beside(cell, tmp_path):

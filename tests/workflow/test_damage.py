@@ -77,10 +77,10 @@ def new_project(folder, config=TWO_CELLS):
 
 
 def results(folder):
-    """{path: SHA-256} of what a run made, but for files that hold times of the clock."""
+    """{path: SHA-256} of what a run made; not of files with times of the clock, nor of what a kill left half done."""
     top = folder / "results/damage"
     found = {}
-    for path in sorted(top.rglob("*")):
+    for path in sorted(top.rglob("[!.]*")):
         relative = path.relative_to(top)
         if path.is_file() and path.name not in CLOCK and relative.parts[0] not in ("logs", "benchmarks"):
             found[str(relative)] = hashlib.sha256(path.read_bytes()).hexdigest()

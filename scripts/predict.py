@@ -1,13 +1,12 @@
 """Find the nuclei in the test images with a cell's chosen checkpoint: COCO results with RLE masks."""
 
 import argparse
-import os
 import pickle
 import signal
 import sys
 
 from nuclei.checkpoints import intact
-from nuclei.device import check_precision, claim_gpu, find_device, hide_gpus, mixed_precision, set_tf32
+from nuclei.device import claim_gpu, mixed_precision, set_up
 from nuclei.stage import InputError, run_stage, write_json
 
 
@@ -44,13 +43,9 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    hide_gpus(args.device)
-    import cv2
-    import mmcv
+    config, device = set_up(args)
     import torch
-    from mmcv import Config
     from mmcv.runner import wrap_fp16_model
     from mmdet.apis import set_random_seed
     from mmdet.datasets import build_dataset
@@ -59,13 +54,6 @@ def main():
     from nuclei.compat import patch_streams, quiet_amp
     from nuclei.inference import build_model, predict
 
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(0)
-    device = find_device(args.device)
-    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
-    set_tf32(args.tf32)
-    config = Config.fromfile(args.config)
-    check_precision(config, device)
     set_random_seed(config.seed)
     model = build_model(config)
     load_weights(model, args.checkpoint)

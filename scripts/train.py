@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
-from nuclei.device import check_precision, claim_gpu, describe, find_device, hide_gpus, set_tf32
+from nuclei.device import claim_gpu, describe, set_up
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 
 
@@ -209,24 +209,15 @@ def train(config, work, device, args):
 
 def main():
     args = arguments()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    hide_gpus(args.device)
+    config, device = set_up(args)
     import cv2
     import mmcv
     import mmdet
     import numpy
     import torch
-    from mmcv import Config
 
     from nuclei.training import Stopped, StopRequest
 
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(0)
-    device = find_device(args.device)
-    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
-    set_tf32(args.tf32)
-    config = Config.fromfile(args.config)
-    check_precision(config, device)
     if args.tf32:
         config.tf32 = True  # other weights, so another work folder
     weights = sha256(config.load_from) if config.load_from else None

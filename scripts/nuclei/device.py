@@ -104,6 +104,28 @@ def check_precision(config, device):
         )
 
 
+def set_up(args):
+    """(mmdet Config, torch.device) of a stage that computes with torch: threads, device and precision as asked for.
+
+    args: of its command line, with config, device, threads and tf32. Call before torch is imported. InputError where
+    device and precision do not fit.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    hide_gpus(args.device)
+    import cv2
+    import mmcv
+    import torch
+
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(0)
+    device = find_device(args.device)
+    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
+    set_tf32(args.tf32)
+    config = mmcv.Config.fromfile(args.config)
+    check_precision(config, device)
+    return config, device
+
+
 def describe(device, config):
     """What of the device and of torch's switches can change the numbers of a run; for training.json."""
     import torch

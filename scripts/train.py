@@ -188,6 +188,7 @@ def train(config, work, device, args):
             label=args.label,
             every=every,
             workers=workers,
+            version=code_version(),
             priority="LOW",
         ),
     ]
@@ -226,7 +227,7 @@ def main():
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
     StopRequest.install()
-    started, version = now(), code_version()
+    started = now()
     try:
         held = lock(work, args.label, StopRequest.check)
         state = train(config, work, device, args)
@@ -253,7 +254,7 @@ def main():
             "weights_sha256": weights,
             "started": started,
             "finished": now(),
-            "code_version": version,
+            "code_version": state.get("code_version", "unknown"),  # of the code that trained the last epoch
             "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
         },
     )

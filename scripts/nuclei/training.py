@@ -224,9 +224,9 @@ class Narrate(Hook):
 class EpochEnd(Hook):
     """After each epoch: validate, save weights, save the state to resume from, remove what is not to be kept."""
 
-    def __init__(self, work, validation, keep, label, every, workers=0):
+    def __init__(self, work, validation, keep, label, every, workers=0, version="unknown"):
         self.work, self.keep, self.label, self.every = Path(work), keep, label, every
-        self.workers = workers
+        self.workers, self.version = workers, version
         self.dataset = build_dataset(validation, dict(test_mode=True)) if every else None
         self.log = self.work / "log.jsonl"
         self.rows, self.seconds, self.start = [], 0.0, time.monotonic()
@@ -249,7 +249,11 @@ class EpochEnd(Hook):
         meta = {
             "epoch": epoch,
             "iter": runner.iter,
-            "nuclei": {"rows": rows, "seconds": self.seconds + time.monotonic() - self.start},
+            "nuclei": {
+                "rows": rows,
+                "seconds": self.seconds + time.monotonic() - self.start,
+                "code_version": self.version,
+            },
         }
         if "fp16" in (runner.meta or {}):  # the loss scaler, which mmcv's hook reads back when resuming
             meta["fp16"] = runner.meta["fp16"]

@@ -176,6 +176,18 @@ def test_finished_training_is_not_repeated(undisturbed, tmp_path):
     assert not (tmp_path / "checkpoints/mark").exists()
 
 
+def test_provenance_names_the_code_that_trained(undisturbed, tmp_path):
+    config, wanted = undisturbed
+    shutil.copytree(wanted / "work", tmp_path / "work")
+    (last,) = tmp_path.glob("work/*/last.pth")
+    state = torch.load(last, weights_only=True)
+    assert state["meta"]["nuclei"]["code_version"] == json.loads((wanted / "training.json").read_text())["code_version"]
+    state["meta"]["nuclei"]["code_version"] = "older"
+    torch.save(state, last)
+    assert train(config, tmp_path).returncode == 0
+    assert json.loads((tmp_path / "training.json").read_text())["code_version"] == "older"
+
+
 def test_more_epochs_go_on_and_another_rate_starts_beside(cell, tmp_path):
     steps = {"schedule": [9], "validate_every": 0}
     short, long, other = (

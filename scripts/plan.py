@@ -15,6 +15,7 @@ from pathlib import Path
 from train import binding, data_sha256
 
 from nuclei.cells import cell_folder
+from nuclei.checkpoints import epoch_of
 from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
 from nuclei.schedule import iterations_an_epoch
@@ -133,7 +134,7 @@ def epochs_done(folder, work, config):
     weights = sha256(config.load_from) if config.load_from else None
     bound = work / binding(config, data_sha256(config), weights)[:16]
     # the last finished epoch's weights always stay
-    return min(wanted, max((int(path.stem.split("_")[1]) for path in bound.glob("epoch_*.pth")), default=0))
+    return min(wanted, max(map(epoch_of, bound.glob("epoch_*.pth")), default=0))
 
 
 def measured_peak(path, model, setting):

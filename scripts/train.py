@@ -7,7 +7,6 @@ The declared outputs appear by rename when the training is complete.
 
 import argparse
 import csv
-import fcntl
 import hashlib
 import io
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
-from nuclei.device import claim_gpu, describe, set_up
+from nuclei.device import claim, claim_gpu, describe, set_up
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 
 
@@ -121,28 +120,17 @@ def published(work, epochs, args):
     return (record.get("work"), record.get("epochs")) == (work.name, epochs)
 
 
-def lock(folder, label, between, pause=1.0, say_every=300.0):
+def lock(folder, label, between):
     """Hold the work folder for this process, freed on any exit; wait while another training holds it.
 
     One that outlives a killed Snakemake finishes its work so, and this one finds it done. between(): called while
     waiting; may raise to stop.
     """
-    handle, said = (folder / "lock").open("a+"), None
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if said is None or time.monotonic() - said >= say_every:
-                said = time.monotonic()
-                handle.seek(0)
-                holder = handle.read().strip() or "unknown"
-                print(
-                    f"{label}: another training ({holder}) works in {folder}: waits for it", file=sys.stderr, flush=True
-                )
-            between()
-            time.sleep(pause)
-    os.register_at_fork(after_in_child=handle.close)  # a loader's worker may outlive a killed training
+
+    def busy():
+        return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
+
+    _, handle = claim(["lock"], folder, label, between, busy=busy)
     handle.truncate(0)
     handle.write(f"process {os.getpid()} on {platform.node()}")
     handle.flush()

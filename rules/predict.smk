@@ -28,12 +28,16 @@ rule predict:
         *code("predict", "mmdet"),
         device=config["compute"]["device"],
         tf32="--tf32" if config["compute"]["tf32"] else "",
+        look=config["inference"],
+        window=f"--window {config['inference']['window']}" if config["inference"]["window"] else "",
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} {params.tf32} --threads {threads} --out {output} 2>&1 | tee {log}"
+        " --device {params.device} {params.tf32} --threads {threads}"
+        " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
+        " --out {output} 2>&1 | tee {log}"
 
 
 rule answer:

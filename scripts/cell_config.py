@@ -105,7 +105,7 @@ def set_scales(config, train_scales, test_scale):
         if step["type"] == "Resize":
             multiscale = isinstance(step["img_scale"], list)
             if train_scales and multiscale:
-                step["img_scale"] = [tuple(scale) for scale in train_scales]
+                step.update(img_scale=[tuple(scale) for scale in train_scales], multiscale_mode="range")
             elif test_scale and not multiscale:
                 step["img_scale"] = tuple(test_scale)
     if test_scale:
@@ -115,12 +115,19 @@ def set_scales(config, train_scales, test_scale):
                     step["img_scale"] = tuple(test_scale)
 
 
-def set_augmentation(config, flips, photometric):
-    """Flip directions at training (each with probability 0.5 / number), and colour jitter before normalisation."""
-    pipeline = training_set(config)["pipeline"]
+def set_augmentation(config, training):
+    """Flip directions (each with probability 0.5 / number), crops, turns, and colour jitter before normalisation."""
+    pipeline, flips, photometric = training_set(config)["pipeline"], training["flips"], training["photometric"]
     for step in pipeline:
         if step["type"] == "RandomFlip" and flips:
             step.update(flip_ratio=[0.5 / len(flips)] * len(flips) if len(flips) > 1 else 0.5, direction=list(flips))
+    after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
+    if training["turns"]:
+        pipeline.insert(after, dict(type="QuarterTurn"))
+        config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
+    if training["crop"]:
+        size = (training["crop"], training["crop"])
+        pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True, recompute_bbox=True))
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(
@@ -205,7 +212,7 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
     set_data(config, paths)
     set_schedule(config, training)
     set_scales(config, training["train_scales"], training["test_scale"])
-    set_augmentation(config, training["flips"], training["photometric"])
+    set_augmentation(config, training)
     if not polygons:
         for step in training_set(config)["pipeline"]:
             if step["type"] == "LoadAnnotations":

@@ -41,6 +41,10 @@ def main():
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--views", type=int, choices=[1, 2, 4, 8], default=1, help="flipped and turned, fused")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="factors on the test scale, fused")
+    parser.add_argument("--window", type=int, help="side, px, of the windows that larger images are cut into")
+    parser.add_argument("--overlap", type=int, default=128, help="of neighbouring windows, px")
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
@@ -53,6 +57,7 @@ def main():
 
     from nuclei.compat import patch_streams, quiet_amp
     from nuclei.inference import build_model, predict
+    from nuclei.views import predict_views
 
     set_random_seed(config.seed)
     model = build_model(config)
@@ -69,7 +74,12 @@ def main():
         raise InputError(
             f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
         ) from None
-    write_json(args.out, predict(model, dataset, label=args.label), indent=None)
+    if args.views == 1 and args.scales == [1.0] and not args.window:
+        found = predict(model, dataset, label=args.label)
+    else:
+        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap")}
+        found = predict_views(model, dataset, config.data.test.pipeline, args.label, **options)
+    write_json(args.out, found, indent=None)
 
 
 if __name__ == "__main__":

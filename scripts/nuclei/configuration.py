@@ -131,7 +131,11 @@ def check_config(config, models_file, schema_file):
                     problems.append(
                         f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
                     )
-        selection = config["selection"]
+        look, selection = config["inference"], config["selection"]
+        if look["window"] and look["overlap"] >= look["window"]:
+            problems.append(
+                f"config: inference.overlap {look['overlap']} found, wanted less than inference.window {look['window']}"
+            )
         if (selection["policy"] == "epoch") != bool(selection["epoch"]):
             problems.append("config: selection.epoch and policy `epoch` belong together; set both or neither")
         split_file = config["split"]["file"]

@@ -26,6 +26,7 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
+import nuclei.augmentation  # noqa: F401 - its steps, by name in config.py
 from nuclei.checkpoints import LAST, PREVIOUS, epoch_of, write_tensors
 from nuclei.inference import predict
 from nuclei.progress import Progress

@@ -103,6 +103,9 @@ def test_scales_are_a_range_only_for_multiscale_models():
         return [step for step in training_set(config)["pipeline"] if step["type"] == "Resize"][0]["img_scale"]
 
     assert train_scale(resolved("mask_r50")) == [(224, 224), (288, 288)]
+    for model in ("mask_r50", "cascade_r50"):  # of the zoo's two modes, `value` picks one of the listed scales
+        (step,) = [step for step in training_set(resolved(model))["pipeline"] if step["type"] == "Resize"]
+        assert step["multiscale_mode"] == "range"
     assert train_scale(resolved("ms_rcnn_x101")) == (256, 256)
     assert resolved("mask_r50")["data"]["test"]["pipeline"][1]["img_scale"] == (256, 256)
 
@@ -126,6 +129,19 @@ def test_flips_colour_clip_and_schedule():
         7,
         0.5,
     )
+
+
+def test_crops_and_turns_come_after_resizing():
+    def types(config):
+        return [step["type"] for step in training_set(config)["pipeline"]]
+
+    config = resolved("mask_r50", crop=96, turns=True)
+    at = types(config).index("Resize")
+    assert types(config)[at : at + 4] == ["Resize", "RandomCrop", "QuarterTurn", "RandomFlip"]
+    assert training_set(config)["pipeline"][at + 1]["crop_size"] == (96, 96)
+    assert config["custom_imports"]["imports"] == ["nuclei.augmentation"]
+    plain = resolved("mask_r50")
+    assert not {"RandomCrop", "QuarterTurn"} & set(types(plain)) and "custom_imports" not in plain
 
 
 def test_options_reach_every_item_of_a_list():

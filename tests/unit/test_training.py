@@ -17,6 +17,7 @@ from conftest import ROOT
 from mask2coco import convert
 from mmcv import Config
 from mmcv.runner import EpochBasedRunner, Fp16OptimizerHook
+from pycocotools import mask as coco_mask
 from select_checkpoint import read_epochs
 from test_cell_config import MODELS, training
 
@@ -342,6 +343,22 @@ def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
     rows = json.loads((tmp_path / "one.json").read_text())
     assert {row["image_id"] for row in rows} <= {1, 2}
     assert all(row["segmentation"]["size"] == [128, 128] for row in rows)
+
+
+def test_one_window_of_the_image_equals_no_window(undisturbed, stage, tmp_path):
+    config, wanted = undisturbed
+    found = []
+    for name, options in (("none", []), ("one", ["--window", 128]), ("more", ["--views", 4, "--scales", 1, 1.5])):
+        out, checkpoint = tmp_path / f"{name}.json", wanted / "checkpoints/epoch_3.pth"
+        done = stage(
+            "predict", "--config", config, "--checkpoint", checkpoint, "--device", "cpu", "--out", out, *options
+        )
+        assert done.returncode == 0, done.stderr
+        rows = [row for row in json.loads(out.read_text()) if coco_mask.area(row["segmentation"])]
+        found.append(sorted(rows, key=lambda row: (row["image_id"], -row["score"], row["bbox"])))
+    assert found[0] and found[0] == found[1]
+    assert "predict 16/16 views" in done.stderr
+    assert {row["image_id"] for row in found[2]} == {1, 2}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""The project's own augmentation, against numpy's transpose."""
+
+import numpy as np
+import pytest
+from mmdet.core import BitmapMasks, PolygonMasks
+
+from nuclei.augmentation import QuarterTurn
+from nuclei.polygons import exact_polygons
+from nuclei.raw import bounding_box
+
+
+def sample(form):
+    """An image of 20 x 30 px with two nuclei, as mmdet's pipeline holds it, and their bitmaps."""
+    random = np.random.default_rng(3)
+    masks = np.zeros((2, 20, 30), bool)
+    masks[0, 2:9, 4:20] = True
+    masks[0, 2:4, 4:7] = False
+    masks[1, 12:15, 1:29] = True
+    boxes = np.array([bounding_box(mask) for mask in masks], np.float32)
+    shapes = [[np.array(part, float) for part in exact_polygons(mask, 0, 0)] for mask in masks]
+    held = PolygonMasks(shapes, 20, 30) if form == "polygons" else BitmapMasks(masks.astype(np.uint8), 20, 30)
+    image = random.integers(0, 255, (20, 30, 3), np.uint8)
+    return {"img": image, "img_shape": image.shape, "gt_bboxes": boxes, "gt_masks": held}, masks
+
+
+@pytest.mark.parametrize("form", ["polygons", "bitmaps"])
+def test_quarter_turns_move_image_boxes_and_masks_alike(form):
+    np.random.seed(0)
+    turned = 0
+    for _ in range(400):
+        results, masks = sample(form)
+        image = results["img"].copy()
+        found = QuarterTurn()(results)
+        if found["img"].shape == (30, 20, 3):
+            turned += 1
+            image, masks = image.transpose(1, 0, 2), masks.transpose(0, 2, 1)
+        assert np.array_equal(found["img"], image) and found["img_shape"] == image.shape
+        assert np.array_equal(found["gt_masks"].to_ndarray(), masks)
+        assert found["gt_bboxes"].tolist() == [list(map(float, bounding_box(mask))) for mask in masks]
+        assert (found["gt_masks"].height, found["gt_masks"].width) == image.shape[:2]
+    assert 160 < turned < 240

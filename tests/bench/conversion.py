@@ -82,7 +82,7 @@ def rows(material, full):
     check(sample, reports, loose, content)
     exact, opencv, report = (exact + again) / 2, opencv * scale, report * scale
 
-    size = f"{count} masks of {len(images)} images on {processes} processes"
+    size = f"{count} masks of {len(images)} images, processes: {processes}"
     part = f"; the report's way with every {every}th mask, scaled" if every > 1 else ""
     checked = len(list(chain.from_iterable(reports)))
     note = f"{size}{part}; equal to the mask for {checked}"

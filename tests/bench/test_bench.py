@@ -1,12 +1,13 @@
 """The bench computes its rows on tiny data, and stops where two ways have different results. No time is judged."""
 
+import re
 import sys
 
 import pytest
 from conftest import ROOT
 
 from bench import __main__ as bench
-from bench import conversion, scoring
+from bench import conversion, orchestration, scoring
 from bench.material import gather
 from bench.rows import WrongResult, below, faster, within
 
@@ -30,7 +31,7 @@ def test_conversion(material):
     found = list(conversion.rows(material, full=False))
     masks = len(list(material.dataset.glob("train/*/masks/*.png")))
     assert [row.goal for row in found] == ["at least 15x", "at least 5x", "at most 1.5 of it", "at most 1.5 of it"]
-    size = f"{masks} masks of 2 images on {material.processes} processes"
+    size = f"{masks} masks of 2 images, processes: {material.processes}"
     assert found[0].note == f"{size}; equal to the mask for {masks}"
     assert found[1].note == f"identical polygons for {masks} masks"
     assert all(row.ours > 0 and row.other > 0 for row in found)
@@ -71,6 +72,41 @@ def test_wrong_scores_stop_the_bench(material, monkeypatch):
     monkeypatch.setattr(scoring, "evaluate", evaluate)
     with pytest.raises(WrongResult, match="all images: ap75_1000"):
         list(scoring.rows(material, full=False))
+
+
+def test_a_finished_run(material, tmp_path):
+    row = orchestration.finished(material, tmp_path, cells=1, runs=1, **orchestration.CELL)
+    assert (row.name, row.goal, row.other) == ("snakemake -n, 1 cells done", "under 3 s", None)
+
+
+def test_a_run_with_work_left_stops_the_bench(material, monkeypatch, tmp_path):
+    right = orchestration.outputs
+    monkeypatch.setattr(orchestration, "outputs", lambda *of: [p for p in right(*of) if p.name != "scores.json"])
+    with pytest.raises(WrongResult):
+        orchestration.finished(material, tmp_path, cells=1, runs=1, **orchestration.CELL)
+
+
+DATA = ({"raw": {"draw": TINY}}, "its data", "--until", "annotate_settings")
+
+
+def test_a_run_and_its_bare_commands(tmp_path):
+    row = orchestration.overhead(tmp_path, *DATA, most=5)
+    assert re.fullmatch(r"5 jobs one after the other; 7 files the same; [-+.0-9]+ % CPU time", row.note)
+    assert (row.name, row.goal) == ("its data; a shell script", "under 5 %")
+
+
+def test_commands_with_another_result_stop_the_bench(monkeypatch, tmp_path):
+    right = orchestration.checkout
+
+    def checkout(folder):
+        script = right(folder) / "scripts/split.py"
+        if folder.name == "bare":
+            script.write_text(script.read_text().replace("sorted(ids)", "sorted(ids, reverse=True)"))
+        return folder
+
+    monkeypatch.setattr(orchestration, "checkout", checkout)
+    with pytest.raises(WrongResult, match="the shell script's is another"):
+        orchestration.overhead(tmp_path, *DATA)
 
 
 def test_ratios_and_goals():

@@ -102,7 +102,7 @@ def cpu():
 def overhead(scratch, config, name, *arguments, most=None):
     """Row of a run by Snakemake against a shell script of the same commands, both one after the other on one core.
 
-    most: the goal, % more than the script.
+    most: the goal, % more than the script, of time and of CPU time: another program on the core slows either side.
     """
     ours, bare = checkout(scratch / "snakemake"), checkout(scratch / "bare")
     start = cpu()
@@ -123,7 +123,7 @@ def overhead(scratch, config, name, *arguments, most=None):
     require(files and not others + missing, f"{', '.join(others + missing)}: the shell script's is another")
     more, more_cpu = (100 * (a / b - 1) for a, b in ((seconds, alone), (ours_cpu, bare_cpu)))
     note = f"{len(commands)} jobs one after the other; {len(files)} files the same; {more_cpu:+.1f} % CPU time"
-    goal, met = (f"under {most:g} %", more < most) if most else ("", None)
+    goal, met = (f"under {most:g} %", max(more, more_cpu) < most) if most else ("", None)
     return Row(f"{name}; a shell script", seconds, alone, f"{more:+.1f} %", goal, met, note)
 
 

@@ -4,6 +4,7 @@ RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODE
 TABLED those of the report's tables, EXPLORED those of a table of their own.
 """
 
+import functools
 import json
 import shlex
 import sys
@@ -92,6 +93,7 @@ def raw_input(*parts):
     return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
+@functools.cache
 def raw_state(part):
     """Hash of the content of a given folder or archive, so that a change reruns its stages and a touch does not."""
     source = raw_source(part)

@@ -12,8 +12,9 @@ import numpy as np
 from split import given_split
 
 from nuclei.configuration import read_yaml
+from nuclei.masks import image_size, read_mask, read_nucleus
 from nuclei.progress import Progress
-from nuclei.raw import bounding_box, image_size, read_layout, read_mask, read_test_ids
+from nuclei.raw import read_layout, read_test_ids
 from nuclei.stage import InputError, run_stage, write_json, write_text
 
 COUNTS = ("train", "test", "setting1_train", "setting1_validation")
@@ -33,17 +34,16 @@ def check_image(image):
     count = np.zeros((height, width), np.uint16)
     for path in image.masks:
         try:
-            mask = read_mask(path, (width, height))
+            part, left, top, _ = read_nucleus(path, (width, height))
         except InputError as error:
             problems += error.problems
             continue
-        left, top, right, bottom = bounding_box(mask)
-        part = mask[top:bottom, left:right]
+        right, bottom = left + part.shape[1], top + part.shape[0]
         areas.append(int(np.count_nonzero(part)))
         if count[top:bottom, left:right][part].any():
             for other, box in seen:
                 if box[0] < right and left < box[2] and box[1] < bottom and top < box[3]:
-                    shared = int(np.count_nonzero(mask & read_mask(other)))
+                    shared = int(np.count_nonzero(part & read_mask(other)[top:bottom, left:right]))
                     if shared:
                         overlaps.append([other.name, path.name, shared])
         count[top:bottom, left:right] += part

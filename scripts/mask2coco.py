@@ -13,10 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from nuclei.masks import image_size, read_nucleus
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
-from nuclei.raw import bounding_box, image_size, read_layout, read_mask
-from nuclei.rle import encode
+from nuclei.raw import read_layout
+from nuclei.rle import encode_part
 from nuclei.stage import InputError, run_stage, write_json
 
 CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
@@ -24,15 +25,14 @@ CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
 
 def annotate_exact(path, size, segmentation):
     """Annotation of a mask file of an image of `size` (width, height) px: area, bbox [x, y, w, h], segmentation."""
-    mask = read_mask(path, size)
-    left, top, right, bottom = bounding_box(mask)
-    part = mask[top:bottom, left:right]
+    part, left, top, _ = read_nucleus(path, size)
+    rle = segmentation == "rle"
     return {
         "area": int(np.count_nonzero(part)),
-        "bbox": [left, top, right - left, bottom - top],
+        "bbox": [left, top, part.shape[1], part.shape[0]],
         "iscrowd": 0,
         "mask": path.name,
-        "segmentation": encode(mask) if segmentation == "rle" else exact_polygons(part, left, top),
+        "segmentation": encode_part(part, left, top, size) if rle else exact_polygons(part, left, top),
     }
 
 
@@ -52,12 +52,11 @@ def imantics_dataset(image, size):
     picture = imantics.Image(path=image.file.name, id=image.number, width=size[0], height=size[1])
     corners = []
     for number, path in enumerate(image.masks, 1):
-        mask = read_mask(path, size)
-        left, top, right, bottom = bounding_box(mask)
+        part, left, top, _ = read_nucleus(path, size)
         corners.append((left, top))
         # the contour of the part is that of the whole, moved; ids from 1 on avoid imantics' recursion
-        part = imantics.Mask(mask[top:bottom, left:right])
-        picture.add(imantics.Annotation(image=picture, category=category, mask=part, id=number, color="#000000"))
+        mask = imantics.Mask(part)
+        picture.add(imantics.Annotation(image=picture, category=category, mask=mask, id=number, color="#000000"))
     dataset.add(picture)
     return dataset, corners
 

@@ -16,6 +16,18 @@ needs_real_data = pytest.mark.skipif(
 )
 
 
+def checkout(folder):
+    """A copy of the project's tracked and new files, so that a test's runs leave the project alone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """A drawn raw data set, read only: 3 training and 2 test images of 128 px, with test masks."""

@@ -25,12 +25,12 @@ def fingerprint(path, memory):
     names = [""]
     if path.is_dir():
         names = sorted(
-            os.path.relpath(os.path.join(folder, name), path) for folder, _, files in os.walk(path) for name in files
+            os.path.join(folder, name).removeprefix(f"{path}/") for folder, _, files in os.walk(path) for name in files
         )
     seen, digest = {}, hashlib.sha256()
     for name in names:
-        file = path / name
-        stat = file.stat()
+        file = os.path.join(path, name) if name else path  # pathlib would take as long as all the rest
+        stat = os.stat(file)
         state = [stat.st_size, stat.st_mtime_ns]
         before = known.get(name)
         content = before[1] if before and before[0] == state else sha256(file)

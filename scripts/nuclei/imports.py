@@ -1,8 +1,24 @@
 """Which local modules a script imports, and what they do, found from their source: what a stage's result depends on."""
 
 import ast
+import functools
 import hashlib
 from pathlib import Path
+
+
+@functools.cache
+def facts(text):
+    """(names that Python code imports, SHA-256 of its syntax tree without docstrings)."""
+    tree, names = ast.parse(text), set()
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, documented) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 def local_modules(script, root=None):
@@ -19,13 +35,7 @@ def local_modules(script, root=None):
         if path in found:
             continue
         found.add(path)
-        names = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        for name in names:
+        for name in facts(path.read_text(encoding="utf-8"))[0]:
             parts = name.split(".")
             for end in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:end])
@@ -35,9 +45,4 @@ def local_modules(script, root=None):
 
 def behaviour(path):
     """SHA-256 of what a Python file does: of its syntax tree without docstrings. Comments and layout leave it alone."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"), str(path))
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return facts(Path(path).read_text(encoding="utf-8"))[1]

@@ -51,8 +51,7 @@ def rings(mask):
 
 def signed_area(ring):
     """Area of a ring in px, positive where it runs clockwise on the screen (an outer ring)."""
-    x, y = np.array(ring, dtype=np.int64).T
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) / 2
+    return sum(x * v - u * y for (x, y), (u, v) in zip(ring, [*ring[1:], ring[0]], strict=True)) / 2
 
 
 def join(outer, holes):
@@ -64,16 +63,45 @@ def join(outer, holes):
     return path
 
 
+def outer_ring(part):
+    """Ring around a 4-connected bool mask, as rings() has it, by walking along its pixel edges: [(x, y), …].
+
+    The mask is on the right hand; where two pixels touch at a corner the walk stays with the pixel at hand.
+    """
+    padded = cv2.copyMakeBorder(part.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    width, pixels = padded.shape[1], padded.tobytes()
+    # a corner has the index of the pixel below and right of it; of each direction (right, down, left, up): the step,
+    # and the pixels ahead of a corner on the right and on the left hand
+    ways = [(1, 0, -width), (width, -1, 0), (-1, -width - 1, -1), (-width, -width, -width - 1)]
+    start = at = pixels.index(1)
+    ring, way = [start], 0
+    while True:
+        step, right, left = ways[way]
+        at += step
+        if not pixels[at + right]:
+            way = (way + 1) % 4
+        elif pixels[at + left]:
+            way = (way - 1) % 4
+        else:
+            continue
+        if at == start:
+            break
+        ring.append(at)
+    return [(corner % width - 1, corner // width - 1) for corner in ring]
+
+
 def exact_polygons(mask, left=0, top=0):
     """COCO segmentation [[x1, y1, x2, y2, …], …] of a bool mask, a polygon for each 4-connected part.
 
     left, top: offset of the mask in its image, px.
     """
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
     segmentation = []
     for label in range(1, count):
-        found = rings(labels == label)
-        found.sort(key=signed_area, reverse=True)
-        path = join(found[0], found[1:])
+        part = labels == label
+        path = outer_ring(part)
+        if signed_area(path) != np.count_nonzero(part):  # holes
+            found = sorted(rings(part), key=signed_area, reverse=True)
+            path = join(found[0], found[1:])
         segmentation.append([value for x, y in path for value in (x + left, y + top)])
     return segmentation

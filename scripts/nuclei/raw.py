@@ -1,4 +1,4 @@
-"""The raw data's layout on disk, and reading its images and masks.
+"""The raw data's layout on disk; its pixels are read by nuclei/masks.py.
 
 dataset/train/<id>/images/<id>.png, dataset/train/<id>/masks/*.png, dataset/test/<id>.png,
 dataset/test_img_ids.json; test masks, where given: test_masks/<id>/masks/*.png.
@@ -11,9 +11,6 @@ are no PNG beside the masks (listed as ignored). Everything else is an InputErro
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
-
-import cv2
-import numpy as np
 
 from nuclei.stage import InputError, read_json
 
@@ -186,51 +183,3 @@ def read_layout(dataset, test_masks=None):
         if image.id.casefold() in training:
             problems.append(f"{dataset}: {image.id} found in train/ and in test/, wanted in one; remove the other")
     return train + test, ignored, problems
-
-
-def image_size(image):
-    """(width, height) of a RawImage's picture, px; InputError where it cannot be read."""
-    try:
-        array = cv2.imread(str(image.file), cv2.IMREAD_COLOR)
-    except cv2.error:
-        array = None
-    if array is None:
-        raise InputError(f"{image.file}: not a readable PNG, wanted an image; export it again")
-    return array.shape[1], array.shape[0]
-
-
-def read_mask(path, size=None):
-    """Binary mask (bool, height x width) of a mask file.
-
-    Raises InputError unless it is a single-channel 8-bit PNG with the values {0, 255} or {0, 1}, not empty, and of
-    `size` (width, height), px, where given.
-    """
-    try:
-        array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        array = None
-    if array is None:
-        raise InputError(f"{path}: not a readable PNG, wanted a mask; export it again")
-    if array.ndim != 2 or array.dtype != np.uint8:
-        channels = 1 if array.ndim == 2 else array.shape[2]
-        raise InputError(
-            f"{path}: {channels} channels of {array.dtype} found, wanted 1 of uint8; export it as an 8-bit grey PNG"
-        )
-    if size and (array.shape[1], array.shape[0]) != size:
-        found = f"{array.shape[1]}x{array.shape[0]}"
-        raise InputError(f"{path}: {found} px found, wanted {size[0]}x{size[1]} as its image; export it again")
-    top = int(array.max())
-    if top == 0:
-        raise InputError(f"{path}: empty mask (all 0), wanted a nucleus; remove the file")
-    mask = array > 0
-    # two values only: as many pixels have the top value as are not 0
-    if top not in (1, 255) or np.count_nonzero(array == top) != np.count_nonzero(mask):
-        values = np.unique(array)[:6].tolist()
-        raise InputError(f"{path}: values {values} found, wanted 0 and 255 (or 0 and 1); threshold the mask")
-    return mask
-
-
-def bounding_box(mask):
-    """(left, top, right, bottom) of the true pixels of a mask; right and bottom exclusive, px."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

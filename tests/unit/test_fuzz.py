@@ -37,7 +37,8 @@ from test_configuration import merged
 
 from nuclei.archive import unpack
 from nuclei.configuration import check_config, read_yaml
-from nuclei.raw import RawImage, image_size, read_mask, read_test_ids
+from nuclei.masks import image_size, read_mask
+from nuclei.raw import RawImage, read_test_ids
 from nuclei.scores import check_ground_truth, check_predictions, score
 from nuclei.stage import InputError, read_json, written_by
 from nuclei.tables import read_models, read_published

@@ -1,5 +1,6 @@
 """Lossless polygons: pycocotools, which did not make them, must give back every mask."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from nuclei.polygons import exact_polygons, rings, signed_area
+from nuclei.masks import bounding_box
+from nuclei.polygons import exact_polygons, outer_ring, rings, signed_area
+from nuclei.rle import encode, encode_part
 
 
 def rasterised(segmentation, height, width):
@@ -22,6 +25,20 @@ def same(mask):
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))
 def test_any_mask_comes_back(mask):
     assert same(mask)
+
+
+@settings(max_examples=400, deadline=None)
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))
+def test_outer_ring_is_the_largest_ring(mask):
+    part = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)[1] == 1
+    assert outer_ring(part) == max(rings(part), key=signed_area)
+
+
+@settings(max_examples=400, deadline=None)
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))
+def test_the_rle_of_a_part_is_that_of_the_whole(mask):
+    left, top, right, bottom = bounding_box(mask)
+    assert encode_part(mask[top:bottom, left:right], left, top, mask.shape[::-1]) == encode(mask)
 
 
 @pytest.mark.parametrize("seed", range(10))

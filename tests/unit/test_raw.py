@@ -8,7 +8,8 @@ import pytest
 from check_raw import check
 from PIL import Image
 
-from nuclei.raw import RawImage, bounding_box, image_size, read_mask
+from nuclei.masks import bounding_box, decode_png, image_size, read_image, read_mask, read_nucleus
+from nuclei.raw import RawImage
 
 
 def first_mask(raw):
@@ -95,6 +96,30 @@ def test_images_of_any_depth_and_channels_are_tolerated(raw, form):
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     (deep if form == "I;16" else grey.convert(form)).save(path)
     assert image_size(RawImage("train", "DEMO-01", path)) == (128, 128)
+
+
+def test_the_fast_decoder_reads_what_opencv_reads(drawn):
+    files = [*drawn.glob("dataset/train/*/*/*.png"), *drawn.glob("dataset/test/*.png")]
+    assert len(files) > 50
+    for path in files:
+        fast, slow = decode_png(path.read_bytes()), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(fast[..., 0] if slow.ndim == 2 else fast[..., ::-1], slow)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 12, 13, 40])
+def test_the_fast_decoder_takes_whole_files_alone(drawn, tmp_path, cut):
+    data = first_mask(drawn).read_bytes()
+    assert decode_png(data[:-cut]) is None
+    (tmp_path / "cut.png").write_bytes(data[:-cut])
+    assert read_image(tmp_path / "cut.png") is None
+
+
+def test_a_nucleus_is_its_box(drawn):
+    mask = cv2.imread(str(first_mask(drawn)), 0) > 0
+    left, top, right, bottom = bounding_box(mask)
+    part, *place, size = read_nucleus(first_mask(drawn), (128, 128))
+    assert np.array_equal(part, mask[top:bottom, left:right])
+    assert (place, size) == ([left, top], (128, 128))
 
 
 def test_bounding_box_is_exclusive():

@@ -1,14 +1,11 @@
 """Scores: equal to pycocotools over random cases; the ceiling by brute force; bad predictions by name."""
 
-import contextlib
-import io
 import json
 
 import numpy as np
 import pytest
+from bench.scoring import by_pycocotools
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from nuclei.scores import NAMES, ceiling, check_ground_truth, check_predictions, rle_problem, run_total, score
 from nuclei.stage import InputError
@@ -63,31 +60,6 @@ def random_case(seed, images=3, most=12):
         for n, rle in rows
     ]
     return content, predictions
-
-
-def by_pycocotools(content, rows, caps=(100, 1000)):
-    """The six scores from pycocotools' own precision array."""
-    bare = [
-        {key: row[key] for key in ("image_id", "category_id", "score", "segmentation")}
-        for row in json.loads(json.dumps(rows))
-    ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = json.loads(json.dumps(content))
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(bare), "segm")
-        evaluation.params.maxDets = [1, *caps]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval["precision"][:, :, 0, 0, :]
-    found = {}
-    for at, cap in enumerate(caps, 1):
-        found |= {
-            f"ap_{cap}": precision[..., at].mean(),
-            f"ap50_{cap}": precision[0, :, at].mean(),
-            f"ap75_{cap}": precision[5, :, at].mean(),
-        }
-    return found
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,7 +16,7 @@ import numpy
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, checkout
 from mmcv import Config
 from mmdet.models import build_detector
 
@@ -40,18 +39,6 @@ CONFIG = {
     },
     "model_options": {model: {"data.train.times": 1} for model in MODELS if model.endswith("x101")},
 }
-
-
-def checkout(folder):
-    """A copy of the project's tracked and new files, so that a test's runs leave the project alone."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "results/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
 
 
 def snakemake(folder, *arguments, config="tiny.yaml", environment=None):

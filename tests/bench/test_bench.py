@@ -1,0 +1,139 @@
+"""The bench computes its rows on tiny data, and stops where two ways have different results. No time is judged."""
+
+import re
+import sys
+
+import pytest
+from conftest import ROOT
+
+from bench import __main__ as bench
+from bench import conversion, orchestration, scoring
+from bench.material import gather
+from bench.rows import WrongResult, below, faster, within
+
+NO_ARCHIVES = ROOT / "no such folder"
+TINY = {"train": 2, "test": 2, "size": 96, "seed": 7}
+MASK2COCO, EVALUATE = conversion.convert, scoring.evaluate
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    return gather(tmp_path_factory.mktemp("bench"), NO_ARCHIVES, TINY)
+
+
+def test_missing_data_are_drawn_and_named(material):
+    assert not material.real
+    assert str(material).startswith("data drawn by the project")
+    assert len(list(material.dataset.glob("train/*/images/*.png"))) == 2
+
+
+def test_conversion(material):
+    found = list(conversion.rows(material, full=False))
+    masks = len(list(material.dataset.glob("train/*/masks/*.png")))
+    assert [row.goal for row in found] == ["at least 15x", "at least 5x", "at most 1.5 of it", "at most 1.5 of it"]
+    size = f"{masks} masks of 2 images, processes: {material.processes}"
+    assert found[0].note == f"{size}; equal to the mask for {masks}"
+    assert found[1].note == f"identical polygons for {masks} masks"
+    assert all(row.ours > 0 and row.other > 0 for row in found)
+
+
+def spoilt(method):
+    """mask2coco.convert, but with the first polygon's first point moved in one mode."""
+
+    def convert(images, found, *arguments):
+        content = MASK2COCO(images, found, *arguments)
+        if found == method:
+            content["annotations"][0]["segmentation"][0][0] += 5
+        return content
+
+    return convert
+
+
+@pytest.mark.parametrize(("method", "said"), [("exact", "exact mode loses pixels"), ("imantics", "other polygons")])
+def test_a_wrong_conversion_stops_the_bench(material, monkeypatch, method, said):
+    monkeypatch.setattr(conversion, "convert", spoilt(method))
+    with pytest.raises(WrongResult, match=said):
+        list(conversion.rows(material, full=False))
+
+
+def test_scoring(material):
+    together, alone = scoring.rows(material, full=True)
+    assert together.goal == alone.goal == "at least 20x"
+    nuclei = len(list(material.test_masks.glob("*/masks/*.png")))
+    assert together.note.startswith(f"{2 * nuclei} detections (moved nuclei), {nuclei} nuclei, 2 images")
+    assert 0 < float(together.note.split("AP ")[1].split()[0]) < 1
+
+
+def test_wrong_scores_stop_the_bench(material, monkeypatch):
+    def evaluate(*data):
+        right = EVALUATE(*data)
+        return right | {"ap75_1000": right["ap75_1000"] + 1e-9}
+
+    monkeypatch.setattr(scoring, "evaluate", evaluate)
+    with pytest.raises(WrongResult, match="all images: ap75_1000"):
+        list(scoring.rows(material, full=False))
+
+
+def test_a_finished_run(material, tmp_path):
+    row = orchestration.finished(material, tmp_path, cells=1, runs=1, **orchestration.CELL)
+    assert (row.name, row.goal, row.other) == ("snakemake -n, 1 cells done", "under 3 s", None)
+
+
+def test_a_run_with_work_left_stops_the_bench(material, monkeypatch, tmp_path):
+    right = orchestration.outputs
+    monkeypatch.setattr(orchestration, "outputs", lambda *of: [p for p in right(*of) if p.name != "scores.json"])
+    with pytest.raises(WrongResult):
+        orchestration.finished(material, tmp_path, cells=1, runs=1, **orchestration.CELL)
+
+
+DATA = ({"raw": {"draw": TINY}}, "its data", "--until", "annotate_settings")
+
+
+def test_a_run_and_its_bare_commands(tmp_path):
+    row = orchestration.overhead(tmp_path, *DATA, most=5)
+    assert re.fullmatch(r"5 jobs one after the other; 7 files the same; [-+.0-9]+ % CPU time", row.note)
+    assert (row.name, row.goal) == ("its data; a shell script", "under 5 %")
+
+
+def test_commands_with_another_result_stop_the_bench(monkeypatch, tmp_path):
+    right = orchestration.checkout
+
+    def checkout(folder):
+        script = right(folder) / "scripts/split.py"
+        if folder.name == "bare":
+            script.write_text(script.read_text().replace("sorted(ids)", "sorted(ids, reverse=True)"))
+        return folder
+
+    monkeypatch.setattr(orchestration, "checkout", checkout)
+    with pytest.raises(WrongResult, match="the shell script's is another"):
+        orchestration.overhead(tmp_path, *DATA)
+
+
+def test_ratios_and_goals():
+    assert faster("a; b", 2.0, 30.0, 15).cells() == ["a; b", "2 s", "30 s", "15x", "at least 15x: met", ""]
+    assert faster("a; b", 2.0, 29.0, 15).met is False
+    assert within("a; b", 3.0, 2.0, 1.5).cells()[3:5] == ["1.5 of it", "at most 1.5 of it: met"]
+    assert within("a; b", 3.1, 2.0, 1.5).met is False
+    assert below("a", 3.5, 3).cells() == ["a", "3.5 s", "", "", "under 3 s: MISSED", ""]
+    assert below("a", 3.5).cells()[4] == ""
+
+
+def test_wrong_results_end_the_command(material, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "gather", lambda scratch: material)
+    monkeypatch.setattr(conversion, "convert", spoilt("imantics"))
+    monkeypatch.setattr(sys, "argv", ["bench", "--parts", "conversion"])
+    with pytest.raises(SystemExit, match="error: bench: conversion: .* other polygons"):
+        bench.main()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_command_prints_one_table(material, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(bench, "gather", lambda scratch: material)
+    monkeypatch.setattr(sys, "argv", ["bench", "--parts", "scoring", "conversion", "--out", str(tmp_path / "a/t.md")])
+    bench.main()
+    lines = capsys.readouterr().out.splitlines()
+    first = [line.split("|")[1].strip() for line in lines[:3]]
+    assert (first[0], first[2]) == ("what; beside", "scores at caps 100 and 1000; pycocotools")
+    assert len(lines) == 2 + 5 + 2
+    assert lines[-1].startswith("On data drawn by the project")
+    assert (tmp_path / "a/t.md").read_text().splitlines() == lines

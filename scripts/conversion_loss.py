@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from nuclei.masks import bounding_box, read_mask
+from nuclei.masks import read_mask
 from nuclei.progress import Progress
 from nuclei.raw import read_layout
-from nuclei.rle import as_rle, encode
+from nuclei.rle import as_rle, bounding_box, encode
 from nuclei.stage import InputError, read_json, run_stage, write_json, write_text
 
 

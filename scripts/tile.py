@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from nuclei.masks import bounding_box
 from nuclei.polygons import exact_polygons
 from nuclei.progress import Progress
-from nuclei.rle import as_rle, encode
+from nuclei.rle import as_rle, bounding_box, encode
 from nuclei.stage import InputError, read_json, run_stage, write_json, written_by
 
 

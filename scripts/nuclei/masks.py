@@ -95,9 +95,3 @@ def read_mask(path, size=None):
     mask = np.zeros((height, width), bool)
     mask[top : top + part.shape[0], left : left + part.shape[1]] = part
     return mask
-
-
-def bounding_box(mask):
-    """(left, top, right, bottom) of the true pixels of a mask; right and bottom exclusive, px."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

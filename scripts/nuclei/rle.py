@@ -32,16 +32,7 @@ def as_rle(segmentation, height, width):
     return segmentation
 
 
-def encode_part(part, x, y, height, width):
-    """COCO RLE of a bool mask that lies with its left upper corner at (x, y) of a frame, which is never drawn."""
-    columns = np.zeros((part.shape[1], part.shape[0] + 1), np.int8)
-    columns[:, :-1] = part.T
-    change = np.diff(columns, axis=1, prepend=0)
-    (column, start), (_, end) = np.nonzero(change == 1), np.nonzero(change == -1)
-    start, end = (np.asarray(side + y + (column + x) * height) for side in (start, end))
-    joined = start[1:] == end[:-1]  # a run that goes on at the top of the next column
-    edges = np.column_stack([start[np.append(True, ~joined)[: len(start)]], end[np.append(~joined, True)[: len(end)]]])
-    counts = np.diff(np.concatenate([[0], edges.ravel(), [height * width]]))
-    counts = counts[:-1] if counts[-1] == 0 else counts
-    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode()}
+def bounding_box(mask):
+    """(left, top, right, bottom) of the true pixels of a mask; right and bottom exclusive, px."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -13,8 +13,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.progress import Progress
-from nuclei.raw import bounding_box
-from nuclei.rle import encode_part
+from nuclei.rle import bounding_box, encode_part
 from nuclei.stage import InputError
 
 SAME = 0.5  # mask IoU from which two detections are of one nucleus, as in the report's metric
@@ -60,7 +59,7 @@ def box_back(box, view, height, width):
 
 def rles(nuclei, height, width):
     """COCO RLEs of nuclei in a frame of that size."""
-    return [encode_part(nucleus.mask, nucleus.x, nucleus.y, height, width) for nucleus in nuclei]
+    return [encode_part(nucleus.mask, nucleus.x, nucleus.y, (width, height)) for nucleus in nuclei]
 
 
 def overlaps(first, second):

@@ -6,7 +6,7 @@ from mmdet.core import BitmapMasks, PolygonMasks
 
 from nuclei.augmentation import QuarterTurn
 from nuclei.polygons import exact_polygons
-from nuclei.raw import bounding_box
+from nuclei.rle import bounding_box
 
 
 def sample(form):

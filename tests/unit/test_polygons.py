@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from nuclei.masks import bounding_box
 from nuclei.polygons import exact_polygons, outer_ring, rings, signed_area
-from nuclei.rle import encode, encode_part
+from nuclei.rle import bounding_box, encode, encode_part
 
 
 def rasterised(segmentation, height, width):

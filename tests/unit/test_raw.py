@@ -8,8 +8,9 @@ import pytest
 from check_raw import check
 from PIL import Image
 
-from nuclei.masks import bounding_box, decode_png, image_size, read_image, read_mask, read_nucleus
+from nuclei.masks import decode_png, image_size, read_image, read_mask, read_nucleus
 from nuclei.raw import RawImage
+from nuclei.rle import bounding_box
 
 
 def first_mask(raw):

@@ -3,11 +3,12 @@
 import re
 import sys
 
+import cv2
 import pytest
 from conftest import ROOT
 
 from bench import __main__ as bench
-from bench import conversion, orchestration, scoring
+from bench import conversion, inference, orchestration, scoring
 from bench.material import gather
 from bench.rows import WrongResult, below, faster, within
 
@@ -54,6 +55,22 @@ def test_a_wrong_conversion_stops_the_bench(material, monkeypatch, method, said)
     monkeypatch.setattr(conversion, "convert", spoilt(method))
     with pytest.raises(WrongResult, match=said):
         list(conversion.rows(material, full=False))
+
+
+def test_inference(material, monkeypatch):
+    nucleus = {"image_id": 1, "score": 0.5, "segmentation": {"counts": "a"}}
+    other = {**nucleus, "segmentation": {"counts": "b"}}
+    monkeypatch.setattr(inference, "LARGE", 250)
+    monkeypatch.setattr(inference, "predicted", lambda *arguments: [nucleus, other])
+    monkeypatch.setattr(inference, "by_tool", lambda *arguments: [other, nucleus])
+    times, memory = inference.rows(material, full=False)
+    assert (times.met, memory.unit, memory.goal) == (None, "MB", "at most 1.25 of it")
+    picture = cv2.imread(str(material.dataset / "test/bench_250.png"))
+    assert picture.shape == (250, 250, 3)
+    assert all(part.std() > 0 for part in (picture[:96, :96], picture[96:192, 96:192], picture[192:, 192:]))
+    monkeypatch.setattr(inference, "by_tool", lambda *arguments: [nucleus])
+    with pytest.raises(WrongResult, match="other nuclei than mmdet's tools/test.py finds"):
+        list(inference.rows(material, full=False))
 
 
 def test_scoring(material):

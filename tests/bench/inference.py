@@ -1,0 +1,133 @@
+"""Prediction against mmdet's own tools/test.py, and the memory of images of any size.
+
+The model is narrow and has random weights: it finds as many nuclei as are kept, the most that prediction can meet.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import mmdet
+import numpy as np
+import torch
+import yaml
+from cell_config import resolve, zoo_path
+from conftest import ROOT
+from mask2coco import convert
+from mmcv import Config
+from mmcv.utils import get_logger
+
+from bench.rows import faster, require, timed, within
+from nuclei.inference import build_model
+from nuclei.raw import read_layout
+from nuclei.training import save_checkpoint
+
+TOOL = Path(mmdet.__file__).parent / ".mim/tools/test.py"
+WINDOW, OVERLAP = 1000, 128
+LARGE, LARGER = 2000, 5000  # side of the large image, px; LARGER in the full bench
+
+
+def cell(material, images):
+    """Paths of the config.py and of the checkpoint of a cell whose test images are `images` (COCO content)."""
+    folder = material.scratch / "inference"
+    folder.mkdir(exist_ok=True)
+    (folder / "images.json").write_text(json.dumps(images))
+    read = {name: yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()) for name in ("config", "cpu", "models")}
+    training = {**read["config"]["training"], **read["cpu"]["training"]}
+    model = read["models"]["models"]["mask_r50"]
+    paths = {"annotations": str(folder / "images.json"), "images": str(material.dataset / "test")}
+    zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
+    config = Config(resolve(zoo, model, training, dict.fromkeys(("train", "val", "test"), paths), 0, True))
+    config.model.test_cfg.rcnn.score_thr = 0.0  # so that random weights find nuclei
+    (folder / "config.py").write_text(config.pretty_text)
+    get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
+    torch.manual_seed(0)
+    save_checkpoint(folder / "weights.pth", build_model(config), {"CLASSES": ("nucleus",)})
+    return folder / "config.py", folder / "weights.pth"
+
+
+def run(*words):
+    """Run a command on one thread; its error is ours."""
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(ROOT / "scripts"),
+    }
+    words = [sys.executable, *map(str, words)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    require(done.returncode == 0, f"{words[1]}: {done.stderr[-500:]}")
+
+
+def predicted(config, weights, out, *options):
+    """Rows that scripts/predict.py writes."""
+    run(
+        ROOT / "scripts/predict.py",
+        "--config",
+        config,
+        "--checkpoint",
+        weights,
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        *options,
+    )
+    return json.loads(out.read_text())
+
+
+def by_tool(config, weights, prefix):
+    """Rows that mmdet's tools/test.py writes."""
+    options = "data.test_dataloader.samples_per_gpu=1", "data.workers_per_gpu=0"
+    run(
+        TOOL, config, weights, "--format-only", "--eval-options", f"jsonfile_prefix={prefix}", "--cfg-options", *options
+    )
+    return json.loads(Path(f"{prefix}.segm.json").read_text())
+
+
+def peak(command, *arguments):
+    """Peak memory, MB, of the largest child of this process so far, after a call."""
+    command(*arguments)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def tissue(material, content, side):
+    """COCO content of one image of side x side px, laid out of the test images; it is written beside them."""
+    tiles = [cv2.imread(str(material.dataset / "test" / image["file_name"])) for image in content["images"]]
+    least = min(min(tile.shape[:2]) for tile in tiles)
+    count = -(-side // least)
+    rows = [[tiles[(count * y + x) % len(tiles)][:least, :least] for x in range(count)] for y in range(count)]
+    name = f"bench_{side}.png"
+    whole = np.vstack([np.hstack(row) for row in rows])[:side, :side]
+    cv2.imwrite(str(material.dataset / "test" / name), whole)
+    return {**content, "images": [{"file_name": name, "height": side, "width": side, "id": 1}]}
+
+
+def rows(material, full):
+    images = [image for image in read_layout(material.dataset, material.test_masks)[0] if image.set == "test"]
+    content = convert(images[: None if full else 2], "exact", "rle")
+    content["annotations"] = []
+    config, weights = cell(material, content)
+    ours, found = timed(predicted, config, weights, material.scratch / "found.json")
+    other, wanted = timed(by_tool, config, weights, material.scratch / "wanted")
+    keys = [
+        sorted((row["image_id"], row["score"], row["segmentation"]["counts"]) for row in part)
+        for part in (found, wanted)
+    ]
+    require(keys[0] == keys[1], "prediction: other nuclei than mmdet's tools/test.py finds")
+    note = f"{len(content['images'])} images, {len(found)} nuclei, both with their start; equal masks and scores"
+    yield faster("prediction; mmdet's tools/test.py", ours, other, None, note)
+
+    window = ["--window", str(WINDOW), "--overlap", str(OVERLAP)]
+    peaks = {}
+    for side in (WINDOW, LARGER if full else LARGE):
+        large = tissue(material, content, side)
+        config, weights = cell(material, large)
+        peaks[side] = peak(predicted, config, weights, material.scratch / "large.json", *window)
+    (small, least), (side, most) = peaks.items()
+    note = f"windows of {WINDOW} px, {OVERLAP} px overlap, random weights"
+    yield within(f"memory for {side} x {side} px; for {small} x {small} px", most, least, 1.25, note, "MB")

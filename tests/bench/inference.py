@@ -5,9 +5,11 @@ The model is narrow and has random weights: it finds as many nuclei as are kept,
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import cv2
@@ -51,33 +53,30 @@ def cell(material, images):
 
 
 def run(*words):
-    """Run a command on one thread; its error is ours."""
+    """Run a command on one thread; its error is ours. Returns its peak memory, MB."""
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONPATH": str(ROOT / "scripts"),
     }
-    words = [sys.executable, *map(str, words)]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
-    require(done.returncode == 0, f"{words[1]}: {done.stderr[-500:]}")
+    peak = 0.0
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen([sys.executable, *map(str, words)], stdout=said, stderr=said, env=environment)
+        while process.poll() is None:  # its rusage would hold this process's memory too
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            peak = int(found[1]) / 1024 if found else peak
+            time.sleep(0.1)
+        said.seek(0)
+        require(process.returncode == 0, f"{words[0]}: {said.read()[-500:]}")
+    return peak
 
 
 def predicted(config, weights, out, *options):
-    """Rows that scripts/predict.py writes."""
-    run(
-        ROOT / "scripts/predict.py",
-        "--config",
-        config,
-        "--checkpoint",
-        weights,
-        "--device",
-        "cpu",
-        "--out",
-        out,
-        *options,
-    )
-    return json.loads(out.read_text())
+    """(rows that scripts/predict.py writes, its peak memory, MB)."""
+    words = ["--config", config, "--checkpoint", weights, "--device", "cpu", "--out", out, *options]
+    memory = run(ROOT / "scripts/predict.py", *words)
+    return json.loads(out.read_text()), memory
 
 
 def by_tool(config, weights, prefix):
@@ -87,12 +86,6 @@ def by_tool(config, weights, prefix):
         TOOL, config, weights, "--format-only", "--eval-options", f"jsonfile_prefix={prefix}", "--cfg-options", *options
     )
     return json.loads(Path(f"{prefix}.segm.json").read_text())
-
-
-def peak(command, *arguments):
-    """Peak memory, MB, of the largest child of this process so far, after a call."""
-    command(*arguments)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def tissue(material, content, side):
@@ -112,7 +105,7 @@ def rows(material, full):
     content = convert(images[: None if full else 2], "exact", "rle")
     content["annotations"] = []
     config, weights = cell(material, content)
-    ours, found = timed(predicted, config, weights, material.scratch / "found.json")
+    ours, (found, _) = timed(predicted, config, weights, material.scratch / "found.json")
     other, wanted = timed(by_tool, config, weights, material.scratch / "wanted")
     keys = [
         sorted((row["image_id"], row["score"], row["segmentation"]["counts"]) for row in part)
@@ -127,7 +120,7 @@ def rows(material, full):
     for side in (WINDOW, LARGER if full else LARGE):
         large = tissue(material, content, side)
         config, weights = cell(material, large)
-        peaks[side] = peak(predicted, config, weights, material.scratch / "large.json", *window)
+        _, peaks[side] = predicted(config, weights, material.scratch / "large.json", *window)
     (small, least), (side, most) = peaks.items()
     note = f"windows of {WINDOW} px, {OVERLAP} px overlap, random weights"
     yield within(f"memory for {side} x {side} px; for {small} x {small} px", most, least, 1.25, note, "MB")

@@ -61,14 +61,19 @@ def test_inference(material, monkeypatch):
     nucleus = {"image_id": 1, "score": 0.5, "segmentation": {"counts": "a"}}
     other = {**nucleus, "segmentation": {"counts": "b"}}
     monkeypatch.setattr(inference, "LARGE", 250)
-    monkeypatch.setattr(inference, "predicted", lambda *arguments: [nucleus, other])
+    monkeypatch.setattr(inference, "predicted", lambda *arguments: ([nucleus, other], 7.0))
     monkeypatch.setattr(inference, "by_tool", lambda *arguments: [other, nucleus])
     times, memory = inference.rows(material, full=False)
     assert (times.met, memory.unit, memory.goal) == (None, "MB", "at most 1.25 of it")
+    assert (memory.ours, memory.other) == (7, 7)
     picture = cv2.imread(str(material.dataset / "test/bench_250.png"))
     assert picture.shape == (250, 250, 3)
     assert all(part.std() > 0 for part in (picture[:96, :96], picture[96:192, 96:192], picture[192:, 192:]))
     monkeypatch.setattr(inference, "by_tool", lambda *arguments: [nucleus])
+    assert (
+        inference.run("-c", "import time; x = bytearray(300_000_000); time.sleep(1)")
+        > inference.run("-c", "import time; time.sleep(1)") + 250
+    )
     with pytest.raises(WrongResult, match="other nuclei than mmdet's tools/test.py finds"):
         list(inference.rows(material, full=False))
 

@@ -18,8 +18,8 @@ if config["raw"]["draw"]:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=scaled(1000),
+            runtime=scaled(10),
         params:
             out=lambda wildcards, output: str(Path(output.dataset).parent),
             draw=config["raw"]["draw"],
@@ -41,8 +41,8 @@ else:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=1000,
-            runtime=60,
+            mem_mb=scaled(1000),
+            runtime=scaled(60),
         params:
             source=lambda wildcards: raw_source(wildcards.part),
             state=lambda wildcards: raw_state(wildcards.part),
@@ -72,8 +72,8 @@ rule check_raw:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
     params:
         dataset=lambda wildcards: raw_folder("dataset"),
         masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
@@ -101,8 +101,8 @@ rule split:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         how=(
             f"--file {config['split']['file']}"
@@ -128,8 +128,8 @@ rule convert_train:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         dataset=lambda wildcards: raw_folder("dataset"),
         segmentation=config["conversion"]["segmentation"],
@@ -153,8 +153,8 @@ rule convert_test:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     params:
         dataset=lambda wildcards: raw_folder("dataset"),
         masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
@@ -181,8 +181,8 @@ rule annotate_settings:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         out=lambda wildcards, output: str(Path(output[0]).parents[1]),
     message:
@@ -206,8 +206,8 @@ rule conversion_loss:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         dataset=lambda wildcards: raw_folder("dataset"),
     message:
@@ -232,8 +232,8 @@ if config["tiles"]:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=scaled(2000),
+            runtime=scaled(30),
         params:
             images=f"{raw_folder('dataset')}/train",
             tiles=config["tiles"],

@@ -44,8 +44,8 @@ rule manifest:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=500,
-        runtime=30,
+        mem_mb=scaled(500),
+        runtime=scaled(30),
     params:
         run=lambda wildcards, output: str(Path(output[0]).parent),
         config=json.dumps(config, sort_keys=True),  # the whole of it: the manifest says what the run was asked for

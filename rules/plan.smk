@@ -17,8 +17,8 @@ rule plan:
     conda:
         "../envs/mmdet.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
     params:
         work=f"{WORK}/cells",
         run=lambda wildcards, input: str(Path(input.configs[0]).parents[4]),

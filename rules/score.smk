@@ -17,8 +17,8 @@ rule score:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     message:
         "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -40,8 +40,8 @@ rule score_published:
         "../envs/report.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     params:
         submissions=config["published"]["submissions"],
         state=fingerprint(config["published"]["submissions"], "work/fingerprints"),

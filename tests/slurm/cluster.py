@@ -1,8 +1,8 @@
 """A real SLURM cluster on this machine's loopback: pretended nodes and GPUs, one munged, slurmctld and slurmd each.
 
-`python tests/slurm/cluster.py` installs what is missing from Debian's packages. Configuration lies in /etc/slurm, marked
-by its first line; another cluster's is never touched. Every daemon is recorded by process id and start time, and only
-these are ended, also those of an earlier run that was killed.
+`python tests/slurm/cluster.py` installs what is missing from Debian's packages. Configuration lies in /etc/slurm,
+marked by its first line; another cluster's is never touched. Every daemon is recorded by process id and start time,
+and only these are ended, also those of an earlier run that was killed.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
 SlurmctldPort={port}
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.%n.pid

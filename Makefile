@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo plan test test-real test-build test-full test-overfit test-slurm simulate-slurm verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan test test-real test-build test-full test-overfit test-slurm verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -15,7 +15,6 @@ help:
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
-	@echo "make simulate-slurm 280 cells with sleeps for stages on 8 nodes: makespan, GPU idle share, overhead"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make lint       style checks"

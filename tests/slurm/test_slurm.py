@@ -36,6 +36,7 @@ MANY = SMALL | {
     "model_options": {},
     "training": CONFIG["training"] | {"epochs": 200, "repeat": 3, "validate_every": 5},
 }
+STARTED = []  # every Snakemake of this test
 DISTURBED = [f"setting{setting}/mask_r50/seed0" for setting in (1, 2)]
 
 
@@ -66,7 +67,8 @@ def snakemake(folder, *arguments, where=("--workflow-profile", "profiles/slurm")
         where = [*where, "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
     words = ["snakemake", *where, "--configfile", "config/demo.yaml", "small.yaml", *arguments]
     with (folder / "snakemake.log").open("a") as log:
-        return subprocess.Popen(words, cwd=folder, stdout=log, stderr=log)
+        STARTED.append(subprocess.Popen(words, cwd=folder, stdout=log, stderr=log))
+    return STARTED[-1]
 
 
 def finish(process, folder):
@@ -128,6 +130,9 @@ def cluster(tmp_path_factory):
     with Cluster(tmp_path_factory.mktemp("cluster")) as found:
         say(f"cluster: {len(found.nodes)} nodes, {found.gpus} GPUs each, logs in {found.folder}")
         yield found
+        for process in STARTED:  # nothing where all went well
+            process.kill()
+            process.wait()
     say("cluster: stopped")
 
 
@@ -144,10 +149,7 @@ def long_runs(cluster, tmp_path_factory):
 
     edit(short, PROFILE, shorten)
     started = [snakemake(short, "--retries", "20"), snakemake(whole, where=("--cores", "1"))]
-    yield short, whole, started
-    for process in started:
-        process.kill()
-        process.wait()
+    return short, whole, started
 
 
 @pytest.fixture(scope="module")

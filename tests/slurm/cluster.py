@@ -247,7 +247,7 @@ def parse_job(line):
     """A line of `scontrol -d -o show job` as a dict with `gpus`, {node: set of GPU ids}; None for no job."""
     if not line.startswith("JobId="):
         return None
-    job = dict(re.findall(r"(\S+?)=(.*?)(?= [A-Za-z:/]+=|$)", line))
+    job = dict(re.findall(r"(\S+?)=(.*?)(?=\s+[\w:/]+=|$)", line.rstrip()))
     found = re.findall(r"Nodes=(\S+) CPU_IDs=\S+ Mem=\d+ GRES=gpu(?::\w+)?:\d+\(IDX:([0-9,-]+)\)", line)
     job["gpus"] = {node: expand_ids(ids) for node, ids in found}
     return job

@@ -22,6 +22,10 @@ from nuclei.stage import InputError, run_stage
 PACKAGES = {"slurmctld": "slurmctld", "slurmd": "slurmd", "squeue": "slurm-client", "munged": "munge"}
 ETC = Path("/etc/slurm")
 MARK = "# nuclei test cluster in "
+# an ended job's GPU ids are in no other record of SLURM's
+PROLOG = """#!/bin/sh
+echo "$SLURM_JOB_ID $SLURMD_NODENAME ${{SLURM_JOB_GPUS:--}}" >> {folder}/gpus.log
+"""
 LOCK = Path("/run/lock/nuclei-test-cluster")
 CONFIG = """{mark}{folder}
 ClusterName=nuclei
@@ -58,6 +62,7 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
+Prolog={folder}/prolog.sh
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobcomp.log
 NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus}
@@ -147,6 +152,9 @@ class Cluster:
             (self.folder / part).mkdir(parents=True)
         for index in range(self.gpus):
             os.mknod(self.folder / f"dev/gpu{index}", 0o666 | 0o020000, os.makedev(1, 3))
+        prolog = self.folder / "prolog.sh"
+        prolog.write_text(PROLOG.format(folder=self.folder))
+        prolog.chmod(0o755)
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(64))
         key.chmod(0o600)
@@ -234,7 +242,13 @@ class Cluster:
 
     def jobs(self):
         """All jobs of the cluster as SLURM has them now, [{key: value}]; `gpus`: {node: ids of its GPUs}."""
-        return [job for job in map(parse_job, command("scontrol", "-d", "-o", "show", "job").splitlines()) if job]
+        path = self.folder / "gpus.log"
+        given = dict(line.split(" ", 1) for line in (path.read_text().splitlines() if path.exists() else []))
+        found = [job for job in map(parse_job, command("scontrol", "-o", "show", "job").splitlines()) if job]
+        for job in found:
+            node, ids = given.get(job["JobId"], "- -").split()
+            job["gpus"] = {} if ids == "-" else {node: expand_ids(ids)}
+        return found
 
     def ended(self):
         """SLURM's record of every end of a job, requeues too, oldest first."""
@@ -244,13 +258,10 @@ class Cluster:
 
 
 def parse_job(line):
-    """A line of `scontrol -d -o show job` as a dict with `gpus`, {node: set of GPU ids}; None for no job."""
+    """A line of `scontrol -o show job` as a dict; None for no job."""
     if not line.startswith("JobId="):
         return None
-    job = dict(re.findall(r"(\S+?)=(.*?)(?=\s+[\w:/]+=|$)", line.rstrip()))
-    found = re.findall(r"Nodes=(\S+) CPU_IDs=\S+ Mem=\d+ GRES=gpu(?::\w+)?:\d+\(IDX:([0-9,-]+)\)", line)
-    job["gpus"] = {node: expand_ids(ids) for node, ids in found}
-    return job
+    return dict(re.findall(r"(\S+?)=(.*?)(?=\s+[\w:/]+=|$)", line.rstrip()))
 
 
 def expand_ids(text):

@@ -5,7 +5,7 @@ import subprocess
 
 import cluster
 import pytest
-from cluster import MARK, Cluster, parse_job, started
+from cluster import MARK, Cluster, expand_ids, parse_job, started
 
 from nuclei.stage import InputError
 
@@ -44,10 +44,9 @@ def test_of_a_killed_run_only_its_own_processes_end(tmp_path, etc):
             process.wait()
 
 
-def test_gpu_ids_are_read_from_slurms_own_words():
-    line = "JobId=7 JobState=RUNNING NodeList=n2 JOB_GRES=gpu:2   Nodes=n2 CPU_IDs=0-1 Mem=9 GRES=gpu:2(IDX:0-1) "
-    line += "MinCPUsNode=1 Comment=rule_x  StdErr=/tmp/a.log Power= TresPerJob=gres:gpu:2 "
-    job = parse_job(line)
-    assert (job["JobId"], job["NodeList"], job["Comment"]) == ("7", "n2", "rule_x")
-    assert job["gpus"] == {"n2": {0, 1}}
+def test_jobs_are_read_from_slurms_own_words():
+    line = "JobId=7 JobState=RUNNING NodeList=n2 BatchHost=n2 CPUs/Task=1 ReqB:S:C:T=0:0:*:* Comment=rule_x  StdErr=a "
+    job = parse_job(line + "Power= TresPerJob=gres:gpu:2 ")
+    assert (job["JobId"], job["NodeList"], job["Comment"], job["Power"]) == ("7", "n2", "rule_x", "")
     assert parse_job("No jobs in the system") is None
+    assert (expand_ids("0"), expand_ids("0-1,3")) == ({0}, {0, 1, 3})

@@ -64,7 +64,8 @@ def start(folder, threads, *names):
         *dict.fromkeys(files),
     ]
     # what a person's shell may ask for does not count
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_WAIT_POLICY": "PASSIVE"} | dict.fromkeys(VARIABLES, "7")
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_WAIT_POLICY": "PASSIVE"}
+    environment |= dict.fromkeys(VARIABLES, "7")
     with (folder / "log").open("w") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
 

@@ -4,7 +4,11 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo plan test test-real test-build test-full test-overfit test-slurm verify clean-work lint mmcv-cuda
+# The report's mmdet, whose zoo configs `make docs` compares with ours.
+REPORTS_MMDET := 2.18.1
+
+.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
+        test-image test-slurm verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -14,9 +18,14 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
+	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
+	@echo "make test-rerun   what each change makes run again (docs/rerun.md), by running it: a quarter of an hour"
+	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 10 minutes, 10 GB of disk"
+	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
+	@echo "make docs       write docs/differences.md anew; downloads mmdet $(REPORTS_MMDET), without network keeps what it says of it"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -54,6 +63,13 @@ test-real: $(READY)
 test-build: $(READY)
 	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
 
+docs: $(READY)
+	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	if pip download --quiet --disable-pip-version-check --no-deps --dest "$$old" mmdet==$(REPORTS_MMDET); \
+	then python -W ignore scripts/differences.py --old "$$old"/*.whl; \
+	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
+	python -W ignore scripts/differences.py; fi
+
 lint: $(READY)
 	ruff check .
 	ruff format --check .
@@ -70,6 +86,12 @@ test-full: $(READY)
 test-overfit: $(READY)
 	python -m pytest -m overfit -s tests/full
 
+test-damage: $(READY)
+	python -m pytest -m damage -s tests/workflow/test_damage.py
+
+test-rerun: $(READY)
+	python -m pytest -m "" -s tests/workflow/test_rerun.py
+
 test-slurm: $(READY)
 	python tests/slurm/cluster.py
 	python -m pytest -m slurm -s tests/slurm
@@ -80,3 +102,20 @@ verify: $(READY)
 
 clean-work: $(READY)
 	python scripts/clean_work.py $(YES)
+
+# What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
+TOOLS := .venv/tools
+$(TOOLS): tests/requirements.txt $(READY)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r tests/requirements.txt
+	@touch $@
+
+test-conda: $(TOOLS)
+	python -m pytest -m "conda or not conda" tests/conda
+
+# Mounts end with their namespace, whatever ends the test; only then are files removed.
+test-image: $(TOOLS)
+	@command -v debootstrap > /dev/null || { echo "error: debootstrap not found on PATH; install it" >&2; exit 1; }
+	@[ $$(id -u) = 0 ] || { echo "error: user $$(id -un) found, wanted root, for chroot and mounts" >&2; exit 1; }
+	folder=$$(mktemp -d); trap 'rm -rf --one-file-system "$$folder"' EXIT; trap 'exit 130' INT TERM; \
+	unshare --mount --pid --fork --mount-proc \
+	python -m pytest -m "image or not image" -s --basetemp="$$folder/test" tests/image

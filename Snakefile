@@ -12,6 +12,9 @@ min_version("9.27.1")
 configfile: "config/config.yaml"
 
 
+container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/environments.md says how to build it
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"

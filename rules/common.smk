@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from nuclei.configuration import check_config
 from nuclei.fingerprint import fingerprint
-from nuclei.imports import local_modules
-from nuclei.protocols import fill_training, read_protocol
+from nuclei.imports import behaviour, local_modules
+from nuclei.protocols import fill_model, fill_training, read_protocol
 from nuclei.stage import InputError
 
 try:
@@ -42,9 +42,22 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 
 
-def code(script):
-    """A stage's script and every local module that it imports: rerun the stage when one of them changes."""
-    return local_modules(f"scripts/{script}.py")
+def code(script, environment):
+    """A stage's script, every local module that it imports, each with a hash of what it does, and its packages' pins.
+
+    For params: a change reruns the stage; a comment, a touch, a fresh clone or a moved folder does not.
+    """
+    modules = [f"{path} {behaviour(path)[:16]}" for path in local_modules(f"scripts/{script}.py")]
+    found = yaml.safe_load(Path(f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"]
+    pins = [pin for row in found for pin in (row["pip"] if isinstance(row, dict) else [row])]
+    after = Path(f"envs/{environment}.post-deploy.sh")
+    pins += [f"{after.name} {file_state(after)[:16]}"] if after.is_file() else []
+    return [*modules, *(f"{environment}: {pin}" for pin in pins)]
+
+
+def option(name, value):
+    """A command line's option with its value quoted for the shell, or nothing without a value."""
+    return f"{name} {shlex.quote(value)}" if value else ""
 
 
 def scaled(amount):
@@ -76,8 +89,12 @@ def raw_folder(part):
 
 
 def raw_input(*parts):
-    """The raw folders that rules of this workflow make, as inputs; a given folder is watched by raw_state()."""
-    return [folder for folder in map(raw_folder, parts) if folder and folder.startswith(f"{WORK}/raw/")]
+    """The raw folders that rules of this workflow make, as inputs; a given folder is watched by raw_state().
+
+    Snakemake knows a folder by its time alone; the empty file beside it says that it was made, and stands a touch.
+    """
+    made = [folder for folder in map(raw_folder, parts) if folder and folder.startswith(f"{WORK}/raw/")]
+    return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
 def raw_state(part):
@@ -86,14 +103,14 @@ def raw_state(part):
     return fingerprint(source, "work/fingerprints") if source and Path(source).exists() else source
 
 
+def file_state(path):
+    """Hash of a given file (or None). For params, beside an `ancient` input: a fresh clone changes the file's time."""
+    return fingerprint(path, "work/fingerprints")
+
+
 def model_entry(name):
     """models.yaml's entry of a model, with the protocol's changes and the config's model_options on top."""
-    changed = PROTOCOL["models"].get(name) or {}
-    return {
-        "zoo": changed.get("zoo", MODELS[name]["zoo"]),
-        "protocol_options": changed.get("options") or {},
-        "options": {**(MODELS[name].get("options") or {}), **(config["model_options"].get(name) or {})},
-    }
+    return fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name))
 
 
 def weights(name):

@@ -8,11 +8,10 @@ data/coco/test.json, data/annotations/setting{1,2}/{train,validation,tiles}.json
 if config["raw"]["draw"]:
 
     rule draw_raw:
-        input:
-            code=code("draw_demo"),
         output:
             dataset=directory(f"{WORK}/raw/dataset"),
             masks=directory(f"{WORK}/raw/test_masks"),
+            made=touch([f"{WORK}/raw/dataset.made", f"{WORK}/raw/test_masks.made"]),
         log:
             f"{RESULTS}/logs/draw_raw.log",
         conda:
@@ -21,6 +20,7 @@ if config["raw"]["draw"]:
             mem_mb=scaled(1000),
             runtime=scaled(10),
         params:
+            *code("draw_demo", "data"),
             out=lambda wildcards, output: str(Path(output.dataset).parent),
             draw=config["raw"]["draw"],
         message:
@@ -32,18 +32,20 @@ if config["raw"]["draw"]:
 else:
 
     rule fetch_raw:
-        input:
-            code=code("fetch_raw"),
         output:
-            directory(f"{WORK}/raw/{{part}}"),
+            folder=directory(f"{WORK}/raw/{{part}}"),
+            made=touch(f"{WORK}/raw/{{part}}.made"),
         log:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
+        wildcard_constraints:
+            part="dataset|test_masks",
         conda:
             "../envs/data.yaml"
         resources:
             mem_mb=scaled(1000),
             runtime=scaled(60),
         params:
+            *code("fetch_raw", "data"),
             source=lambda wildcards: raw_source(wildcards.part),
             state=lambda wildcards: raw_state(wildcards.part),
             sha256=lambda wildcards: (
@@ -55,14 +57,13 @@ else:
             "raw data: {wildcards.part}"
         shell:
             "python scripts/fetch_raw.py --source {params.source:q} {params.sha256} --part {wildcards.part}"
-            " --out {output} 2>&1 | tee {log}"
+            " --out {output.folder} 2>&1 | tee {log}"
 
 
 rule check_raw:
     input:
         raw=raw_input("dataset", "test_masks"),
-        split=config["split"]["file"] or [],
-        code=code("check_raw"),
+        split=ancient(config["split"]["file"] or []),
     output:
         json=f"{RESULTS}/data/raw.json",
         summary=f"{RESULTS}/data/raw.md",
@@ -75,12 +76,13 @@ rule check_raw:
         mem_mb=scaled(4000),
         runtime=scaled(15),
     params:
+        *code("check_raw", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
-        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
-        split=f"--split {config['split']['file']}" if config["split"]["file"] else "",
+        masks=option("--test-masks", raw_folder("test_masks")),
+        split=option("--split", config["split"]["file"]),
         overlap="--allow-overlap" if config["raw"]["allow_overlap"] else "",
         expected=" ".join(f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()),
-        state=[raw_state("dataset"), raw_state("test_masks")],
+        state=[raw_state("dataset"), raw_state("test_masks"), file_state(config["split"]["file"])],
     message:
         "check of the raw data"
     shell:
@@ -92,8 +94,7 @@ rule check_raw:
 rule split:
     input:
         raw=f"{RESULTS}/data/raw.json",
-        file=config["split"]["file"] or [],
-        code=code("split"),
+        file=ancient(config["split"]["file"] or []),
     output:
         f"{RESULTS}/data/split.json",
     log:
@@ -104,8 +105,10 @@ rule split:
         mem_mb=scaled(500),
         runtime=scaled(5),
     params:
+        *code("split", "data"),
+        state=file_state(config["split"]["file"]),
         how=(
-            f"--file {config['split']['file']}"
+            option("--file", config["split"]["file"])
             if config["split"]["file"]
             else f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
         ),
@@ -119,7 +122,6 @@ rule convert_train:
     input:
         checked=f"{RESULTS}/data/raw.json",
         raw=raw_input("dataset"),
-        code=code("mask2coco"),
     output:
         f"{RESULTS}/data/coco/{{method}}/train.json",
     log:
@@ -131,6 +133,7 @@ rule convert_train:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
+        *code("mask2coco", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
         segmentation=config["conversion"]["segmentation"],
     message:
@@ -144,7 +147,6 @@ rule convert_test:
     input:
         checked=f"{RESULTS}/data/raw.json",
         raw=raw_input("dataset", "test_masks"),
-        code=code("mask2coco"),
     output:
         f"{RESULTS}/data/coco/test.json",
     log:
@@ -156,8 +158,9 @@ rule convert_test:
         mem_mb=scaled(2000),
         runtime=scaled(15),
     params:
+        *code("mask2coco", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
-        masks=f"--test-masks {raw_folder('test_masks')}" if raw_folder("test_masks") else "",
+        masks=option("--test-masks", raw_folder("test_masks")),
     message:
         "test images and masks -> COCO (exact)"
     shell:
@@ -169,7 +172,6 @@ rule annotate_settings:
     input:
         annotations=f"{RESULTS}/data/coco/{METHOD}/train.json",
         split=f"{RESULTS}/data/split.json",
-        code=code("annotate_settings"),
     output:
         expand(
             f"{RESULTS}/data/annotations/setting{{setting}}/{{part}}.json",
@@ -184,6 +186,7 @@ rule annotate_settings:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("annotate_settings", "data"),
         out=lambda wildcards, output: str(Path(output[0]).parents[1]),
     message:
         "annotations of settings 1 and 2"
@@ -196,7 +199,6 @@ rule conversion_loss:
     input:
         annotations=expand(f"{RESULTS}/data/coco/{{method}}/train.json", method=["imantics", "exact"]),
         raw=raw_input("dataset"),
-        code=code("conversion_loss"),
     output:
         json=f"{RESULTS}/data/conversion_loss.json",
         summary=f"{RESULTS}/data/conversion_loss.md",
@@ -209,6 +211,7 @@ rule conversion_loss:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
+        *code("conversion_loss", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
     message:
         "what each converter loses"
@@ -223,7 +226,6 @@ if config["tiles"]:
         input:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/train.json",
             raw=raw_input("dataset"),
-            code=code("tile"),
         output:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
             images=directory(f"{WORK}/tiles/setting{{setting}}"),
@@ -235,6 +237,7 @@ if config["tiles"]:
             mem_mb=scaled(2000),
             runtime=scaled(30),
         params:
+            *code("tile", "data"),
             images=f"{raw_folder('dataset')}/train",
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],

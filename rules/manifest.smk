@@ -20,7 +20,8 @@ CELL_RESULTS = [
 
 rule manifest:
     input:
-        cells=[cell_files(name) for name in CELL_RESULTS],
+        cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
+        checkpoints=ancient(cell_files("checkpoints")),
         files=[
             rules.check_raw.output,
             rules.split.output,
@@ -36,7 +37,6 @@ rule manifest:
             rules.report.output,
             published_files() if config["published"]["submissions"] else [],
         ],
-        code=code("manifest"),
     output:
         f"{RESULTS}/manifest.json",
     log:
@@ -47,6 +47,7 @@ rule manifest:
         mem_mb=scaled(500),
         runtime=scaled(30),
     params:
+        *code("manifest", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parent),
         config=json.dumps(config, sort_keys=True),  # the whole of it: the manifest says what the run was asked for
         raw=json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")}),

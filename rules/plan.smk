@@ -11,7 +11,6 @@ rule plan:
         configs=cell_files("config.py"),
         annotations=expand([annotations("train"), annotations("validation")], setting=config["settings"]),
         cards="config/cards.yaml",
-        code=code("plan"),
     log:
         f"{RESULTS}/logs/plan.log",
     conda:
@@ -20,6 +19,7 @@ rule plan:
         mem_mb=scaled(4000),
         runtime=scaled(15),
     params:
+        *code("plan", "mmdet"),
         work=f"{WORK}/cells",
         run=lambda wildcards, input: str(Path(input.configs[0]).parents[4]),
         settings=" ".join(map(str, config["settings"])),

@@ -11,7 +11,6 @@ rule predict:
         checkpoint=f"{CELL}/checkpoint.pth",
         images=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
-        code=code("predict"),
     output:
         f"{CELL}/predictions.json",
     log:
@@ -26,13 +25,15 @@ rule predict:
         runtime=scaled(60),
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
+        *code("predict", "mmdet"),
         device=config["compute"]["device"],
+        tf32="--tf32" if config["compute"]["tf32"] else "",
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads} --out {output} 2>&1 | tee {log}"
+        " --device {params.device} {params.tf32} --threads {threads} --out {output} 2>&1 | tee {log}"
 
 
 rule answer:
@@ -40,7 +41,6 @@ rule answer:
         predictions=f"{CELL}/predictions.json",
         images=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
-        code=code("answer") + code("check_answer"),
     output:
         answer=f"{CELL}/answer.json",
         zip=f"{CELL}/answer.zip",
@@ -52,6 +52,7 @@ rule answer:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("answer", "report") + code("check_answer", "report"),
         ids=f"{raw_folder('dataset')}/test_img_ids.json",
     message:
         "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"

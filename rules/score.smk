@@ -9,7 +9,6 @@ rule score:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
         predictions=f"{CELL}/predictions.json",
-        code=code("score"),
     output:
         f"{CELL}/scores.json",
     log:
@@ -19,6 +18,8 @@ rule score:
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(15),
+    params:
+        *code("score", "report"),
     message:
         "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -29,9 +30,8 @@ rule score:
 rule score_published:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
-        published="config/published.tsv",
-        models=MODELS_FILE,
-        code=code("score_published"),
+        published=ancient("config/published.tsv"),
+        models=ancient(MODELS_FILE),
     output:
         published_files(),
     log:
@@ -43,8 +43,9 @@ rule score_published:
         mem_mb=scaled(2000),
         runtime=scaled(15),
     params:
+        *code("score_published", "report"),
         submissions=config["published"]["submissions"],
-        state=fingerprint(config["published"]["submissions"], "work/fingerprints"),
+        state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
         out=lambda wildcards, output: str(Path(output[0]).parent),
     message:
         "published submissions, re-scored"

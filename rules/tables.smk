@@ -12,8 +12,7 @@ rule table:
     input:
         scores=lambda wildcards: cell_files("scores.json", [wildcards.setting], TABLED),
         choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting], TABLED),
-        published="config/published.tsv",
-        code=code("tables"),
+        published=ancient("config/published.tsv"),
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -24,12 +23,14 @@ rule table:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("tables", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
         models=" ".join(TABLED),
         models_file=MODELS_FILE,
         entries=table_columns(TABLED),
         seeds=" ".join(map(str, config["seeds"])),
         published="--published config/published.tsv" if config["tables"]["published"] else "",
+        state=file_state("config/published.tsv"),
         note=config["tables"]["note"] or "",
         out=lambda wildcards, output: str(Path(output[0]).parent),
     message:
@@ -44,7 +45,6 @@ rule explored_table:
     input:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
-        code=code("explored_table"),
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -55,6 +55,7 @@ rule explored_table:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("explored_table", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
         settings=" ".join(map(str, config["settings"])),
         models=" ".join(EXPLORED),
@@ -76,7 +77,6 @@ rule cells_table:
         scores=cell_files("scores.json"),
         choices=cell_files("checkpoint.json"),
         trainings=cell_files("training.json"),
-        code=code("cells_table"),
     output:
         f"{RESULTS}/tables/cells.csv",
     log:
@@ -87,6 +87,7 @@ rule cells_table:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("cells_table", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
         settings=" ".join(map(str, config["settings"])),
         models=" ".join(MODELS),
@@ -103,7 +104,6 @@ rule curves:
         epochs=lambda wildcards: cell_files("epochs.tsv", [wildcards.setting]),
         rows=lambda wildcards: cell_files("log.jsonl", [wildcards.setting]),
         choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting]),
-        code=code("curves"),
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
@@ -114,6 +114,7 @@ rule curves:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("curves", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
         models=" ".join(MODELS),
         seeds=" ".join(map(str, config["seeds"])),
@@ -130,7 +131,6 @@ rule overlays:
         predictions=f"{CELL}/predictions.json",
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
-        code=code("overlays"),
     output:
         f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
@@ -141,6 +141,7 @@ rule overlays:
         mem_mb=scaled(2000),
         runtime=scaled(10),
     params:
+        *code("overlays", "report"),
         images=f"{raw_folder('dataset')}/test",
     message:
         "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -162,7 +163,6 @@ rule report:
             model=MODELS,
             seed=config["seeds"][:1],
         ),
-        code=code("report"),
     output:
         f"{RESULTS}/report.html",
     log:
@@ -173,6 +173,7 @@ rule report:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("report", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parent),
         title=f"Nuclei segmentation, run {config['run']}",
         note=config["tables"]["note"] or "",
@@ -180,4 +181,4 @@ rule report:
         "report page"
     shell:
         "python scripts/report.py --run-dir {params.run} --title {params.title:q} --data-note {params.note:q}"
-        " --out {output} > {log} 2>&1"
+        " --files {input.tables} {input.curves} {input.overlays} --out {output} > {log} 2>&1"

@@ -6,9 +6,8 @@ State of unfinished trainings: work/<run>/cells/, which is no output; see script
 """
 
 
+# Neither code nor packages are among the params: the file is checked by hash, and fetched once.
 rule fetch_weights:
-    input:
-        code=code("fetch_weights"),
     output:
         "work/weights/{model}.pth",
     log:
@@ -20,7 +19,7 @@ rule fetch_weights:
         runtime=scaled(60),
     params:
         url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
-        folder=f"--folder {shlex.quote(WEIGHTS_FOLDER)}" if WEIGHTS_FOLDER else "",
+        folder=option("--folder", WEIGHTS_FOLDER),
     message:
         "COCO weights of {wildcards.model}"
     shell:
@@ -28,8 +27,6 @@ rule fetch_weights:
 
 
 rule cell_config:
-    input:
-        code=code("cell_config"),
     output:
         f"{CELL}/config.py",
     log:
@@ -40,6 +37,7 @@ rule cell_config:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
+        *code("cell_config", "mmdet"),
         model=lambda wildcards: json.dumps(model_entry(wildcards.model)),
         training=json.dumps(TRAINING),
         train=f"{annotations('train')} {training_images()}",
@@ -60,10 +58,9 @@ rule train:
         config=f"{CELL}/config.py",
         train=annotations("train"),
         validation=annotations("validation"),
-        images=[training_images()] if config["tiles"] else [],
+        images=ancient([training_images()] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=lambda wildcards: weights(wildcards.model),
-        code=code("train"),
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",
@@ -81,8 +78,10 @@ rule train:
         runtime=config["compute"]["runtime"],  # no more after a stop: training goes on where it was
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
+        *code("train", "mmdet"),
         work=f"{WORK}/cells/setting{{setting}}/{{model}}/seed{{seed}}",
         device=config["compute"]["device"],
+        tf32="--tf32" if config["compute"]["tf32"] else "",
         keep=config["checkpoints"],
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -90,7 +89,7 @@ rule train:
         # TERM ends the training alone: it stops at a safe point, and its exit status is what the job ends with
         "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads}"
+        " --device {params.device} {params.tf32} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
         " --out-provenance {output.provenance} 2>&1 | tee {log}"
@@ -99,8 +98,7 @@ rule train:
 rule select_checkpoint:
     input:
         epochs=f"{CELL}/epochs.tsv",
-        checkpoints=f"{CELL}/checkpoints",
-        code=code("select_checkpoint"),
+        checkpoints=ancient(f"{CELL}/checkpoints"),  # a folder: its time says nothing, epochs.tsv comes with it
     output:
         checkpoint=f"{CELL}/checkpoint.pth",
         choice=f"{CELL}/checkpoint.json",
@@ -112,6 +110,7 @@ rule select_checkpoint:
         mem_mb=scaled(500),
         runtime=scaled(5),
     params:
+        *code("select_checkpoint", "mmdet"),
         policy=config["selection"]["policy"],
         metric=config["selection"]["metric"],
         epoch=f"--epoch {config['selection']['epoch']}" if config["selection"]["epoch"] else "",

@@ -148,7 +148,8 @@ def fetch_source(folder):
         archive.unlink()
         raise InputError(f"{archive}: SHA-256 is {found}, wanted {SDIST_SHA256}; run again")
     with tarfile.open(archive) as file:
-        file.extractall(folder, filter="data")
+        file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+        file.extractall(folder)
     source = folder / f"mmcv-full-{VERSION}"
     setup = source / "setup.py"
     setup.write_text(setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD))

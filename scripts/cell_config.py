@@ -8,8 +8,6 @@ import copy
 import json
 from pathlib import Path
 
-import yaml
-
 from nuclei.datasets import training_set
 from nuclei.model_config import CLASSES, set_classes, walk
 from nuclei.stage import InputError, run_stage, whole_file
@@ -259,7 +257,7 @@ def main():
     args = parser.parse_args()
     from mmcv import Config
 
-    model, training = yaml.safe_load(args.model), json.loads(args.training)
+    model, training = json.loads(args.model), json.loads(args.training)
     paths = {
         part: {"annotations": value[0], "images": value[1]}
         for part, value in (("train", args.train), ("val", args.validation), ("test", args.test))

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 from nuclei.archive import download
-from nuclei.stage import InputError, run_stage, sha256, whole_file
+from nuclei.checkpoints import write_tensors
+from nuclei.stage import InputError, run_stage, sha256
 
 
 def default_cache():
@@ -63,8 +64,7 @@ def main():
 
     # safe: the hash was checked above; published files hold more than tensors in their meta data
     state = torch.load(path, map_location="cpu", weights_only=False)
-    with whole_file(args.out) as temporary, temporary.open("wb") as file:
-        torch.save({"state_dict": state["state_dict"], "meta": {}}, file)
+    write_tensors(args.out, {"state_dict": state["state_dict"], "meta": {}})
 
 
 if __name__ == "__main__":

@@ -15,13 +15,15 @@ from pathlib import Path
 from train import binding, data_sha256
 
 from nuclei.cells import cell_folder
+from nuclei.checkpoints import epoch_of
 from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
+from nuclei.schedule import iterations_an_epoch
 from nuclei.stage import InputError, read_json, run_stage, sha256
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
 STEP = 3  # forward passes that a training step costs: forward, and backward at about twice that
-STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}  # last.pth in units of the weights: with momentum, with two moments
+STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}  # a state in units of the weights: with momentum, with two moments
 NOTES = f"""\
 - GFLOPs an image: mmcv's count of one forward pass with mmdet's 1000 dummy proposals, at the test scale / at the middle
   of the training scales; it takes a multiply-add as one and leaves out point heads, mask-IoU heads and RoI pooling.
@@ -31,13 +33,8 @@ NOTES = f"""\
 - Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
   (config/cards.yaml); loading images is taken to keep up.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
-  bytes: kept epochs x weights + last.pth, which holds the optimizer's state too.
+  bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
-
-
-def iterations_an_epoch(groups, batch):
-    """Iterations of an epoch; groups: number of images of each aspect (mmdet fills up each group's last batch)."""
-    return sum(-(-images // batch) for images in groups)
 
 
 def validations(epochs, every):
@@ -61,7 +58,7 @@ def checkpoint_bytes(weights, epochs, keep, validated, optimizer):
     states = STATES.get(optimizer["type"], 3)
     if optimizer["type"] == "SGD" and not optimizer.get("momentum"):
         states = 1
-    return weights * (kept + states)
+    return weights * (kept + states * min(epochs, 2))
 
 
 def resized(size, scale):
@@ -137,7 +134,7 @@ def epochs_done(folder, work, config):
     weights = sha256(config.load_from) if config.load_from else None
     bound = work / binding(config, data_sha256(config), weights)[:16]
     # the last finished epoch's weights always stay
-    return min(wanted, max((int(path.stem.split("_")[1]) for path in bound.glob("epoch_*.pth")), default=0))
+    return min(wanted, max(map(epoch_of, bound.glob("epoch_*.pth")), default=0))
 
 
 def measured_peak(path, model, setting):

@@ -1,18 +1,31 @@
 """Find the nuclei in the test images with a cell's chosen checkpoint: COCO results with RLE masks."""
 
 import argparse
-import os
+import pickle
 import signal
 import sys
 
+from nuclei.checkpoints import intact
+from nuclei.device import claim_gpu, mixed_precision, set_up
 from nuclei.stage import InputError, run_stage, write_json
 
 
 def load_weights(model, path):
-    """Load a checkpoint of this project into a model; every layer must fit."""
+    """Load a checkpoint of this project into a model; every layer must fit. Nothing but tensors is unpickled."""
     import torch
 
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    if not intact(path):
+        raise InputError(
+            f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
+            "and run again, which trains what is lost"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: holds Python objects, which can run code, wanted tensors alone; if you trust its source, name "
+            "it by its SHA-256 and pass it through scripts/fetch_weights.py"
+        ) from None
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -26,34 +39,36 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--label", default="predict", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    import cv2
-    import mmcv
+    config, device = set_up(args)
     import torch
-    from mmcv import Config
+    from mmcv.runner import wrap_fp16_model
     from mmdet.apis import set_random_seed
     from mmdet.datasets import build_dataset
     from mmdet.utils import build_dp
 
-    from nuclei.compat import patch_streams
-    from nuclei.device import find_device
+    from nuclei.compat import patch_streams, quiet_amp
     from nuclei.inference import build_model, predict
 
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(0)
-    device, _held = find_device(args.device, args.label)
-    mmcv.utils.get_logger("mmcv", log_level="WARNING")
-    config = Config.fromfile(args.config)
     set_random_seed(config.seed)
     model = build_model(config)
     load_weights(model, args.checkpoint)
+    if mixed_precision(config):  # as validation did
+        wrap_fp16_model(model)
     patch_streams()
+    quiet_amp()
     dataset = build_dataset(config.data.test, dict(test_mode=True))
-    model = build_dp(model, device.type, device_ids=[device.index or 0])
+    device, _gpu = claim_gpu(device, args.label)  # held as long as it is referenced
+    try:
+        model = build_dp(model, device.type, device_ids=[device.index or 0])
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
+        ) from None
     write_json(args.out, predict(model, dataset, label=args.label), indent=None)
 
 

@@ -87,8 +87,11 @@ def cell_rows(path):
     return rows
 
 
-def render(run, title, note):
-    """The page (HTML) of a run folder; InputError names what is missing."""
+def render(run, title, note, files=None):
+    """The page (HTML) of a run folder; InputError names what is missing.
+
+    files: the tables and figures that belong to the run; None: all that lie in the folder, stale ones too.
+    """
     run = Path(run)
     missing = [
         f"{path}: not found, wanted for the report; run the stages before it"
@@ -98,8 +101,12 @@ def render(run, title, note):
     if missing:
         raise InputError(*missing)
 
-    def text(pattern):
-        return [path.read_text(encoding="utf-8") for path in sorted(run.glob(pattern))]
+    def found(*patterns):
+        paths = [path for pattern in patterns for path in sorted(run.glob(pattern))]
+        return [path for path in paths if files is None or path in map(Path, files)]
+
+    def text(*patterns):
+        return [path.read_text(encoding="utf-8") for path in found(*patterns)]
 
     def as_html(path):
         return markdown.markdown(path.read_text(encoding="utf-8"), extensions=["tables"])
@@ -112,10 +119,10 @@ def render(run, title, note):
             note=note,
             run=run,
             parts=PARTS,
-            tables=text("tables/table[12].html") + text("tables/explored.html"),
-            full=text("tables/table[12]_full.html") + text("tables/explored_full.html"),
-            curves=[(path.stem, inline(path)) for path in sorted(run.glob("figures/curves_*.png"))],
-            overlays=[(path.stem, inline(path)) for path in sorted(run.glob("figures/overlays/*.jpg"))],
+            tables=text("tables/table[12].html", "tables/explored.html"),
+            full=text("tables/table[12]_full.html", "tables/explored_full.html"),
+            curves=[(path.stem, inline(path)) for path in found("figures/curves_*.png")],
+            overlays=[(path.stem, inline(path)) for path in found("figures/overlays/*.jpg")],
             data=as_html(run / "data" / "raw.md"),
             conversion=as_html(run / "data" / "conversion_loss.md"),
             keys=CELL_KEYS,
@@ -129,9 +136,10 @@ def main():
     parser.add_argument("--run-dir", required=True, help="results/<run>")
     parser.add_argument("--title", required=True)
     parser.add_argument("--data-note", default="", help="shown at the top")
+    parser.add_argument("--files", nargs="*", help="tables and figures to show (default: all in the folder)")
     parser.add_argument("--out", required=True, help="report.html")
     args = parser.parse_args()
-    write_text(args.out, render(args.run_dir, args.title, args.data_note))
+    write_text(args.out, render(args.run_dir, args.title, args.data_note, args.files))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ def read_epochs(path):
             {
                 "epoch": int(row["epoch"]),
                 "kept": row["kept"] == "1",
-                **{metric: float(row[metric]) if row[metric] else None for metric in NAMES},
+                # a training under other caps has no score under these
+                **{metric: float(row[metric]) if row.get(metric) else None for metric in NAMES},
             }
             for row in rows
         ]

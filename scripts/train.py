@@ -7,17 +7,19 @@ The declared outputs appear by rename when the training is complete.
 
 import argparse
 import csv
-import fcntl
 import hashlib
 import io
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
+from nuclei.device import claim, claim_gpu, describe, set_up
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 
 
@@ -30,6 +32,7 @@ def arguments():
     )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
+    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
     parser.add_argument("--keep-best", type=int, default=1, help="checkpoints kept: best k by each metric")
     parser.add_argument("--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that rank them")
@@ -96,7 +99,7 @@ def publish(work, rows, args):
             os.link(path, beside / path.name)
         except OSError:  # another file system
             shutil.copy2(path, beside / path.name)
-    kept = {int(path.stem.split("_")[1]) for path in beside.iterdir()}
+    kept = {epoch_of(path) for path in beside.iterdir()}
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
     table = io.StringIO()
@@ -108,13 +111,29 @@ def publish(work, rows, args):
     write_text(args.out_log, (work / "log.jsonl").read_text())
 
 
-def lock(folder):
-    """Hold the work folder for this process; InputError if another training holds it. Freed on any exit."""
-    handle = (folder / "lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise InputError(f"{folder}: another training works here, wanted none; wait for it or stop it") from None
+def published(work, epochs, args):
+    """Whether another process put this training's outputs in place, for which this one waited; see lock()."""
+    outputs = [Path(path) for path in (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)]
+    if not all(path.exists() for path in outputs):
+        return False
+    record = read_json(args.out_provenance)
+    return (record.get("work"), record.get("epochs")) == (work.name, epochs)
+
+
+def lock(folder, label, between):
+    """Hold the work folder for this process, freed on any exit; wait while another training holds it.
+
+    One that outlives a killed Snakemake finishes its work so, and this one finds it done. between(): called while
+    waiting; may raise to stop.
+    """
+
+    def busy():
+        return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
+
+    _, handle = claim(["lock"], folder, label, between, busy=busy)
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} on {platform.node()}")
+    handle.flush()
     return handle
 
 
@@ -124,20 +143,21 @@ def train(config, work, device, args):
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.compat import patch_epoch_sleep, patch_streams
+    from nuclei.compat import patch_epoch_sleep, patch_streams, quiet_amp
     from nuclei.inference import build_model
+    from nuclei.training import StopRequest, memory_errors
     from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-    last = work / "last.pth"
-    if last.exists():
-        state = torch.load(last, map_location="cpu", weights_only=True)["meta"]
+    state = newest_state(work, args.label)
+    if state:
         done, wanted = state["epoch"], config.runner.max_epochs
         if done >= wanted:
             print(f"{args.label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
             return state["nuclei"]
-        config.resume_from = str(last)
-        print(f"{args.label}: resumes after epoch {done} of {wanted} from {last}", file=sys.stderr)
+        config.resume_from = str(work / LAST)
+        print(f"{args.label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
+    device, _gpu = claim_gpu(device, args.label, StopRequest.check)  # held as long as it is referenced
     config.device = device.type
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
@@ -156,6 +176,7 @@ def train(config, work, device, args):
             label=args.label,
             every=every,
             workers=workers,
+            version=code_version(),
             priority="LOW",
         ),
     ]
@@ -167,45 +188,42 @@ def train(config, work, device, args):
         load_published(model, config, config.load_from, args.label)
     config.load_from = None
     patch_streams()
+    quiet_amp()
     if not workers:
         patch_epoch_sleep()
-    train_detector(model, dataset, config, validate=False, meta={})
-    return torch.load(last, map_location="cpu", weights_only=True)["meta"]["nuclei"]
+    with memory_errors(args.label):
+        train_detector(model, dataset, config, validate=False, meta={})
+    return torch.load(work / LAST, map_location="cpu", weights_only=True)["meta"]["nuclei"]
 
 
 def main():
     args = arguments()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    config, device = set_up(args)
     import cv2
     import mmcv
     import mmdet
     import numpy
     import torch
-    from mmcv import Config
 
-    from nuclei.device import find_device
     from nuclei.training import Stopped, StopRequest
 
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(0)
-    device, _gpu = find_device(args.device, args.label)
-    mmcv.utils.get_logger("mmcv", log_level="WARNING")  # else a line for each initialised layer
-    config = Config.fromfile(args.config)
-    if device.type == "cpu" and "Fp16" in config.optimizer_config.get("type", ""):
-        raise InputError("training.precision: fp16 asked for on a CPU, wanted a GPU; set it to fp32")
+    if args.tf32:
+        config.tf32 = True  # other weights, so another work folder
     weights = sha256(config.load_from) if config.load_from else None
     data = data_sha256(config)
     bound = binding(config, data, weights)
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
     StopRequest.install()
-    started, version = now(), code_version()
-    held = lock(work)
+    started = now()
     try:
+        held = lock(work, args.label, StopRequest.check)
         state = train(config, work, device, args)
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
+    if published(work, config.runner.max_epochs, args):
+        return
     publish(work, state["rows"], args)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
     write_json(
@@ -215,6 +233,7 @@ def main():
             "work": work.name,
             "seed": config.seed,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            **describe(device, config),
             "threads": args.threads,
             "epochs": config.runner.max_epochs,
             "wall_seconds": round(state["seconds"], 1),
@@ -223,7 +242,7 @@ def main():
             "weights_sha256": weights,
             "started": started,
             "finished": now(),
-            "code_version": version,
+            "code_version": state.get("code_version", "unknown"),  # of the code that trained the last epoch
             "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
         },
     )

@@ -140,7 +140,8 @@ def unpack(archive, target):
                 if problems:
                     raise InputError(*problems)
                 check_space(archive, sum(member.size for member in members), target)
-                file.extractall(target, filter="data")
+                file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+                file.extractall(target)
         else:
             raise InputError(f"{archive}: neither tar nor zip, wanted an archive or a folder; check the file")
     except DAMAGE as error:

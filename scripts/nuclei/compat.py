@@ -1,6 +1,12 @@
 """What mmcv-full 1.7.2 needs to run well on this torch; applied at run time, site-packages stay as they are."""
 
 import functools
+import warnings
+
+
+def quiet_amp():
+    """Drop torch's remark that mmcv's mixed precision names torch.cuda.amp, which works as before."""
+    warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)
 
 
 def patch_streams():

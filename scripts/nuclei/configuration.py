@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+import re
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
 
@@ -47,6 +48,16 @@ def retype(value, schema):
         except (ValueError, yaml.YAMLError):
             return value
     return value
+
+
+def exponents(value):
+    """The value with texts such as 1e-3, a number to everyone but YAML 1.1, turned into numbers: for mmdet's keys."""
+    if isinstance(value, dict):
+        return {key: exponents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [exponents(item) for item in value]
+    exponent = isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value)
+    return float(value) if exponent else value
 
 
 def unknown_keys(error):
@@ -100,6 +111,9 @@ def check_config(config, models_file, schema_file):
     problems = schema_problems(dict(config), schema["config"])
     problems += [line.replace("config:", f"{models_file}:") for line in schema_problems(catalogue, schema["models"])]
     if not problems:
+        config["training"]["options"] = exponents(config["training"]["options"])
+        config["model_options"] = exponents(config["model_options"])
+        catalogue["models"] = exponents(catalogue["models"])
         known = list(map(str, catalogue["models"]))
         for key, names in (("models", config["models"]), ("model_options", config["model_options"])):
             for name in names:

@@ -1,6 +1,7 @@
-"""Which local modules a script imports, found from its source: what a stage's result depends on."""
+"""Which local modules a script imports, and what they do, found from their source: what a stage's result depends on."""
 
 import ast
+import hashlib
 from pathlib import Path
 
 
@@ -30,3 +31,13 @@ def local_modules(script, root=None):
                 base = root.joinpath(*parts[:end])
                 waiting += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
     return sorted(str(path) for path in found)
+
+
+def behaviour(path):
+    """SHA-256 of what a Python file does: of its syntax tree without docstrings. Comments and layout leave it alone."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"), str(path))
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Run a detector over a data set; shared by validation and by prediction on the test images."""
 
 from nuclei.progress import Progress
+from nuclei.stage import InputError
 
 
 def build_model(config):
@@ -32,8 +33,16 @@ def predict(model, dataset, workers=0, label="predict", between=lambda: None):
     progress = Progress(label, len(dataset), "images")
     loader = build_dataloader(dataset, samples_per_gpu=1, workers_per_gpu=workers, dist=False, shuffle=False)
     with torch.no_grad():
-        for batch in loader:
-            for boxes, masks in model(return_loss=False, rescale=True, **batch):
+        for image, batch in zip(dataset.data_infos, loader, strict=True):  # a batch is one image, unshuffled
+            try:
+                found = model(return_loss=False, rescale=True, **batch)
+            except torch.cuda.OutOfMemoryError as error:
+                raise InputError(
+                    f"{label} image {image['file_name']}, {image['width']}x{image['height']} px: out of GPU memory "
+                    f"({str(error)[:120]}), wanted more; lower training.detections or training.test_scale, set "
+                    "training.precision to fp16, or take a larger GPU"
+                ) from None
+            for boxes, masks in found:
                 results.append((boxes, encode_mask_results(masks)))
             progress.step()
             between()

@@ -33,3 +33,16 @@ def read_protocol(name, models, path="config/protocols.yaml", schema_file="confi
 def fill_training(training, protocol):
     """The config's `training` with its null keys filled by the protocol."""
     return {key: protocol["training"].get(key) if value is None else value for key, value in training.items()}
+
+
+def fill_model(entry, changed, own_options=None):
+    """A model's entry as cell_config.resolve takes it: zoo config and options of the protocol, then its own on top.
+
+    entry: models.yaml's. changed: the protocol's, or None. own_options: the config's model_options.
+    """
+    changed = changed or {}
+    return {
+        "zoo": changed.get("zoo", entry["zoo"]),
+        "protocol_options": changed.get("options") or {},
+        "options": {**(entry.get("options") or {}), **(own_options or {})},
+    }

@@ -2,12 +2,14 @@
 
 State of a training in its work folder:
   epoch_N.pth   weights after epoch N (kept: best k by the named scores, every n-th, the last)
-  last.pth      weights, optimizer and the score table after the last finished epoch: the one point of resuming
+  last.pth      weights, optimizer and the score table after the last finished epoch: what a training goes on from
+  previous.pth  the same of the epoch before, for when last.pth is damaged or could not be written
   log.jsonl     a row for each stretch of training and each validation
 Every file appears by rename; `last.pth` is written after what it speaks of, so a kill at any moment loses
 at most the epoch under way.
 """
 
+import contextlib
 import functools
 import json
 import math
@@ -18,12 +20,13 @@ import time
 from pathlib import Path
 
 import torch
-from mmcv.runner import HOOKS, Hook
+from mmcv.runner import HOOKS, GradientCumulativeFp16OptimizerHook, GradientCumulativeOptimizerHook, Hook
 from mmcv.runner.checkpoint import get_state_dict, weights_to_cpu
 from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
+from nuclei.checkpoints import LAST, PREVIOUS, epoch_of, write_tensors
 from nuclei.inference import predict
 from nuclei.progress import Progress
 from nuclei.scores import NAMES, score
@@ -65,10 +68,7 @@ def save_checkpoint(path, model, meta, optimizer=None):
     content = {"meta": meta, "state_dict": weights_to_cpu(get_state_dict(model))}
     if optimizer is not None:
         content["optimizer"] = optimizer.state_dict()
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
+    write_tensors(path, content)
 
 
 def log_row(path, **row):
@@ -110,9 +110,58 @@ class EpochSeed(Hook):
         )
 
 
+class WithinEpoch:
+    """Makes mmcv's accumulation end with the epoch: its last step takes what is left over.
+
+    mmcv carries left-over gradients into the next epoch, where a resumed training does not have them.
+    """
+
+    def _init(self, runner):
+        self.initialized = True
+
+    def _get_loss_factor(self, runner):
+        length = len(runner.data_loader)
+        left = length % self.cumulative_iters
+        return left if runner.inner_iter >= length - left else self.cumulative_iters
+
+    def every_n_iters(self, runner, n):
+        """Whether a step is due after this iteration."""
+        return (runner.inner_iter + 1) % n == 0 or self.end_of_epoch(runner)
+
+
+# Under mmcv's names, so that config.py stays one that mmdet's own tools read.
+for original in (GradientCumulativeOptimizerHook, GradientCumulativeFp16OptimizerHook):
+    HOOKS.register_module(
+        name=original.__name__, force=True, module=type(original.__name__, (WithinEpoch, original), {})
+    )
+
+
+@contextlib.contextmanager
+def memory_errors(label):
+    """Turn a GPU's lack of memory into an InputError that names the batch of the runner that Narrate saw last."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        runner, where = Narrate.runner, "outside of a batch"
+        if runner is not None and hasattr(runner, "data_batch"):
+            metas, boxes = (runner.data_batch[key].data[0] for key in ("img_metas", "gt_bboxes"))
+            images = ", ".join(
+                f"{Path(meta['ori_filename']).name} ({len(of_image)} nuclei)"
+                for meta, of_image in zip(metas, boxes, strict=True)
+            )
+            where = f"at epoch {runner.epoch + 1}, iteration {runner.inner_iter + 1}, {images}"
+        raise InputError(
+            f"{label}: out of GPU memory {where} ({str(error)[:120]}), wanted more; set training.checkpointing, "
+            "lower training.gpu_assign_thr, set training.batch to 1 with training.accumulate, or training.precision "
+            "to fp16; the last finished epoch is kept"
+        ) from None
+
+
 @HOOKS.register_module()
 class Narrate(Hook):
     """Progress lines with ETA, rows in log.jsonl, clean stop on a signal, an error where the loss is not finite."""
+
+    runner = None  # the one that trains in this process, for memory_errors
 
     def __init__(self, log, label, rows_per_epoch=10):
         self.log, self.label, self.rows_per_epoch = Path(log), label, rows_per_epoch
@@ -120,6 +169,7 @@ class Narrate(Hook):
 
     def before_run(self, runner):
         """Drop log rows of epochs that will be trained again."""
+        Narrate.runner = runner
         rows = self.log.read_text().splitlines() if self.log.exists() else []
         kept = []
         for row in rows:
@@ -174,9 +224,9 @@ class Narrate(Hook):
 class EpochEnd(Hook):
     """After each epoch: validate, save weights, save the state to resume from, remove what is not to be kept."""
 
-    def __init__(self, work, validation, keep, label, every, workers=0):
+    def __init__(self, work, validation, keep, label, every, workers=0, version="unknown"):
         self.work, self.keep, self.label, self.every = Path(work), keep, label, every
-        self.workers = workers
+        self.workers, self.version = workers, version
         self.dataset = build_dataset(validation, dict(test_mode=True)) if every else None
         self.log = self.work / "log.jsonl"
         self.rows, self.seconds, self.start = [], 0.0, time.monotonic()
@@ -199,13 +249,21 @@ class EpochEnd(Hook):
         meta = {
             "epoch": epoch,
             "iter": runner.iter,
-            "nuclei": {"rows": rows, "seconds": self.seconds + time.monotonic() - self.start},
+            "nuclei": {
+                "rows": rows,
+                "seconds": self.seconds + time.monotonic() - self.start,
+                "code_version": self.version,
+            },
         }
+        if "fp16" in (runner.meta or {}):  # the loss scaler, which mmcv's hook reads back when resuming
+            meta["fp16"] = runner.meta["fp16"]
+        if (self.work / LAST).exists():
+            os.replace(self.work / LAST, self.work / PREVIOUS)
         # runner.iter already counts this epoch's iterations: the hook runs after the last of them
-        save_checkpoint(self.work / "last.pth", runner.model, meta, runner.optimizer)
+        save_checkpoint(self.work / LAST, runner.model, meta, runner.optimizer)
         self.rows = rows
         for path in self.work.glob("epoch_*.pth"):
-            if int(path.stem.split("_")[1]) not in keep:
+            if epoch_of(path) not in keep:
                 path.unlink()
         StopRequest.check()
 

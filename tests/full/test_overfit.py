@@ -69,7 +69,7 @@ def crop(tmp_path_factory):
 def test_learns_a_crop_by_heart(model, crop, tmp_path):
     section = DEFAULT | RECIPE
     paths = [crop / "crop.json", crop / "tiles"]
-    command = ["cell_config.py", "--model", yaml.safe_dump(MODELS[model]), "--training", json.dumps(section)]
+    command = ["cell_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(section)]
     command += ["--train", *paths, "--validation", *paths, "--test", *paths, "--polygons", "--seed", "0"]
     command = [str(ROOT / "scripts/cell_config.py"), *map(str, command[1:]), "--out", str(tmp_path / "config.py")]
     subprocess.run([sys.executable, *command], check=True, cwd=ROOT)

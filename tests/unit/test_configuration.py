@@ -52,6 +52,14 @@ def test_texts_from_the_command_line_become_numbers(config):
     assert shown == [0.5, 7, False, None, "none"]
 
 
+def test_numbers_with_an_exponent_and_no_point_are_numbers_in_options(config):
+    config["training"]["options"] = yaml.safe_load("{a: 1e-3, b: [2E5, one, 1.2.3e5], c: 3e, d: net-1e4}")
+    config["model_options"] = yaml.safe_load("{mask_r50: {optimizer.lr: 5e-5}}")
+    check_config(config, "config/models.yaml", "config/schema.yaml")
+    assert config["training"]["options"] == {"a": 0.001, "b": [2e5, "one", "1.2.3e5"], "c": "3e", "d": "net-1e4"}
+    assert config["model_options"] == {"mask_r50": {"optimizer.lr": 0.00005}}
+
+
 def test_every_key_is_documented():
     text = (ROOT / "config/README.md").read_text()
     schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]

@@ -1,12 +1,14 @@
 """What a stage depends on: its code, found from its imports, and given data, by content."""
 
 import os
+import re
 import time
 
+import yaml
 from conftest import ROOT
 
 from nuclei.fingerprint import fingerprint
-from nuclei.imports import local_modules
+from nuclei.imports import behaviour, local_modules
 
 
 def names(script, monkeypatch):
@@ -54,3 +56,29 @@ def test_fingerprint_follows_content_alone(tmp_path):
     assert len({first, changed, fingerprint(tmp_path / "moved", memory)}) == 3
     assert fingerprint(tmp_path / "moved/c", memory) != first
     assert fingerprint(None, memory) is None
+
+
+def test_comments_docstrings_and_layout_are_no_behaviour(tmp_path):
+    def found(text):
+        (tmp_path / "module.py").write_text(text)
+        return behaviour(tmp_path / "module.py")
+
+    code = 'def f(a):\n    """Says what."""\n    return a + 1\n'
+    assert found(code) == found('"""Module."""\n\n\n# why\ndef f( a ):\n    return (a + 1)  # the next\n')
+    assert found(code) != found(code.replace("+ 1", "+ 2"))
+    assert found("x = 1\n") != found("x = 1.0\n") != found("'x'\nx = 1.0\ny = 'x'\n")
+
+
+def test_each_rule_depends_on_the_pins_of_its_own_environment():
+    for path in ROOT.glob("rules/*.smk"):
+        for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            (environment,) = re.findall(r'"../envs/(\w+).yaml"', rule)
+            pins = re.findall(r' code\("\w+", "(\w+)"\)', rule.replace("*", " "))
+            assert set(pins) == (set() if rule.startswith("fetch_weights") else {environment}), rule
+
+
+def test_no_profile_goes_by_times_or_places():
+    for path in ROOT.glob("profiles/*/config.yaml"):
+        found = yaml.safe_load(path.read_text())
+        assert found["max-checksum-file-size"] == "1TB", path
+        assert found["rerun-triggers"] == ["mtime", "params", "input", "code"], path

@@ -24,17 +24,24 @@ def requirements():
     return {plain(pin[1]): pin[2] for pin in pins}
 
 
-@pytest.mark.parametrize("file", ["envs/data.yaml", "envs/mmdet.yaml", "envs/report.yaml", "environment.yaml"])
+@pytest.mark.parametrize("file", ["environment.yaml", *(f"envs/{path.name}" for path in ROOT.glob("envs/*.yaml"))])
 def test_environment_agrees(requirements, file):
     content = yaml.safe_load((ROOT / file).read_text())
     assert set(content) <= {"name", "channels", "dependencies"}
     assert content["channels"] == ["conda-forge"]
     *packages, pip = content["dependencies"]
-    assert packages[:2] == ["python=3.11.*", "pip"]
+    assert packages[:2] == ["python=3.11", "pip"]
     for line in pip["pip"]:
         pin = PIN.match(line)
         assert pin, f"{file}: {line} is no exact pin"
         assert requirements[plain(pin[1])] == pin[2], f"{file}: {line}"
+
+
+@pytest.mark.parametrize("file", ["tests/requirements.txt", "containers/cuda.txt"])
+def test_what_stands_elsewhere_is_pinned_once(requirements, file):
+    pins = [PIN.match(line) for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
+    assert all(pins), f"a line of {file} is no exact pin"
+    assert not {plain(pin[1]) for pin in pins} & set(requirements)
 
 
 def test_post_deploy_agrees(requirements):

@@ -58,7 +58,7 @@ def test_iterations_images_and_work_of_a_cell(cell):
     assert row["validated"] == 67 * 20
     assert row["training"] == 3 * 3e9 * 12000
     assert row["macs"] == [3 * 3e9 * 12000 + 2e9 * 67 * 20, 3 * 3e9 * 9000 + 2e9 * (67 - 16) * 20]
-    assert (row["precision"], row["disk"]) == ("fp32", (3 + 2) * 100)
+    assert (row["precision"], row["disk"]) == ("fp32", (3 + 2 * 2) * 100)
     done = plan_cell(config, [2e9, 3e9], 100, 200, KEEP)
     assert (done["macs"][1], state(done)) == (0, "finished")
     assert plan_cell(config, [None, None], 100, 0, KEEP)["macs"] is None
@@ -97,9 +97,9 @@ def test_totals_of_hours_leave_out_and_name_what_is_not_counted():
 def test_disk_of_checkpoints():
     sgd, keep = {"type": "SGD", "momentum": 0.9}, KEEP | {"every": 50}
     # 2 best + 4 every fiftieth + the last, and last.pth
-    assert checkpoint_bytes(100, 200, keep, 200, sgd) == 700 + 200
-    assert checkpoint_bytes(100, 200, keep, 0, sgd) == 500 + 200
-    assert checkpoint_bytes(100, 200, keep, 200, {"type": "AdamW"}) == 700 + 300
+    assert checkpoint_bytes(100, 200, keep, 200, sgd) == 700 + 400
+    assert checkpoint_bytes(100, 200, keep, 0, sgd) == 500 + 400
+    assert checkpoint_bytes(100, 200, keep, 200, {"type": "AdamW"}) == 700 + 600
     assert checkpoint_bytes(100, 1, keep, 1, {"type": "SGD", "momentum": 0}) == 100 + 100
 
 

@@ -57,6 +57,15 @@ def test_everything_stands_on_one_page_without_outside_files(run):
     assert page.index("Table 1") < page.index("Table 2") < page.index("Full 1")
 
 
+def test_only_what_belongs_to_the_run_is_shown(run):
+    write_table([{"model": "gone"}], run / "tables/explored", "Explored", [])
+    kept = [str(run / name) for name in ("tables/table1.html", "figures/curves_setting1.png")]
+    assert "Explored" in render(run, "t", "")
+    page = render(run, "t", "", kept)
+    shown = [name for name in ("Table 1", "Table 2", "Full 1", "Explored") if name in page]
+    assert (shown, page.count("data:image")) == (["Table 1"], 1)
+
+
 def test_provenance_is_cut_to_what_a_page_shows(run):
     page = render(run, "t", "")
     assert "<td>0.2310</td>" in page

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from select_checkpoint import choose
+from select_checkpoint import choose, read_epochs
 
 from nuclei.scores import NAMES
 from nuclei.stage import InputError
@@ -50,6 +50,15 @@ def test_impossible_choices_are_named():
         choose(rows(0.5, 0.2, 0.3, kept={2, 3}), "epoch", epoch=1)
     with pytest.raises(InputError, match="no kept epoch has a score ap50_100"):
         choose(rows(None, None), "best")
+
+
+def test_a_training_under_other_caps_has_no_score_under_these(tmp_path):
+    (tmp_path / "epochs.tsv").write_text("epoch\tap50_100\tkept\n1\t0.2\t1\n")
+    (row,) = read_epochs(tmp_path / "epochs.tsv")
+    assert row == {"epoch": 1, "kept": True, **dict.fromkeys(NAMES), "ap50_100": 0.2}
+    assert choose([row], "best")["value"] == 0.2
+    with pytest.raises(InputError, match="no kept epoch has a score ap_1000"):
+        choose([row], "best", "ap_1000")
 
 
 def test_command_changes_the_choice_without_training(stage, tmp_path):

@@ -5,9 +5,7 @@ import io
 import json
 
 import pytest
-import torch
 
-from nuclei.compat import patch_epoch_sleep, patch_streams
 from nuclei.progress import Progress, duration
 from nuclei.stage import InputError, read_json, run_stage, whole_file, write_json
 
@@ -61,28 +59,3 @@ def test_progress_says_done_total_rate_and_time_left(monkeypatch):
 
 def test_duration():
     assert duration(3725.4) == "1:02:05"
-
-
-def test_streams_are_asked_for_by_device(monkeypatch):
-    import mmcv.parallel._functions as functions
-
-    asked = []
-    monkeypatch.setattr(functions, "_get_stream", asked.append)
-    patch_streams()
-    functions._get_stream(1)
-    functions._get_stream(torch.device("cpu"))
-    assert asked == [torch.device("cuda", 1), torch.device("cpu")]
-    once = functions._get_stream
-    patch_streams()
-    assert functions._get_stream is once
-
-
-def test_epochs_do_not_sleep(monkeypatch):
-    import time
-
-    import mmcv.runner.epoch_based_runner as loop
-
-    monkeypatch.setattr(loop, "time", time)
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("slept"))
-    patch_epoch_sleep()
-    loop.time.sleep(2)

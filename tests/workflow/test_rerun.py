@@ -1,0 +1,533 @@
+"""What runs again: a table of changes and the jobs that each makes run, by running them on a small finished run.
+
+The rows without marker take seconds each; `make test-rerun` runs all of them. docs/rerun.md is made from this table:
+PYTHONPATH=scripts:tests:tests/workflow python tests/workflow/test_rerun.py > docs/rerun.md
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT
+from draw_demo import draw
+from test_dag import checkout, planned, reverse_times, snakemake
+
+CONFIG = {
+    "run": "tiny",
+    "raw": {"draw": None, "dataset": {"path": "given/dataset"}, "test_masks": {"path": "given/test_masks"}},
+    "split": {"validation_fraction": 0.34},
+    "conversion": {"method": "imantics"},
+    "models": ["mask_r50", "pointrend_r50"],
+    "settings": [1],
+    "seeds": [0],
+    "training": {
+        "epochs": 1,
+        "repeat": 1,
+        "warmup": 1,
+        "schedule": [4],
+        "train_scales": [[64, 64], [96, 96]],
+        "test_scale": [64, 64],
+        "detections": 150,
+    },
+}
+MASK, POINT = "setting1.mask_r50.seed0", "setting1.pointrend_r50.seed0"
+CELLS = [MASK, POINT]
+SEEDS = [f"setting1.{model}.seed{seed}" for seed in (1, 2) for model in ("mask_r50", "pointrend_r50")]
+STAGES = ["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"]
+FIRST = ["check_raw", "split", "convert_train", "convert_test", "annotate_settings", "conversion_loss"]
+LAST = ["curves", "table", "cells_table", "report", "manifest"]
+TABLES = {"table 1", "report", "manifest"}
+SCORED = TABLES | {"cells_table"}
+TRAINED = SCORED | {"curves setting1"}
+CONVERTED = {"convert_train exact", "convert_train imantics", "convert_test", "annotate_settings", "conversion_loss"}
+DATA = CONVERTED | {"check_raw", "split"}
+
+
+def stages(cells, first):
+    """Jobs of cells from one stage on; overlays show the first seed alone."""
+    found = {f"{stage} {cell}" for stage in STAGES[STAGES.index(first) :] for cell in cells}
+    return {job for job in found if not re.fullmatch(r"overlays .*seed[12]", job)}
+
+
+HEAD = f"""# What runs again
+
+A job runs again when what it depends on changed: the content of its inputs, its values of the config, what its code
+does, the pins of its environment. Times of files count for nothing, whatever their size; nor do comments, docstrings
+and the place of the folder. `snakemake -n` names the reason for each job.
+
+Code and pins do not bind a training: `train` runs again, finds its epochs trained in `work/` and ends at once, and what
+follows is made from the same weights. Keep `work/<run>/cells/` as long as that matters; without it `train` starts over.
+Other config, data or COCO weights are another training. To train a cell anew under new code, see the end of
+[config/README.md](../config/README.md).
+
+To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
+`rerun-triggers` of `profiles/default/config.yaml`.
+
+The table is a test: `make test-rerun` makes each change in a copy of a finished run (`mask_r50` and `pointrend_r50`,
+setting 1, seed 0, 1 epoch, raw data in a folder), runs Snakemake, compares the jobs that ran with these, and runs it
+once more: nothing runs. Its order of stages: {", ".join(FIRST)};
+{", ".join(STAGES)} of each cell;
+{", ".join(LAST)}.
+
+| change | what runs | what is trained | note |
+|---|---|---|---|
+"""
+
+
+@dataclass
+class Row:
+    """A change, the jobs that it makes run, the epochs that it makes a cell train, and what to say of it."""
+
+    name: str
+    change: Callable  # of the project's folder
+    note: str
+    jobs: set = field(default_factory=set)
+    trained: dict = field(default_factory=dict)
+    effect: Callable = lambda project, base: None
+    seconds: bool = False  # cheap enough for `make test`
+
+
+def cell_folder(project, cell):
+    return project.joinpath("results/tiny/cells", *cell.split("."))
+
+
+def read(project, name):
+    """A JSON file of the run folder."""
+    return json.loads((project / "results/tiny" / name).read_text())
+
+
+def write_config(project, **change):
+    """The config with changes; those of `training` go on top of what is there."""
+    change = {key: CONFIG[key] | value if key == "training" else value for key, value in change.items()}
+    (project / "tiny.yaml").write_text(yaml.safe_dump(CONFIG | change))
+
+
+def config(**change):
+    return lambda project: write_config(project, **change)
+
+
+def edit(name, old, new):
+    """A change of one place in a file."""
+
+    def change(project):
+        text = (project / name).read_text()
+        assert text.count(old) == 1, f"{name}: {text.count(old)} times {old}"
+        (project / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def clone(folders, times):
+    """A fresh clone with folders of the finished run copied in; `times`: whether the copy keeps their times."""
+
+    def change(project):
+        old = project.rename(project.with_name("old"))
+        checkout(project).joinpath("tiny.yaml").write_text((old / "tiny.yaml").read_text())
+        for path in project.rglob("*"):
+            os.utime(path)
+        for name in ("given", *folders):
+            copy = shutil.copy2 if times else shutil.copyfile
+            shutil.copytree(old / name, project / name, copy_function=copy)
+        shutil.rmtree(old)
+
+    return change
+
+
+def move(project):
+    project.rename(project.with_name("moved"))
+
+
+def mask_file(project, part="dataset/train", which=0):
+    return sorted((project / "given" / part).glob("*/masks/*.png"))[which]
+
+
+def erase_pixel(path):
+    """Take the first pixel from a mask, in place."""
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    mask[tuple(np.argwhere(mask)[0])] = 0
+    assert cv2.imwrite(str(path), mask)
+
+
+def add_image(project):
+    draw(project / "more", train=6, test=1, size=64, seed=4)  # DEMO-04 and DEMO-05 are test images
+    shutil.move(project / "more/dataset/train/DEMO-06", project / "given/dataset/train")
+    shutil.rmtree(project / "more")
+
+
+def add_model(project):
+    """An entry at the end of models.yaml: a copy of mask_r50's under another name, with another option."""
+    path = project / "config/models.yaml"
+    entry = yaml.safe_load(path.read_text())["models"]["mask_r50"] | {"options": {"optimizer.momentum": 0.8}}
+    lines = yaml.safe_dump({"mask_r50_calm": entry}).splitlines()
+    path.write_text(path.read_text().rstrip() + "\n" + "".join(f"  {line}\n" for line in lines))
+    write_config(project, models=[*CONFIG["models"], "mask_r50_calm"])
+
+
+def nuclei(project):
+    """{(image, mask): area in px} of the training masks by the lossless converter."""
+    found = read(project, "data/coco/exact/train.json")
+    names = {image["id"]: image["file_name"] for image in found["images"]}
+    return {(names[row["image_id"]], row["mask"]): row["area"] for row in found["annotations"]}
+
+
+def one_pixel_less(project, base):
+    before, after = nuclei(base), nuclei(project)
+    (key,) = [key for key in before if before[key] != after[key]]
+    assert after[key] == before[key] - 1
+    for cell in CELLS:  # the state of the training on the former data stays beside the new one
+        assert len(list(project.joinpath("work/tiny/cells", *cell.split(".")).iterdir())) == 2
+
+
+def one_test_pixel_less(project, base):
+    before, after = (sum(row["area"] for row in read(p, "data/coco/test.json")["annotations"]) for p in (base, project))
+    assert after == before - 1
+
+
+def one_image_more(project, base):
+    images = [read(project, f"data/annotations/setting1/{part}.json")["images"] for part in ("train", "validation")]
+    assert sum(map(len, images)) == 4
+
+
+def one_nucleus_less(project, base):
+    assert len(nuclei(project)) == len(nuclei(base)) - 1
+
+
+def exact_annotations(project, base):
+    assert read(base, "data/annotations/setting1/train.json")["info"]["converter"] == "imantics"
+    assert read(project, "data/annotations/setting1/train.json")["info"]["converter"] == "exact"
+
+
+def rate_of_one(project, base):
+    wanted = cell_folder(base, MASK).joinpath("config.py").read_text()
+    found = cell_folder(project, MASK).joinpath("config.py").read_text()
+    assert "lr=0.02" in wanted
+    assert found == wanted.replace("lr=0.02", "lr=0.001")
+
+
+def as_from_the_start(project, base):
+    """Both cells after 1 and then 2 epochs hold the same bytes as after 2 from the start."""
+    fresh = project.with_name("fresh")
+    subprocess.run(["cp", "-a", project, fresh], check=True)
+    shutil.rmtree(fresh / "work/tiny/cells")
+    shutil.rmtree(fresh / "results/tiny/cells")
+    names = ["predictions.json", "checkpoint.json"]
+    done = snakemake(fresh, "--", *(cell_folder(Path(), cell) / name for cell in CELLS for name in names))
+    assert done.returncode == 0, done.stderr[-3000:]
+    for cell in CELLS:
+        one, two = cell_folder(fresh, cell), cell_folder(project, cell)
+        assert trained_epochs(fresh, cell) == [1, 2]
+        for name in (*names, "epochs.tsv", "config.py", *(f"checkpoints/{p.name}" for p in one.glob("*/*.pth"))):
+            assert (two / name).read_bytes() == (one / name).read_bytes(), name
+        first = (cell_folder(base, cell) / "log.jsonl").read_text()
+        assert (two / "log.jsonl").read_text().startswith(first)
+        assert read(project, f"cells/{cell.replace('.', '/')}/training.json")["epochs"] == 2
+    shutil.rmtree(fresh)
+
+
+def three_seeds(project, base):
+    assert "seeds: 3" in (project / "results/tiny/tables/table1.md").read_text()
+    weights = {(cell_folder(project, cell) / "checkpoint.pth").read_bytes() for cell in [*CELLS, *SEEDS]}
+    assert len(weights) == 6
+
+
+def last_chosen(project, base):
+    for folder, policy in ((base, "best"), (project, "last")):
+        assert read(folder, f"cells/{MASK.replace('.', '/')}/checkpoint.json")["policy"] == policy
+
+
+def scores_at_300(project, base):
+    assert "ap50_300" in read(project, f"cells/{MASK.replace('.', '/')}/scores.json")
+    assert "ap50_300" not in (cell_folder(project, MASK) / "epochs.tsv").read_text()
+    assert "@300" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
+
+
+def other_header(project, base):
+    assert "multi-scale" in (project / "results/tiny/tables/table1.md").read_text()
+
+
+def three_rows(project, base):
+    assert len((project / "results/tiny/tables/table1.csv").read_text().splitlines()) == 1 + 3
+
+
+NEW = "setting1.mask_r50_calm.seed0"
+ROWS = [
+    Row("nothing", lambda project: None, "", seconds=True),
+    Row(
+        "fresh clone, with `results/`, `work/` and `.snakemake/` copied in",
+        clone(["results", "work", ".snakemake"], times=True),
+        "",
+        seconds=True,
+    ),
+    Row(
+        "the same by a copy that does not keep the files' times",
+        clone(["results", "work", ".snakemake"], times=False),
+        "",
+        seconds=True,
+    ),
+    Row(
+        "fresh clone, with `results/` alone copied in, its files' times kept",
+        clone(["results"], times=True),
+        "without `.snakemake/` Snakemake knows no former config or code: later changes of them run nothing",
+        seconds=True,
+    ),
+    Row("the folder is moved", move, "", seconds=True),
+    Row("every file is touched, each input after its output", reverse_times, "", seconds=True),
+    Row(
+        "a comment or a docstring in a script (`scripts/train.py`)",
+        edit("scripts/train.py", "    args = arguments()\n", "    # a comment\n    args = arguments()\n"),
+        "code counts by its syntax tree",
+        seconds=True,
+    ),
+    Row(
+        "a shared module that only one stage imports (`scripts/nuclei/manifest.py`)",
+        edit("scripts/nuclei/manifest.py", "import json\n", "import json\nimport time as _\n"),
+        "",
+        jobs={"manifest"},
+        seconds=True,
+    ),
+    Row(
+        "the tables' format (`scripts/nuclei/tables.py`)",
+        edit("scripts/nuclei/tables.py", '"multiscale": "yes" if', '"multi-scale": "yes" if'),
+        "",
+        jobs=TABLES,
+        effect=other_header,
+        seconds=True,
+    ),
+    Row(
+        "a package pin of one environment (`envs/report.yaml`)",
+        edit("envs/report.yaml", "matplotlib==3.11.2", "matplotlib==3.11.1"),
+        "with conda and without: a pin counts as code does",
+        jobs=stages(CELLS, "answer") | TRAINED,
+    ),
+    Row(
+        "another such module (`scripts/nuclei/polygons.py`)",
+        edit("scripts/nuclei/polygons.py", "import numpy as np\n", "import numpy as np\nimport time as _\n"),
+        "the annotations come out the same: `train` finds its work done and ends at once",
+        jobs=CONVERTED | stages(CELLS, "train") | TRAINED,
+    ),
+    Row(
+        "one cap more for the scores (`CAPS` in `scripts/nuclei/scores.py`)",
+        edit("scripts/nuclei/scores.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
+        "validation uses the same scores: `train` ends at once, and does not score former epochs again",
+        jobs=stages(CELLS, "train") | TRAINED,
+        effect=scores_at_300,
+    ),
+    Row(
+        "`selection.policy`",
+        config(selection={"policy": "last"}),
+        "",
+        jobs=stages(CELLS, "select_checkpoint") | TRAINED,
+        effect=last_chosen,
+    ),
+    Row(
+        "one pixel of one training mask, in place",
+        lambda project: erase_pixel(mask_file(project)),
+        "the state of the former trainings stays in `work/` beside the new one",
+        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=one_pixel_less,
+    ),
+    Row(
+        "one pixel of one test mask, in place",
+        lambda project: erase_pixel(mask_file(project, "test_masks")),
+        "`train` finds its data unchanged and ends at once",
+        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        effect=one_test_pixel_less,
+    ),
+    Row(
+        "one training image added",
+        add_image,
+        "",
+        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=one_image_more,
+    ),
+    Row(
+        "one training mask deleted",
+        lambda project: mask_file(project, which=-1).unlink(),
+        "",
+        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=one_nucleus_less,
+    ),
+    Row(
+        "`conversion.method`: imantics → exact",
+        config(conversion={"method": "exact"}),
+        "both conversions are there already, for the page on what conversion loses",
+        jobs={"annotate_settings"} | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=exact_annotations,
+    ),
+    Row(
+        "one model's learning rate (`model_options`)",
+        config(model_options={"mask_r50": {"optimizer.lr": 0.001}}),
+        "",
+        jobs=stages([MASK], "cell_config") | TRAINED,
+        trained={MASK: [1]},
+        effect=rate_of_one,
+    ),
+    Row(
+        "`training.epochs`: 1 → 2",
+        config(training={"epochs": 2}),
+        "equal to 2 epochs from the start, byte for byte; under `cosine` and `stretched`, whose rates depend on the"
+        " number of epochs, training starts over",
+        jobs=stages(CELLS, "cell_config") | TRAINED,
+        trained={cell: [2] for cell in CELLS},
+        effect=as_from_the_start,
+    ),
+    Row(
+        "`seeds`: [0] → [0, 1, 2]",
+        config(seeds=[0, 1, 2]),
+        "overlays show the first seed alone",
+        jobs=stages(SEEDS, "cell_config") | TRAINED,
+        trained={cell: [1] for cell in SEEDS},
+        effect=three_seeds,
+    ),
+    Row(
+        "an entry added to `models.yaml` and `models`",
+        add_model,
+        "",
+        jobs=stages([NEW], "cell_config") | TRAINED,
+        trained={NEW: [1]},
+        effect=three_rows,
+    ),
+]
+
+
+def records(project):
+    """{output: (job, what Snakemake noted of it)}; a job is its rule and its cell or part, from its log's name."""
+    found = {}
+    for path in (project / ".snakemake/metadata").rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            record = json.loads(text)
+            rule, name = record["rule"], Path(record["log"][0]).stem
+            cell = re.match(r"setting\d\.\w+\.seed\d+(?=\.)", name)
+            part = cell[0] if cell else name.removeprefix(rule).lstrip("._")
+            found[base64.b64decode(path.name.replace("@", "")).decode()] = (f"{rule} {part}".strip(), text)
+    return found
+
+
+def run(project):
+    """Run Snakemake; returns the set of jobs that ran, by its records and, as many of each rule, by its plan."""
+    before = records(project)
+    done = snakemake(project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    jobs = {job for output, (job, text) in records(project).items() if before.get(output, ("", ""))[1] != text}
+    counts = {}
+    for job in jobs:
+        counts[job.split()[0]] = counts.get(job.split()[0], 0) + 1
+    assert counts == planned(subprocess.CompletedProcess([], 0, done.stderr, ""))
+    return jobs
+
+
+def trained_epochs(project, cell):
+    """Epochs that the last `train` job of a cell went through, from what it said."""
+    said = (project / f"results/tiny/logs/{cell}.train.log").read_text()
+    return [int(epoch) for epoch in re.findall(r" epoch (\d+)/\d+: validation", said)]
+
+
+def files(folder):
+    """{path: (SHA-256, time in ns)} of the files below a folder."""
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def weights(project, cell):
+    """{file: SHA-256} of the weights of a cell, among the results and in the state to resume from."""
+    place = "/".join(cell.split("."))
+    found = [*project.glob(f"results/tiny/cells/{place}/*/*.pth"), *project.glob(f"work/tiny/cells/{place}/*/*.pth")]
+    return {str(path.relative_to(project)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of two cells on a given raw folder."""
+    project = checkout(tmp_path_factory.mktemp("finished") / "project")
+    draw(project / "given", train=3, test=2, size=64, seed=3)
+    write_config(project)
+    jobs = run(project)
+    assert jobs == DATA | stages(CELLS, "cell_config") | TRAINED
+    assert [trained_epochs(project, cell) for cell in CELLS] == [[1], [1]]
+    return project
+
+
+MARKED = [pytest.param(row, id=row.name, marks=[] if row.seconds else pytest.mark.rerun) for row in ROWS]
+
+
+@pytest.mark.parametrize("row", MARKED)
+def test_exactly_these_jobs_run(row, finished, tmp_path):
+    project = tmp_path / "project"
+    subprocess.run(["cp", "-a", finished, project], check=True)
+    row.change(project)
+    (project,) = tmp_path.iterdir()
+    cells = {cell: (files(cell_folder(project, cell)), weights(project, cell)) for cell in CELLS}
+    start = time.monotonic()
+    jobs = run(project)
+    print(f"\n{row.name}: {len(jobs)} jobs, {time.monotonic() - start:.0f} s", end="", flush=True)
+    assert jobs == row.jobs
+    ran = {job.split()[1] for job in jobs if job.startswith("train ")}
+    assert {cell: epochs for cell in ran if (epochs := trained_epochs(project, cell))} == row.trained
+    for cell, (before, trained) in cells.items():
+        if not any(job.endswith(f" {cell}") for job in jobs):
+            assert files(cell_folder(project, cell)) == before
+        if cell not in row.trained:
+            assert weights(project, cell) == trained
+    row.effect(project, finished)
+    if jobs:
+        assert run(project) == set()
+
+
+def who(cells):
+    """Cells in words: those of the finished run are "every cell", the others their model and seed."""
+    names = [" ".join(cell.split(".")[1:]).replace(" seed0", "").replace("seed", "seed ") for cell in cells]
+    return "every cell" if cells == CELLS else ", ".join(names)
+
+
+def span(rules):
+    """Rules of ORDER or of a cell in words: their list, or the first and the last of three and more in a row."""
+    order = STAGES if rules <= set(STAGES) else FIRST + LAST
+    places = sorted(map(order.index, rules))
+    if len(places) > 2 and places[-1] - places[0] == len(places) - 1:
+        return f"`{order[places[0]]}` to `{order[places[-1]]}`"
+    return ", ".join(f"`{order[place]}`" for place in places)
+
+
+def in_words(row):
+    """A row of the page: change, what runs, what is trained, note."""
+    rules = {job.split()[0] for job in row.jobs}
+    cells = [cell for cell in [*CELLS, *SEEDS, NEW] if any(job.endswith(cell) for job in row.jobs)]
+    parts = [span(part) for group in (FIRST, STAGES, LAST) if (part := rules & set(group)) and group != STAGES]
+    if cells:
+        parts.insert(-1, f"{span(rules & set(STAGES))} ({who(cells)})")
+    epochs = {", ".join(map(str, trained)) for trained in row.trained.values()}
+    trained = f"{who([cell for cell in cells if cell in row.trained])}: epoch {epochs.pop()}" if epochs else "nothing"
+    return f"| {row.name} | {'; '.join(parts) or 'nothing'} | {trained} | {row.note} |"
+
+
+def page():
+    """docs/rerun.md."""
+    return HEAD + "\n".join(map(in_words, ROWS)) + "\n"
+
+
+def test_the_page_shows_this_table():
+    assert (ROOT / "docs/rerun.md").read_text() == page(), "make it again: see the top of this file"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

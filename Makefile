@@ -93,7 +93,7 @@ test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py
 
 test-slurm: $(READY)
-	python tests/slurm/cluster.py
+	PYTHONPATH=scripts python tests/slurm/cluster.py
 	python -m pytest -m slurm -s tests/slurm
 
 RUN ?= demo

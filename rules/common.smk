@@ -61,6 +61,11 @@ def option(name, value):
     return f"{name} {shlex.quote(value)}" if value else ""
 
 
+def scaled(amount):
+    """A resource that grows with each attempt, for jobs killed for time or memory: up to three times the amount."""
+    return lambda wildcards, attempt: amount * min(attempt, 3)
+
+
 def cell_files(name, settings=None, models=None):
     """Path of `name` in every cell of the given settings and models (default: all that are chosen)."""
     return expand(

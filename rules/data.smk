@@ -17,8 +17,8 @@ if config["raw"]["draw"]:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=scaled(1000),
+            runtime=scaled(10),
         params:
             *code("draw_demo", "data"),
             out=lambda wildcards, output: str(Path(output.dataset).parent),
@@ -42,8 +42,8 @@ else:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=1000,
-            runtime=60,
+            mem_mb=scaled(1000),
+            runtime=scaled(60),
         params:
             *code("fetch_raw", "data"),
             source=lambda wildcards: raw_source(wildcards.part),
@@ -73,8 +73,8 @@ rule check_raw:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
     params:
         *code("check_raw", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
@@ -102,8 +102,8 @@ rule split:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         *code("split", "data"),
         state=file_state(config["split"]["file"]),
@@ -130,8 +130,8 @@ rule convert_train:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         *code("mask2coco", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
@@ -155,8 +155,8 @@ rule convert_test:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     params:
         *code("mask2coco", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
@@ -183,8 +183,8 @@ rule annotate_settings:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("annotate_settings", "data"),
         out=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -208,8 +208,8 @@ rule conversion_loss:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         *code("conversion_loss", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
@@ -234,8 +234,8 @@ if config["tiles"]:
         conda:
             "../envs/data.yaml"
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=scaled(2000),
+            runtime=scaled(30),
         params:
             *code("tile", "data"),
             images=f"{raw_folder('dataset')}/train",

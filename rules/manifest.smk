@@ -44,8 +44,8 @@ rule manifest:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=500,
-        runtime=30,
+        mem_mb=scaled(500),
+        runtime=scaled(30),
     params:
         *code("manifest", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parent),

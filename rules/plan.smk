@@ -16,8 +16,8 @@ rule plan:
     conda:
         "../envs/mmdet.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
     params:
         *code("plan", "mmdet"),
         work=f"{WORK}/cells",

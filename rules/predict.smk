@@ -21,8 +21,8 @@ rule predict:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]
     resources:
-        mem_mb=config["compute"]["mem_mb"],
-        runtime=60,
+        mem_mb=scaled(config["compute"]["mem_mb"]),
+        runtime=scaled(60),
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("predict", "mmdet"),
@@ -53,8 +53,8 @@ rule answer:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("answer", "report") + code("check_answer", "report"),
         ids=f"{raw_folder('dataset')}/test_img_ids.json",

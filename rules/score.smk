@@ -16,8 +16,8 @@ rule score:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     params:
         *code("score", "report"),
     message:
@@ -40,8 +40,8 @@ rule score_published:
         "../envs/report.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
     params:
         *code("score_published", "report"),
         submissions=config["published"]["submissions"],

@@ -20,8 +20,8 @@ rule table:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("tables", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -52,8 +52,8 @@ rule explored_table:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("explored_table", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -84,8 +84,8 @@ rule cells_table:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("cells_table", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -111,8 +111,8 @@ rule curves:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("curves", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
@@ -138,8 +138,8 @@ rule overlays:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
     params:
         *code("overlays", "report"),
         images=f"{raw_folder('dataset')}/test",
@@ -170,8 +170,8 @@ rule report:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("report", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parent),

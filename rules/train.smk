@@ -15,8 +15,8 @@ rule fetch_weights:
     conda:
         "../envs/mmdet.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
     params:
         url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
         folder=option("--folder", WEIGHTS_FOLDER),
@@ -34,8 +34,8 @@ rule cell_config:
     conda:
         "../envs/mmdet.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
     params:
         *code("cell_config", "mmdet"),
         model=lambda wildcards: json.dumps(model_entry(wildcards.model)),
@@ -74,8 +74,8 @@ rule train:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]
     resources:
-        mem_mb=config["compute"]["mem_mb"],
-        runtime=config["compute"]["runtime"],
+        mem_mb=scaled(config["compute"]["mem_mb"]),
+        runtime=config["compute"]["runtime"],  # no more after a stop: training goes on where it was
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("train", "mmdet"),
@@ -86,7 +86,8 @@ rule train:
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
-        "python scripts/train.py --config {input.config} --work {params.work}"
+        # TERM ends the training alone: it stops at a safe point, and its exit status is what the job ends with
+        "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --device {params.device} {params.tf32} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
@@ -106,8 +107,8 @@ rule select_checkpoint:
     conda:
         "../envs/mmdet.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         *code("select_checkpoint", "mmdet"),
         policy=config["selection"]["policy"],

@@ -21,6 +21,7 @@ from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
 from nuclei.device import claim, claim_gpu, describe, set_up
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
+from nuclei.stop import Stopped, StopRequest
 
 
 def arguments():
@@ -145,7 +146,7 @@ def train(config, work, device, args):
 
     from nuclei.compat import patch_epoch_sleep, patch_streams, quiet_amp
     from nuclei.inference import build_model
-    from nuclei.training import StopRequest, memory_errors
+    from nuclei.training import memory_errors
     from nuclei.weights import load_published
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
@@ -198,14 +199,13 @@ def train(config, work, device, args):
 
 def main():
     args = arguments()
+    StopRequest.install()  # ahead of torch, whose import takes seconds
     config, device = set_up(args)
     import cv2
     import mmcv
     import mmdet
     import numpy
     import torch
-
-    from nuclei.training import Stopped, StopRequest
 
     if args.tf32:
         config.tf32 = True  # other weights, so another work folder
@@ -214,9 +214,9 @@ def main():
     bound = binding(config, data, weights)
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
-    StopRequest.install()
     started = now()
     try:
+        StopRequest.check()
         held = lock(work, args.label, StopRequest.check)
         state = train(config, work, device, args)
     except Stopped as stop:

@@ -242,6 +242,12 @@ def three_seeds(project, base):
     assert len(weights) == 6
 
 
+def looked_at_from_four_sides(project, base):
+    for folder, unit in ((base, "images"), (project, "views")):
+        said = (folder / f"results/tiny/logs/{MASK}.predict.log").read_text()
+        assert re.search(rf"(\d+)/\1 {unit}", said)
+
+
 def last_chosen(project, base):
     for folder, policy in ((base, "best"), (project, "last")):
         assert read(folder, f"cells/{MASK.replace('.', '/')}/checkpoint.json")["policy"] == policy
@@ -330,6 +336,13 @@ ROWS = [
         "",
         jobs=stages(CELLS, "select_checkpoint") | TRAINED,
         effect=last_chosen,
+    ),
+    Row(
+        "`inference.views`: 1 → 4",
+        config(inference={"views": 4}),
+        "",
+        jobs=stages(CELLS, "predict") | TRAINED,
+        effect=looked_at_from_four_sides,
     ),
     Row(
         "one pixel of one training mask, in place",

@@ -67,7 +67,8 @@ def snakemake(folder, *arguments, where=("--workflow-profile", "profiles/slurm")
         where = [*where, "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
     words = ["snakemake", *where, "--configfile", "config/demo.yaml", "small.yaml", *arguments]
     with (folder / "snakemake.log").open("a") as log:
-        STARTED.append(subprocess.Popen(words, cwd=folder, stdout=log, stderr=log))
+        environment = {**os.environ, "PATH": f"{folder}/profiles/slurm/no-accounting:{os.environ['PATH']}"}
+        STARTED.append(subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, env=environment))
     return STARTED[-1]
 
 

@@ -80,7 +80,8 @@ def test_every_command_runs_in_an_environment():
 def test_the_users_environment_holds_what_the_workflow_imports():
     content = yaml.safe_load((ROOT / "environment.yaml").read_text())
     names = {canonicalize_name(line.split("==")[0]) for line in content["dependencies"][-1]["pip"]}
-    assert names == {"snakemake"} | owners(of_the_workflow())
+    engines = {f"snakemake-executor-plugin-{name}" for name in ("slurm", "slurm-jobstep", "cluster-generic")}
+    assert names == {"snakemake"} | engines | owners(of_the_workflow())
 
 
 def test_no_rule_runs_python_inside_snakemake():

@@ -35,8 +35,6 @@ wildcard_constraints:
 localrules:
     all,
     answers,
-    fetch_raw,  # with the next: where Snakemake runs, as compute nodes often have no internet
-    fetch_weights,
     plan,
     published,
 

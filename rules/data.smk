@@ -32,6 +32,7 @@ if config["raw"]["draw"]:
 else:
 
     rule fetch_raw:
+        localrule: True  # where Snakemake runs, as compute nodes often have no internet
         output:
             folder=directory(f"{WORK}/raw/{{part}}"),
             made=touch(f"{WORK}/raw/{{part}}.made"),

@@ -8,6 +8,7 @@ State of unfinished trainings: work/<run>/cells/, which is no output; see script
 
 # Neither code nor packages are among the params: the file is checked by hash, and fetched once.
 rule fetch_weights:
+    localrule: True  # where Snakemake runs, as compute nodes often have no internet
     output:
         "work/weights/{model}.pth",
     log:

@@ -29,6 +29,11 @@ class Nucleus:
     x: int
     y: int
 
+    @property
+    def extent(self):
+        """[left, top, right, bottom] of the mask in its image; right and bottom exclusive, px."""
+        return [self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]]
+
 
 def turn(array, view):
     """View 0 to 7 of an image (height x width [x channels]): turned by 90 degrees view % 4 times, from 4 on mirrored.
@@ -82,13 +87,12 @@ def pairs(iou, least=SAME):
 def mean_nucleus(members, views):
     """One nucleus of its detections in several views: mean score (0 where a view misses it), mean box, mean mask."""
     weights = np.array([nucleus.score for nucleus in members])
-    x, y = min(nucleus.x for nucleus in members), min(nucleus.y for nucleus in members)
-    right = max(nucleus.x + nucleus.mask.shape[1] for nucleus in members)
-    bottom = max(nucleus.y + nucleus.mask.shape[0] for nucleus in members)
+    extents = np.array([nucleus.extent for nucleus in members])
+    x, y = map(int, extents[:, :2].min(0))
+    right, bottom = extents[:, 2:].max(0)
     votes = np.zeros((bottom - y, right - x))
-    for nucleus, weight in zip(members, weights, strict=True):
-        height, width = nucleus.mask.shape
-        votes[nucleus.y - y : nucleus.y - y + height, nucleus.x - x : nucleus.x - x + width] += weight * nucleus.mask
+    for nucleus, weight, (x0, y0, x1, y1) in zip(members, weights, extents, strict=True):
+        votes[y0 - y : y1 - y, x0 - x : x1 - x] += weight * nucleus.mask
     mask = votes >= weights.sum() / 2
     if not mask.any():
         return None
@@ -119,12 +123,12 @@ def fuse(found, height, width):
     return sorted((nucleus for nucleus in fused if nucleus), key=lambda nucleus: -nucleus.score)
 
 
-def distinct(nuclei, height, width, detections=None):
-    """The nuclei, surest first, without those that overlap a surer one (mask IoU >= 0.5), at most `detections`."""
+def distinct(nuclei, height, width):
+    """The nuclei, surest first, without those that overlap a surer one (mask IoU >= 0.5)."""
     nuclei = sorted(nuclei, key=lambda nucleus: -nucleus.score)
     kept = np.ones(len(nuclei), bool)
     if len(nuclei):
-        boxes = np.array([[n.x, n.y, n.x + n.mask.shape[1], n.y + n.mask.shape[0]] for n in nuclei])
+        boxes = np.array([nucleus.extent for nucleus in nuclei])
         for i, box in enumerate(boxes):
             if not kept[i]:
                 continue
@@ -132,7 +136,7 @@ def distinct(nuclei, height, width, detections=None):
             near = i + 1 + np.flatnonzero(kept[i + 1 :] & (low < high).all(1))
             codes = rles([nuclei[i], *(nuclei[j] for j in near)], height, width)
             kept[near[overlaps(codes[:1], codes[1:])[0] >= SAME]] = False
-    return [nucleus for nucleus, keep in zip(nuclei, kept, strict=True) if keep][:detections]
+    return [nucleus for nucleus, keep in zip(nuclei, kept, strict=True) if keep]
 
 
 def windows(length, size, overlap):
@@ -151,8 +155,7 @@ def windows(length, size, overlap):
 
 def belongs(nucleus, row, column, height, width):
     """Whether a window (row, column of `windows`) reports a nucleus: it lies whole in it, or its centre in its core."""
-    left, top = nucleus.x, nucleus.y
-    bottom, right = top + nucleus.mask.shape[0], left + nucleus.mask.shape[1]
+    left, top, right, bottom = nucleus.extent
     whole = (
         (left > column[0] or left == 0)
         and (right < column[1] or right == width)
@@ -214,10 +217,8 @@ class Viewer:
             for view in self.views:
                 nuclei = self.detect(turn(part, view), scale)
                 for nucleus in nuclei:
-                    h, w = nucleus.mask.shape
-                    corner = box_back([nucleus.x, nucleus.y, nucleus.x + w, nucleus.y + h], view, height, width)
-                    nucleus.x, nucleus.y = int(corner[0]), int(corner[1])
-                    nucleus.mask = turn_back(nucleus.mask, view)
+                    left, top, _, _ = box_back(nucleus.extent, view, height, width)
+                    nucleus.mask, nucleus.x, nucleus.y = turn_back(nucleus.mask, view), int(left), int(top)
                     nucleus.box = box_back(nucleus.box, view, height, width)
                 found.append(nuclei)
         return fuse(found, height, width)

@@ -52,3 +52,22 @@ def stage():
         return subprocess.run(command, capture_output=True, text=True, cwd=options.get("cwd", ROOT))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cell(drawn, tmp_path_factory):
+    """A resolved config of a very small cell; returns a function that writes it with changed `training` keys."""
+    from unit.training_cell import writer
+
+    return writer(tmp_path_factory.mktemp("cell"), drawn)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cell, tmp_path_factory):
+    """(config, folder) of a training of three epochs that nothing disturbed; all epochs kept."""
+    from unit.training_cell import train
+
+    config, out = cell("plain"), tmp_path_factory.mktemp("undisturbed")
+    done = train(config, out, keep_every=1)
+    assert done.returncode == 0, done.stderr
+    return config, out

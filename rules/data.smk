@@ -32,7 +32,6 @@ if config["raw"]["draw"]:
 else:
 
     rule fetch_raw:
-        localrule: True  # where Snakemake runs, as compute nodes often have no internet
         output:
             folder=directory(f"{WORK}/raw/{{part}}"),
             made=touch(f"{WORK}/raw/{{part}}.made"),
@@ -40,6 +39,7 @@ else:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
         wildcard_constraints:
             part="dataset|test_masks",
+        localrule: True  # where Snakemake runs, as compute nodes often have no internet
         conda:
             "../envs/data.yaml"
         resources:

@@ -8,11 +8,11 @@ State of unfinished trainings: work/<run>/cells/, which is no output; see script
 
 # Neither code nor packages are among the params: the file is checked by hash, and fetched once.
 rule fetch_weights:
-    localrule: True  # where Snakemake runs, as compute nodes often have no internet
     output:
         "work/weights/{model}.pth",
     log:
         "work/weights/{model}.log",
+    localrule: True  # where Snakemake runs, as compute nodes often have no internet
     conda:
         "../envs/mmdet.yaml"
     resources:

@@ -177,6 +177,8 @@ def set_schedule(config, training):
     if training["precision"] == "fp16":
         hook = "Fp16OptimizerHook"
         step["loss_scale"] = "dynamic"
+    elif training["precision"] == "bf16":
+        config["precision"] = "bf16"  # mmdet's own tools do not know it, and train in fp32
     if training["accumulate"]:
         hook = f"GradientCumulative{hook}"
         step["cumulative_iters"] = training["accumulate"]

@@ -18,6 +18,7 @@ from nuclei.cells import cell_folder
 from nuclei.checkpoints import epoch_of
 from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
+from nuclei.device import precision
 from nuclei.schedule import iterations_an_epoch
 from nuclei.stage import InputError, read_json, run_stage, sha256
 
@@ -42,9 +43,10 @@ def validations(epochs, every):
     return -(-epochs // every) if every else 0
 
 
-def hours(macs, card, precision):
+def hours(macs, card, trained_in):
     """Hours that `macs` multiply-adds take on a card of cards.yaml at its assumed utilisation."""
-    return FLOPS * macs / (card["tflops"][precision] * 1e12 * card["utilisation"][precision]) / 3600
+    form = "fp32" if trained_in == "fp32" else "fp16"  # bf16 is as fast as fp16
+    return FLOPS * macs / (card["tflops"][form] * 1e12 * card["utilisation"][form]) / 3600
 
 
 def checkpoint_bytes(weights, epochs, keep, validated, optimizer):
@@ -177,7 +179,7 @@ def plan_cell(config, counts, weights, done, keep):
         "validation": validation[0],
         "macs": [sum(pair) for pair in zip(training, validation, strict=True)] if counted else None,
         "disk": checkpoint_bytes(weights, epochs, keep, checks[0], config.optimizer),
-        "precision": "fp16" if "Fp16" in config.optimizer_config.get("type", "") or config.get("fp16") else "fp32",
+        "precision": precision(config),
         "done": done,
         "left": left,
     }

@@ -6,7 +6,7 @@ import signal
 import sys
 
 from nuclei.checkpoints import intact
-from nuclei.device import claim_gpu, mixed_precision, set_up
+from nuclei.device import claim_gpu, precision, set_up
 from nuclei.stage import InputError, run_stage, write_json
 
 
@@ -62,7 +62,7 @@ def main():
     set_random_seed(config.seed)
     model = build_model(config)
     load_weights(model, args.checkpoint)
-    if mixed_precision(config):  # as validation did
+    if precision(config) == "fp16":  # as validation did
         wrap_fp16_model(model)
     patch_streams()
     quiet_amp()

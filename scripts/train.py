@@ -19,7 +19,7 @@ from pathlib import Path
 
 from nuclei.checkpoints import LAST, epoch_of, newest_state
 from nuclei.datasets import training_set
-from nuclei.device import claim, claim_gpu, describe, set_up
+from nuclei.device import claim, claim_gpu, describe, precision, set_up
 from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
 from nuclei.stop import Stopped, StopRequest
 
@@ -144,6 +144,7 @@ def train(config, work, device, args):
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
+    from nuclei.acceleration import use_bf16, use_channels_last
     from nuclei.compat import patch_epoch_sleep, patch_streams, quiet_amp
     from nuclei.inference import build_model
     from nuclei.training import memory_errors
@@ -188,6 +189,10 @@ def train(config, work, device, args):
     if config.load_from and not config.resume_from:
         load_published(model, config, config.load_from, args.label)
     config.load_from = None
+    if device.type == "cpu":
+        use_channels_last(model)
+    if precision(config) == "bf16":
+        use_bf16(model)
     patch_streams()
     quiet_amp()
     if not workers:

@@ -92,14 +92,23 @@ def set_tf32(on):
     torch.backends.cudnn.allow_tf32 = on
 
 
-def mixed_precision(config):
-    """Whether an mmdet Config trains in fp16, by our key or by mmdet's own."""
-    return "Fp16" in config.get("optimizer_config", {}).get("type", "") or config.get("fp16") is not None
+def precision(config):
+    """fp32, fp16 or bf16: what an mmdet Config trains in, by our keys or by mmdet's own for fp16."""
+    if "Fp16" in config.get("optimizer_config", {}).get("type", "") or config.get("fp16") is not None:
+        return "fp16"
+    return config.get("precision", "fp32")
 
 
 def check_precision(config, device):
-    """InputError for fp16 on a CPU, which mmcv cannot compute."""
-    if mixed_precision(config) and device.type != "cuda":
+    """InputError for what the device cannot compute: fp16 on any CPU (mmcv), bf16 on one without it."""
+    import torch
+
+    wanted = precision(config)
+    if wanted == "bf16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise InputError(
+            "training.precision: bf16 asked for on a CPU without it, wanted one with AVX-512 or AMX; set it to fp32"
+        )
+    if wanted == "fp16" and device.type != "cuda":
         raise InputError(
             f"training.precision: fp16 asked for on a {device.type.upper()}, wanted a GPU; "
             "set it to fp32, or compute.device to cuda"
@@ -134,7 +143,7 @@ def describe(device, config):
 
     cudnn = torch.backends.cudnn
     found = {
-        "precision": "fp16" if mixed_precision(config) else "fp32",
+        "precision": precision(config),
         "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
         "tf32_cudnn": cudnn.allow_tf32,
         "cudnn": cudnn.version(),

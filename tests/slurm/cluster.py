@@ -241,10 +241,14 @@ class Cluster:
         return {line.split()[0]: line.split()[1].upper() for line in lines}
 
     def jobs(self):
-        """All jobs of the cluster as SLURM has them now, [{key: value}]; `gpus`: {node: ids of its GPUs}."""
+        """All jobs of the cluster as SLURM has them now, [{key: value}]; `gpus`: {node: ids of its GPUs}.
+
+        While slurmctld is away, waits for it.
+        """
         path = self.folder / "gpus.log"
         given = dict(line.split(" ", 1) for line in (path.read_text().splitlines() if path.exists() else []))
-        found = [job for job in map(parse_job, command("scontrol", "-o", "show", "job").splitlines()) if job]
+        said = wait(lambda: command("scontrol", "-o", "show", "job", check=False), 120, "slurmctld shows its jobs")
+        found = [job for job in map(parse_job, said.splitlines()) if job]
         for job in found:
             node, ids = given.get(job["JobId"], "- -").split()
             job["gpus"] = {} if ids == "-" else {node: expand_ids(ids)}

@@ -179,8 +179,8 @@ def fail_and_cancel(cluster, folder):
 
 
 def too_little_memory(cluster, folder):
-    """Trainings get less memory than they need; SLURM kills them until a later attempt asks for more."""
-    edit(folder, "small.yaml", lambda config: config["compute"].update(mem_mb=400))
+    """Trainings get less memory than they need (a GB or more); SLURM kills them until a later attempt asks for more."""
+    edit(folder, "small.yaml", lambda config: config["compute"].update(mem_mb=700))
     return finish(snakemake(folder), folder)
 
 
@@ -248,10 +248,11 @@ def preempt(cluster, folder):
 
 @pytest.fixture(scope="module")
 def disturbed(cluster, project, tmp_path_factory):
-    """{what happened: the folder where it did}, all ended: first five at once, then those that take a node."""
+    """{what happened: the folder where it did}, all ended: first four at once, then those that all would feel."""
     base, found = tmp_path_factory.mktemp("disturbed"), {}
     phases = [
-        [fail_and_cancel, too_little_memory, kill_snakemake, restart_controller, whole_nodes],
+        [fail_and_cancel, too_little_memory, kill_snakemake, whole_nodes],
+        [restart_controller],
         [drain],
         [preempt],
     ]
@@ -326,9 +327,9 @@ def test_a_memory_kill_asks_for_more(cluster, disturbed):
     for cell in DISTURBED:
         found = [job for job in jobs(cluster, folder, "train") if cell_of(job) == cell]
         asked = [job["MinMemoryNode"] for job in found]
-        assert asked == ["400M", "800M", "1200M"][: len(found)] and len(found) > 1
+        assert asked == ["700M", "1400M", "2100M"][: len(found)] and len(found) > 1
         assert [job["JobState"] for job in found] == ["FAILED"] * (len(found) - 1) + ["COMPLETED"]
-        assert re.search(rf"JobId={found[0]['JobId']}\b.* exceeded memory limit", said)
+        assert re.search(rf"StepId={found[0]['JobId']}\.\S+ exceeded memory limit", said)
 
 
 def test_jobs_of_a_killed_snakemake_are_made_again(cluster, disturbed):

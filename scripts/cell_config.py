@@ -115,6 +115,20 @@ def set_scales(config, train_scales, test_scale):
                     step["img_scale"] = tuple(test_scale)
 
 
+def import_steps(config):
+    """Let mmdet find the steps of nuclei.augmentation."""
+    config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
+
+
+def set_offset(config, offset):
+    """Move every image back by the offset (x, y) px of the tissue from its masks, as soon as it is read."""
+    if offset:
+        for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
+            at = next(i for i, step in enumerate(dataset["pipeline"]) if step["type"] == "LoadImageFromFile")
+            dataset["pipeline"].insert(at + 1, dict(type="MoveImage", offset=tuple(offset)))
+        import_steps(config)
+
+
 def set_augmentation(config, training):
     """Flip directions (each with probability 0.5 / number), crops, turns, and colour jitter before normalisation."""
     pipeline, flips, photometric = training_set(config)["pipeline"], training["flips"], training["photometric"]
@@ -124,7 +138,7 @@ def set_augmentation(config, training):
     after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
     if training["turns"]:
         pipeline.insert(after, dict(type="QuarterTurn"))
-        config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
+        import_steps(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
         pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True, recompute_bbox=True))
@@ -215,6 +229,7 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
     set_schedule(config, training)
     set_scales(config, training["train_scales"], training["test_scale"])
     set_augmentation(config, training)
+    set_offset(config, training["offset"])
     if not polygons:
         for step in training_set(config)["pipeline"]:
             if step["type"] == "LoadAnnotations":

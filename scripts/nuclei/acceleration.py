@@ -13,8 +13,8 @@ from torch.nn import functional
 def axis_taps(start, size, cells, samples, length):
     """What RoIAlign's samples along one axis read of a feature map.
 
-    start, size: of RoIs, in cells of the map, float, (K,). cells: output cells; samples: in each of them. length: of the
-    map. Returns index (K, cells, samples * 2), int64, and weight of the same shape: bilinear, 0 outside of the map.
+    start, size: of RoIs, in cells of the map, float, (K,). cells: output cells; samples: in each of them. length: of
+    the map. Returns index (K, cells, samples * 2), int64, and weight of the same shape: bilinear, 0 outside of the map.
     """
     steps = (torch.arange(cells * samples, dtype=start.dtype) + 0.5) / samples
     at = start[:, None] + steps * (size / cells)[:, None]

@@ -1,7 +1,30 @@
-"""Augmentation that mmdet 2.28 lacks, as steps of its pipelines; config.py names this module in custom_imports."""
+"""Steps of mmdet's pipelines that mmdet 2.28 lacks; config.py names this module in custom_imports."""
 
+import cv2
 import numpy as np
 from mmdet.datasets.builder import PIPELINES
+
+
+@PIPELINES.register_module()
+class MoveImage:
+    """Move the image, not its masks, so that tissue `offset` px (x right, y down) off them comes to lie there.
+
+    Fractions of a px are interpolated (Lanczos, 8 x 8 px); what comes in at the border is mirrored.
+    """
+
+    def __init__(self, offset):
+        self.offset = tuple(map(float, offset))
+
+    def __call__(self, results):
+        """Move `img` of mmdet's `results` by -offset."""
+        height, width = results["img"].shape[:2]
+        move = np.array([[1, 0, -self.offset[0]], [0, 1, -self.offset[1]]])
+        options = {"flags": cv2.INTER_LANCZOS4, "borderMode": cv2.BORDER_REFLECT}
+        results["img"] = cv2.warpAffine(results["img"], move, (width, height), **options)
+        return results
+
+    def __repr__(self):
+        return f"MoveImage(offset={self.offset})"
 
 
 @PIPELINES.register_module()

@@ -169,9 +169,10 @@ def belongs(nucleus, row, column, height, width):
 class Viewer:
     """Runs a detector over views of windows.
 
-    model: wrapped by mmdet's build_dp. pipeline: the test data set's. views: 1, 2 (mirrored too), 4 (turned by 180
-    degrees too) or 8. scales: factors on the config's test scale. window: side, px (None: the whole image), overlap:
-    of neighbouring windows, px; wider than most nuclei. between(): called after every view; may raise to stop.
+    model: wrapped by mmdet's build_dp. pipeline: the test data set's, from MultiScaleFlipAug on. views: 1, 2 (mirrored
+    too), 4 (turned by 180 degrees too) or 8. scales: factors on the config's test scale. window: side, px (None: the
+    whole image), overlap: of neighbouring windows, px; wider than most nuclei. between(): called after every view; may
+    raise to stop.
     """
 
     VIEWS = {1: [0], 2: [0, 4], 4: [0, 2, 4, 6], 8: list(range(8))}
@@ -191,7 +192,7 @@ class Viewer:
         from mmcv.parallel import collate
         from mmdet.datasets.pipelines import Compose
 
-        steps = copy.deepcopy(self.pipeline[1:])  # the first loads the file
+        steps = copy.deepcopy(self.pipeline)
         for step in steps:
             if step["type"] == "MultiScaleFlipAug":
                 step["img_scale"] = tuple(round(side * scale) for side in step["img_scale"])
@@ -241,9 +242,12 @@ class Viewer:
 def predict_views(model, dataset, pipeline, label="predict", **options):
     """As nuclei.inference.predict, with the options of Viewer; an image gives all nuclei that its views found."""
     import torch
+    from mmdet.datasets.pipelines import Compose
 
     model.eval()
-    viewer = Viewer(model, pipeline, **options)
+    at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
+    read = Compose(pipeline[1:at])  # what happens to an image as it is read, ahead of windows and views
+    viewer = Viewer(model, pipeline[at:], **options)
     progress = Progress(label, sum(viewer.passes(row["height"], row["width"]) for row in dataset.data_infos), "views")
     viewer.between = progress.step
     found = []
@@ -253,7 +257,7 @@ def predict_views(model, dataset, pipeline, label="predict", **options):
         if image is None:
             raise InputError(f"{file}: not a readable image, wanted a PNG; check the raw data")
         try:
-            nuclei = viewer.nuclei(image)
+            nuclei = viewer.nuclei(read({"img": image})["img"])
         except torch.cuda.OutOfMemoryError as error:
             raise InputError(
                 f"{label} image {file}, {row['width']}x{row['height']} px: out of GPU memory ({str(error)[:120]}), "

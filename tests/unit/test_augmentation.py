@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmdet.core import BitmapMasks, PolygonMasks
 
-from nuclei.augmentation import QuarterTurn
+from nuclei.augmentation import MoveImage, QuarterTurn
 from nuclei.polygons import exact_polygons
 from nuclei.rle import bounding_box
 
@@ -39,3 +39,18 @@ def test_quarter_turns_move_image_boxes_and_masks_alike(form):
         assert found["gt_bboxes"].tolist() == [list(map(float, bounding_box(mask))) for mask in masks]
         assert (found["gt_masks"].height, found["gt_masks"].width) == image.shape[:2]
     assert 160 < turned < 240
+
+
+def test_an_image_is_moved_by_its_offset_and_nothing_else_is():
+    results, masks = sample("bitmaps")
+    image, boxes = results["img"].copy(), results["gt_bboxes"].copy()
+    found = MoveImage([2, 1])(results)
+    assert np.array_equal(found["img"][:-1, :-2], image[1:, 2:])  # tissue at (x + 2, y + 1) comes to (x, y)
+    assert np.array_equal(found["gt_masks"].to_ndarray(), masks) and np.array_equal(found["gt_bboxes"], boxes)
+    assert found["img_shape"] == image.shape
+
+
+def test_half_a_pixel_is_interpolated():
+    ramp = np.repeat(np.arange(0, 200, 5, dtype=np.uint8)[None, :, None], 16, 0).repeat(3, 2)
+    found = MoveImage([0.5, 0])({"img": ramp})["img"]
+    assert np.abs(found[:, 4:-4].astype(float) - (ramp[:, 4:-4] + 2.5)).max() <= 1

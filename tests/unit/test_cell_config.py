@@ -144,6 +144,14 @@ def test_crops_and_turns_come_after_resizing():
     assert not {"RandomCrop", "QuarterTurn"} & set(types(plain)) and "custom_imports" not in plain
 
 
+def test_an_offset_moves_every_image_as_it_is_read():
+    config = resolved("mask_r50", offset=[0.5, -1])
+    for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
+        assert [step["type"] for step in dataset["pipeline"]][:2] == ["LoadImageFromFile", "MoveImage"]
+        assert dataset["pipeline"][1]["offset"] == (0.5, -1)
+    assert config["custom_imports"]["imports"] == ["nuclei.augmentation"]
+
+
 def test_options_reach_every_item_of_a_list():
     config = resolved("cascade_r50", options={"model.train_cfg.rcnn.sampler.num": 33})
     assert [stage["sampler"]["num"] for stage in config["model"]["train_cfg"]["rcnn"]] == [33] * 3

@@ -55,6 +55,7 @@ def main():
     from mmdet.datasets import build_dataset
     from mmdet.utils import build_dp
 
+    import nuclei.augmentation  # noqa: F401 - its steps, by name in config.py
     from nuclei.compat import patch_streams, quiet_amp
     from nuclei.inference import build_model, predict
     from nuclei.views import predict_views

@@ -1,0 +1,46 @@
+"""The offset of tissue from its masks is found where it is known: drawn images, moved."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mask2coco import convert
+from mask_offset import offset, peak
+
+from nuclei.augmentation import MoveImage
+from nuclei.raw import read_layout
+
+
+@pytest.fixture(scope="module")
+def training(drawn):
+    """(image, masks of all nuclei together) of each training image; COCO content of them all."""
+    images = [image for image in read_layout(drawn / "dataset", drawn / "test_masks")[0] if image.set == "train"]
+    content = convert(images, "exact", "rle")
+    pairs = []
+    for image in images:
+        masks = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0 for path in image.masks]
+        pairs.append((cv2.imread(str(image.file)), np.any(masks, 0)))
+    return pairs, content
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (0.5, 0.5), (-1, 2), (1.5, -0.5)])
+def test_a_known_offset_is_measured(training, moved):
+    found = [offset(MoveImage([-moved[0], -moved[1]])({"img": image})["img"], masks) for image, masks in training[0]]
+    assert np.median(found, 0) == pytest.approx(moved, abs=0.15)
+
+
+def test_the_command_names_the_images_and_writes_their_offsets(training, drawn, stage, tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(training[1]))
+    arguments = ["--ground-truth", tmp_path / "train.json", "--out", tmp_path / "offsets.json", "--images"]
+    done = stage("mask_offset", *arguments, drawn / "dataset/train")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("median of 3 images: [")
+    found = json.loads((tmp_path / "offsets.json").read_text())
+    assert list(found) == [image["file_name"] for image in training[1]["images"]]
+    wrong = stage("mask_offset", *arguments, tmp_path)
+    assert wrong.returncode == 2 and wrong.stderr.startswith(f"error: {tmp_path}")
+
+
+def test_an_offset_out_of_reach_is_none():
+    assert peak([3.0, 2.0, 1.0]) is None

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORTS_MMDET := 2.18.1
 
 .PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
-        test-image test-slurm bench bench-full verify clean-work lint mmcv-cuda
+        test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 10 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
+	@echo "make simulate-slurm  280 cells as sleeps on a SLURM of 8 pretended nodes: makespan, idle GPUs, overhead"
 	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 5 minutes"
 	@echo "make bench-full the same on all masks and the whole demo; an hour and more"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
@@ -97,6 +98,10 @@ test-rerun: $(READY)
 test-slurm: $(READY)
 	PYTHONPATH=scripts python tests/slurm/cluster.py
 	python -m pytest -m slurm -s tests/slurm
+
+simulate-slurm: $(READY)
+	PYTHONPATH=scripts python tests/slurm/cluster.py
+	PYTHONPATH=scripts:tests python -W ignore tests/slurm/simulate.py
 
 bench: $(READY)
 	PYTHONPATH=scripts:tests python -W ignore -m bench --out work/bench.md

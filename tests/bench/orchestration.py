@@ -78,13 +78,17 @@ def finished(material, scratch, cells=12, runs=3, **change):
     return below(f"snakemake -n, {cells} cells done", sorted(seconds)[runs // 2], 3, note)
 
 
+def copied_models(models, number):
+    """The first of {name: entry}, as many as wanted; where there are fewer, copies of them under other names."""
+    copies = [(f"{name}_{copy}", entry) for copy in range(number) for name, entry in models.items()]
+    return dict([*models.items(), *copies][:number])
+
+
 def large(scratch):
     """Row of a dry run of 14 models in 2 settings with 10 seeds, nothing done."""
     project = checkout(scratch)
     catalogue = yaml.safe_load((project / "config/models.yaml").read_text())
-    models = catalogue["models"]
-    copies = [(f"{name}_{number}", entry) for number in range(14) for name, entry in models.items()]
-    catalogue["models"] = dict([*models.items(), *copies][:14])
+    catalogue["models"] = copied_models(catalogue["models"], 14)
     (project / "models14.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
     config = {"run": "large", "models_file": "models14.yaml", "models": [*catalogue["models"]], "seeds": [*range(10)]}
     seconds, said = timed(snakemake, project, config, "-n")

@@ -93,7 +93,8 @@ def outer_ring(part):
 def exact_polygons(mask, left=0, top=0):
     """COCO segmentation [[x1, y1, x2, y2, …], …] of a bool mask, a polygon for each 4-connected part.
 
-    left, top: offset of the mask in its image, px.
+    left, top: offset of the mask in its image, px. Coordinates are whole numbers, as floats: of integers mmdet makes an
+    integer array, and cuts off what is behind the point when it resizes them, which moves masks by half a pixel.
     """
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
     segmentation = []
@@ -103,5 +104,5 @@ def exact_polygons(mask, left=0, top=0):
         if signed_area(path) != np.count_nonzero(part):  # holes
             found = sorted(rings(part), key=signed_area, reverse=True)
             path = join(found[0], found[1:])
-        segmentation.append([value for x, y in path for value in (x + left, y + top)])
+        segmentation.append([float(value) for x, y in path for value in (x + left, y + top)])
     return segmentation

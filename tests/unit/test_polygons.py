@@ -1,11 +1,15 @@
 """Lossless polygons: pycocotools, which did not make them, must give back every mask."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mmdet.core import PolygonMasks
+from mmdet.datasets.pipelines import LoadAnnotations
 from pycocotools import mask as coco_mask
 
 from nuclei.polygons import exact_polygons, outer_ring, rings, signed_area
@@ -88,3 +92,15 @@ def test_ring_areas_add_up():
     mask = np.ones((6, 6), bool)
     mask[2:4, 2:4] = False
     assert sorted(map(signed_area, rings(mask))) == [-4, 36]
+
+
+def test_mmdet_resizes_polygons_without_moving_them():
+    """A mask's centre stays where it is, as read from a file and resized by mmdet, at any factor."""
+    mask = np.zeros((60, 60), bool)
+    mask[20:40, 14:46] = True
+    (part,) = json.loads(json.dumps(exact_polygons(mask)))
+    held = LoadAnnotations(with_mask=True, poly2mask=False).process_polygons([part])
+    for side in (41, 50, 77):
+        found = PolygonMasks([held], 60, 60).resize((side, side)).masks[0][0].reshape(-1, 2)
+        middle = (found.min(0) + found.max(0)) / 2 * 60 / side
+        assert middle.tolist() == pytest.approx([30, 30])

@@ -120,9 +120,12 @@ def test_second_run_does_nothing_with_stand_in_conda(project, conda):
     assert planned(snakemake(project, conda, "-n")) == {}
 
 
-def test_changed_environment_reruns_its_stages_with_stand_in_conda(project, conda):
+def test_a_changed_pin_reruns_its_stages_and_a_comment_none_with_stand_in_conda(project, conda):
     path = project / "envs/report.yaml"
-    path.write_text(path.read_text() + "# changed\n")
+    found = path.read_text()
+    path.write_text(found + "# changed\n")
+    assert planned(snakemake(project, conda, "-n")) == {}
+    path.write_text(re.sub(r"tabulate==.*", "tabulate==0.9.0", found))
     rerun = planned(snakemake(project, conda, "-n"))
     assert {"score", "table", "report"} <= set(rerun)
     assert not {"train", "predict", "convert_train"} & set(rerun)

@@ -56,11 +56,8 @@ def prepare(material):
     validation = (read("splits/report") if material.real else random_split(ids, 0.25, SEED))["validation"]
     train = [image for image in images if image.id not in validation]
     sizes = [image_size(image) for image in train]
-    size, stride, least = (
-        min(best["tiles"]["size"], *map(min, sizes)),
-        best["tiles"]["stride"],
-        best["tiles"]["min_area"],
-    )
+    size = min(best["tiles"]["size"], *map(min, sizes))
+    stride, least = min(best["tiles"]["stride"], size), best["tiles"]["min_area"]
     counts = [math.prod(len(starts(side, size, stride)) for side in sides) for sides in sizes]
     wanted = STEPS * best["training"]["batch"]
     used = [image for number, image in enumerate(train) if sum(counts[:number]) < wanted]

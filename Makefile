@@ -23,7 +23,7 @@ help:
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 10 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
-	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 5 minutes"
+	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 10 minutes"
 	@echo "make bench-full the same on all masks and the whole demo; an hour and more"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"

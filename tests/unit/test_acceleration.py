@@ -252,5 +252,6 @@ def test_bf16_wants_a_cpu_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.raises(InputError, match="^training.precision: bf16 asked for on a CPU without it, wanted one with"):
         check_precision(wanted, cpu)
+    check_precision(wanted, cpu, trains=False)
     check_precision(wanted, torch.device("cuda"))
     check_precision(Config({}), cpu)

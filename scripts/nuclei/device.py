@@ -121,8 +121,8 @@ def check_precision(config, device, trains=True):
 def set_up(args, trains=True):
     """(mmdet Config, torch.device) of a stage that computes with torch: threads, device and precision as asked for.
 
-    args: of its command line, with config, device, threads and tf32. trains: whether the stage is the training. Call before torch is imported. InputError where
-    device and precision do not fit.
+    args: of its command line, with config, device, threads and tf32. trains: whether the stage is the training. Call
+    before torch is imported. InputError where device and precision do not fit.
     """
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     hide_gpus(args.device)

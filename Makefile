@@ -24,7 +24,7 @@ help:
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
 	@echo "make simulate-slurm  280 cells as sleeps on a SLURM of 8 pretended nodes: makespan, idle GPUs, overhead"
-	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 5 minutes"
+	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 10 minutes"
 	@echo "make bench-full the same on all masks and the whole demo; an hour and more"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"

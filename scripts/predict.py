@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    config, device = set_up(args)
+    config, device = set_up(args, trains=False)
     import torch
     from mmcv.runner import wrap_fp16_model
     from mmdet.apis import set_random_seed

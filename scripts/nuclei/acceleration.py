@@ -44,9 +44,10 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, 
     if not aligned:
         sizes = sizes.clamp(min=1.0)
     cells = sizes.new_tensor(output_size)
-    samples = torch.full_like(sizes, sampling_ratio) if sampling_ratio else (sizes / cells).ceil().clamp(min=0)
+    samples = torch.full_like(sizes, sampling_ratio) if sampling_ratio > 0 else (sizes / cells).ceil().clamp(min=0)
     image = rois[:, 0].long() * (lengths[0] * lengths[1])
-    parts, places = [], []
+    # with no RoI to sum, the result is differentiable all the same
+    parts, places = [table[:0].view(0, *output_size, channels)], [image[:0]]
     for pair in samples.unique(dim=0):
         if pair.min() < 1:  # an empty RoI: zeros
             continue
@@ -63,9 +64,7 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, 
         )
         parts.append(sums.view(-1, *output_size, channels))
         places.append(place)
-    if parts:
-        found = found.index_copy(0, torch.cat(places), torch.cat(parts))
-    return found.permute(0, 3, 1, 2)
+    return found.index_copy(0, torch.cat(places), torch.cat(parts)).permute(0, 3, 1, 2)
 
 
 class BagRoIAlign(RoIAlign):

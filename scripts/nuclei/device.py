@@ -99,12 +99,15 @@ def precision(config):
     return config.get("precision", "fp32")
 
 
-def check_precision(config, device):
-    """InputError for what the device cannot compute: fp16 on any CPU (mmcv), bf16 on one without it."""
+def check_precision(config, device, trains=True):
+    """InputError for what the device cannot compute: fp16 on any CPU (mmcv), bf16 on one without it.
+
+    trains: prediction with a model trained in bf16 is fp32.
+    """
     import torch
 
     wanted = precision(config)
-    if wanted == "bf16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if trains and wanted == "bf16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         raise InputError(
             "training.precision: bf16 asked for on a CPU without it, wanted one with AVX-512 or AMX; set it to fp32"
         )
@@ -115,11 +118,11 @@ def check_precision(config, device):
         )
 
 
-def set_up(args):
+def set_up(args, trains=True):
     """(mmdet Config, torch.device) of a stage that computes with torch: threads, device and precision as asked for.
 
-    args: of its command line, with config, device, threads and tf32. Call before torch is imported. InputError where
-    device and precision do not fit.
+    args: of its command line, with config, device, threads and tf32. trains: whether the stage is the training. Call
+    before torch is imported. InputError where device and precision do not fit.
     """
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     hide_gpus(args.device)
@@ -133,7 +136,7 @@ def set_up(args):
     mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
     set_tf32(args.tf32)
     config = mmcv.Config.fromfile(args.config)
-    check_precision(config, device)
+    check_precision(config, device, trains)
     return config, device
 
 

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from bench.material import gather
 from bench.rows import WrongResult
 
-PARTS = ("conversion", "scoring", "inference", "orchestration")
+PARTS = ("conversion", "scoring", "inference", "training", "orchestration")
 COLUMNS = ["what; beside", "ours", "beside", "ratio", "goal", "note"]
 
 

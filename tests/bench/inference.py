@@ -52,13 +52,14 @@ def cell(material, images):
     return folder / "config.py", folder / "weights.pth"
 
 
-def run(*words):
-    """Run a command on one thread; its error is ours. Returns its peak memory, MB."""
+def run(*words, **variables):
+    """Run a command on one thread, with more environment variables; its error is ours. Returns its peak memory, MB."""
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONPATH": str(ROOT / "scripts"),
+        **variables,
     }
     peak = 0.0
     with tempfile.TemporaryFile("w+") as said:

@@ -2,19 +2,20 @@
 
 import re
 import sys
+from dataclasses import replace
 
 import cv2
 import pytest
 from conftest import ROOT
 
 from bench import __main__ as bench
-from bench import conversion, inference, orchestration, scoring
+from bench import conversion, inference, orchestration, scoring, training
 from bench.material import gather
 from bench.rows import WrongResult, below, faster, within
 
 NO_ARCHIVES = ROOT / "no such folder"
 TINY = {"train": 2, "test": 2, "size": 96, "seed": 7}
-MASK2COCO, EVALUATE = conversion.convert, scoring.evaluate
+MASK2COCO, EVALUATE, READ = conversion.convert, scoring.evaluate, training.read
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,82 @@ def test_wrong_scores_stop_the_bench(material, monkeypatch):
     monkeypatch.setattr(scoring, "evaluate", evaluate)
     with pytest.raises(WrongResult, match="all images: ap75_1000"):
         list(scoring.rows(material, full=False))
+
+
+def steps(loss=2.0, wall=0.2, cpu=0.1, **losses):
+    """Steps of a training as the clock writes them; the first take ten times as long."""
+    taken = [
+        {part: [wall * many, cpu * many] for part in training.PARTS}
+        for many in [10] * training.WARM + [1] * training.WARM
+    ]
+    return [{**times, "losses": {"loss": loss, **losses}} for times in taken]
+
+
+@pytest.fixture
+def small(material, monkeypatch, tmp_path):
+    """The material with a scratch folder of its own, for trainings of two steps of a very small model."""
+
+    def read(name):
+        content = READ(name)
+        if name == "best":
+            content["training"] |= {"batch": 1, "width": 0.125, "crop": 64, "test_scale": [96, 96], "detections": 20}
+            content["training"] |= {"train_scales": [[96, 96], [96, 96]]}
+        return content
+
+    monkeypatch.setattr(training, "read", read)
+    monkeypatch.setattr(training, "STEPS", 2)
+    return replace(material, scratch=tmp_path)
+
+
+@pytest.fixture
+def clocked(small, monkeypatch):
+    """The same; a function that sets what the steps are, of ours and of mmdet's tool."""
+
+    def of(ours, stock):
+        monkeypatch.setattr(training, "trained", lambda config, folder: ours[config.stem])
+        monkeypatch.setattr(training, "by_tool", lambda config, folder: stock)
+        monkeypatch.setattr(training, "validation", lambda *arguments: arguments)
+        monkeypatch.setattr(training, "bf16", lambda: True)
+        return list(training.rows(small, full=False))
+
+    return of
+
+
+def test_training_rows(clocked):
+    stock = steps(cpu=0.2, mask=0.5)
+    ours = {"fp32": steps(mask=0.5), "bf16": steps(loss=2.05, cpu=0.125, mask=0.7)}
+    fp32, parts, (_, _, epoch), bf16, _ = clocked(ours, stock)
+    assert [(row.goal, row.met) for row in (fp32, bf16)] == [("at least 1x", True), ("at least 1.5x", True)]
+    assert (fp32.ours, fp32.other, bf16.ours) == pytest.approx((0.4, 0.8, 0.5))
+    assert fp32.note.startswith("2.5 images/s; 1.25; CPU time, by wall clock 1x; mean loss of 20 steps 2.0000")
+    assert fp32.note.endswith("all losses of 3 steps to 0.0e+00")
+    assert parts.note == "data 25 %, forward 25 %, backward 25 %, optimizer 25 %; CPU time"
+    assert epoch == pytest.approx(0.4 * 1)  # one tile, of the one image that is not for validation
+
+
+@pytest.mark.parametrize(
+    ("fp32", "bf16", "said"),
+    [
+        (steps(mask=0.501), steps(), "fp32: .*step 1: mask 0.501, by mmdet's tool 0.5"),
+        (steps(loss=2.1, mask=0.5), steps(), "step 1: loss 2.1"),
+        (steps(mask=0.5), steps(loss=2.2), "pointrend_r50, bf16: mean loss of 20 steps 2.2000, by mmdet's tool 2.0000"),
+        (steps(mask=0.5)[:-1], steps(), "19 steps, by mmdet's tool 20"),
+    ],
+)
+def test_other_losses_stop_the_bench(clocked, fp32, bf16, said):
+    with pytest.raises(WrongResult, match=said):
+        clocked({"fp32": fp32, "bf16": bf16}, steps(mask=0.5))
+
+
+def test_training(small, monkeypatch):
+    monkeypatch.setattr(training, "WARM", 1)
+    monkeypatch.setattr(training, "bf16", lambda: False)
+    times, parts, scores = training.rows(small, full=False)
+    assert min(times.ours, times.other, parts.ours, scores.ours) > 0
+    assert (times.goal, scores.goal) == ("at least 1x", "under 5 %")
+    assert re.search(r"mean loss of 2 steps \d\.\d+, by mmdet's tool .*, all losses of 2 steps to \d", times.note)
+    assert scores.note.startswith("20 detections, ")
+    assert scores.other == pytest.approx(parts.ours)  # an epoch of one step
 
 
 def test_a_finished_run(material, tmp_path):

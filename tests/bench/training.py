@@ -136,16 +136,17 @@ def check(name, precision, ours, stock):
             found = step["losses"][key]
             first = max(first, difference(found, wanted))
             require(
-                difference(found, wanted) <= SAME, f"{name}: step {number}: {key} {found}, by mmdet's tool {wanted}"
+                difference(found, wanted) <= SAME,
+                f"{name}, {precision}: step {number}: {key} {found}, by mmdet's tool {wanted}",
             )
     found, wanted = mean_loss(ours), mean_loss(stock)
     text = f"mean loss of {len(ours)} steps {found:.4f}, by mmdet's tool {wanted:.4f}"
     require(difference(found, wanted) <= NEAR[precision], f"{name}, {precision}: {text}")
-    return text + (f", all losses of {FIRST} steps to {first:.1e}" if precision == "fp32" else "")
+    return text + (f", all losses of {len(ours[:FIRST])} steps to {first:.1e}" if precision == "fp32" else "")
 
 
-def validation(config, weights, epoch):
-    """Row of the scores of a validation as a share of an epoch of `epoch` CPU seconds.
+def validation(config, checkpoints, epoch):
+    """Row of the scores of a validation as a share of an epoch of `epoch` CPU seconds. checkpoints: folder of one.
 
     As many nuclei are found in the validation images as are kept, whatever their score.
     """
@@ -155,6 +156,7 @@ def validation(config, weights, epoch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     model = build_model(config)
+    (weights,) = checkpoints.glob("*.pth")
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     dataset = build_dataset(config.data.val, dict(test_mode=True))
     times = [time.process_time()]
@@ -200,6 +202,4 @@ def rows(material, full):
             whole = ", ".join(f"{part} {100 * seconds(ours, 1, [part]) / cpu:.0f} %" for part in PARTS)
             yield below(f"{title}, its parts", cpu, note=f"{whole}; CPU time")
             if number == 0 and precision == "fp32":
-                (weights,) = (folder / precision / "checkpoints").glob("*.pth")
-                epoch = cpu * math.ceil(tiles / batch)
-                yield validation(config, weights, epoch)
+                yield validation(config, folder / precision / "checkpoints", cpu * math.ceil(tiles / batch))

@@ -62,8 +62,15 @@ def main():
         image = read_image(file)
         if image is None:
             raise InputError(f"{file}: not a readable image, wanted one of the ground truth's; check --images")
-        codes = [as_rle(nucleus["segmentation"], *image.shape[:2]) for nucleus in nuclei[row["id"]]]
-        found[row["file_name"]] = offset(image, coco_mask.decode(coco_mask.merge(codes)).astype(bool))
+        height, width = image.shape[:2]
+        if (height, width) != (row["height"], row["width"]):
+            raise InputError(
+                f"{file}: {width}x{height} px, wanted {row['width']}x{row['height']} px as in {args.ground_truth}; "
+                "check --images"
+            )
+        codes = [as_rle(nucleus["segmentation"], height, width) for nucleus in nuclei[row["id"]]]
+        masks = coco_mask.decode(coco_mask.merge(codes)).astype(bool) if codes else np.zeros((height, width), bool)
+        found[row["file_name"]] = offset(image, masks)
         print(row["file_name"], *("none" if value is None else f"{value:+.2f}" for value in found[row["file_name"]]))
     whole = np.array([values for values in found.values() if None not in values])
     if not len(whole):

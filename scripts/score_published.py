@@ -13,7 +13,7 @@ from nuclei.stage import InputError, read_json, run_stage, write_json
 from nuclei.tables import choose_models, model_columns, read_models, read_published, signed, write_table
 
 NO_FILE = "no file published"
-AP = "AP 0.50:0.95, 100 detections an image"
+AP = {cap: f"AP 0.50:0.95, {cap} detections an image" for cap in (100, 1000)}
 
 
 def score_file(path, truth):
@@ -52,11 +52,12 @@ def table_rows(table, entries, published, scores):
         if found:
             difference = found["map_report"] - float(known["map"])
             file = {"file": f"answer_{known['submission']}.zip"}
-            new = {"re-scored mAP": found["map_report"], "difference": difference, AP: found["ap_100"]}
+            new = {"re-scored mAP": found["map_report"], "difference": difference}
+            new |= {name: found[f"ap_{cap}"] for cap, name in AP.items()}
             shown.append({**row, **new, "difference": signed(difference), **file})
         else:
             reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
-            new, file = {"re-scored mAP": None, "difference": None, AP: None}, {"file": reason}
+            new, file = dict.fromkeys(["re-scored mAP", "difference", *AP.values()]), {"file": reason}
             shown.append({**row, **new, **file})
         values.append({**row, **new, **file})
     return shown, values

@@ -36,7 +36,7 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, 
     at integers. output_size: (height, width). sampling_ratio: samples a cell and axis, 0: as many as the cell is wide.
     Returns (K, C, height, width), channels last in memory.
     """
-    count, channels, *lengths = features.shape
+    channels, *lengths = features.shape[1:]
     table = features.permute(0, 2, 3, 1).reshape(-1, channels)
     found = features.new_zeros((len(rois), *output_size, channels))
     corners = rois[:, 1:].detach() * spatial_scale - (0.5 if aligned else 0.0)
@@ -81,8 +81,8 @@ def use_channels_last(model):
     mmcv's own operators read such maps wrongly on a CPU, without an error: a model with another of them stays as it is.
     Returns whether the model was changed.
     """
-    own = [module for module in model.modules() if type(module).__module__.startswith("mmcv.ops.")]
-    aligns = [module for module in own if type(module) is RoIAlign and module.pool_mode == "avg"]
+    own = [m for m in model.modules() if any(base.__module__.startswith("mmcv.ops.") for base in type(m).__mro__)]
+    aligns = [module for module in own if type(module) in (RoIAlign, BagRoIAlign) and module.pool_mode == "avg"]
     if len(aligns) < sum(not isinstance(module, SimpleRoIAlign) for module in own):
         return False
     for module in aligns:

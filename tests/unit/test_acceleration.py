@@ -208,6 +208,15 @@ def test_a_model_with_other_operators_of_mmcv_stays_as_it_is():
     assert layout(model) == before
 
 
+def test_a_model_with_an_operator_made_from_mmcvs_stays_as_it_is(config):
+    model, _ = built(config("mask_r50"))
+    layer = model.roi_head.bbox_roi_extractor.roi_layers[0]
+    layer.__class__ = type("OwnRoIAlign", (RoIAlign,), {"__module__": "elsewhere"})
+    before = layout(model)
+    assert use_channels_last(model) is False
+    assert layout(model) == before
+
+
 def test_a_model_that_pools_the_largest_sample_stays_as_it_is(config):
     changed = config("mask_r50")
     changed.model.roi_head.bbox_roi_extractor.roi_layer.pool_mode = "max"

@@ -33,9 +33,9 @@ def test_demo_is_right(config):
     assert list(check_config(config, "config/models.yaml", "config/schema.yaml")["models"])[0] == "mask_r50"
 
 
-@pytest.mark.parametrize("name", ["cpu", None])
-def test_other_configs_lack_nothing_but_their_data(config, name):
-    found = merged(*([name] if name else []))
+@pytest.mark.parametrize("names", [[], ["cpu"], ["best"], ["best", "best-gpu"]], ids=str)
+def test_other_configs_lack_nothing_but_their_data(config, names):
+    found = merged(*names)
     found["raw"]["dataset"]["path"] = "config"  # any folder
     found["raw"]["test_masks"]["path"] = None
     assert check_config(found, "config/models.yaml", "config/schema.yaml")

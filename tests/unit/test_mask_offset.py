@@ -1,6 +1,8 @@
 """The offset of tissue from its masks is found where it is known: drawn images, moved."""
 
+import copy
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -40,6 +42,27 @@ def test_the_command_names_the_images_and_writes_their_offsets(training, drawn, 
     assert list(found) == [image["file_name"] for image in training[1]["images"]]
     wrong = stage("mask_offset", *arguments, tmp_path)
     assert wrong.returncode == 2 and wrong.stderr.startswith(f"error: {tmp_path}")
+
+
+def test_an_image_of_another_size_is_named(training, drawn, stage, tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(training[1]))
+    shutil.copytree(drawn / "dataset/train", tmp_path / "train")
+    file = tmp_path / "train" / training[1]["images"][1]["file_name"]
+    cv2.imwrite(str(file), cv2.imread(str(file))[:, :-8])
+    wrong = stage("mask_offset", "--ground-truth", tmp_path / "train.json", "--images", tmp_path / "train")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith(f"error: {file}: 120x128 px, wanted 128x128 px as in {tmp_path}/train.json")
+
+
+def test_an_image_without_nuclei_has_no_offset(training, drawn, stage, tmp_path):
+    content = copy.deepcopy(training[1])
+    first = content["images"][0]
+    content["annotations"] = [row for row in content["annotations"] if row["image_id"] != first["id"]]
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    done = stage("mask_offset", "--ground-truth", tmp_path / "train.json", "--images", drawn / "dataset/train")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == f"{first['file_name']} none none"
+    assert done.stderr.startswith("median of 2 images: [")
 
 
 def test_an_offset_out_of_reach_is_none():

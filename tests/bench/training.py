@@ -33,7 +33,7 @@ from nuclei.scores import score
 TOOL = Path(mmdet.__file__).parent / ".mim/tools/train.py"
 MODELS = ("pointrend_r50", "mask_r50", "cascade_r50")  # the first alone, unless the bench is full
 STEPS, WARM = 40, 10  # of a training, and the first of them whose time does not count
-SAME, FIRST = 1e-3, 3  # relative difference of each loss in the first steps of fp32 trainings
+SAME, FIRST = 5e-3, 3  # relative difference of each loss in the first steps of fp32 trainings
 NEAR = {"fp32": 0.03, "bf16": 0.05}  # relative difference of the mean loss over all steps
 SEED = 0
 

@@ -21,7 +21,8 @@ WEIGHTS = "*.pth"
 # what git keeps for all cells or for none
 BULKY = [
     "cells/*/predictions.json",
-    "cells/*/answer.*",
+    "cells/*/answer.json",
+    "cells/*/answer.zip",
     "data/coco/*",
     "data/annotations/*",
     "figures/overlays/*",

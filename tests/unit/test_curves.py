@@ -51,6 +51,14 @@ def test_figure_marks_the_chosen_epoch_and_names_the_metric(tmp_path, monkeypatc
     assert cv2.imread(str(tmp_path / "a.png")).std() > 5
 
 
+def test_the_best_epoch_is_whole_in_the_figure(tmp_path, monkeypatch):
+    make_cell(tmp_path, "mask_r50", [(2, 0.299), (3, 0.3)], 3)
+    kept = []
+    monkeypatch.setattr(plt, "close", kept.append)
+    draw(tmp_path, 1, ["mask_r50"], [0], "ap50_100", tmp_path / "a.png")
+    assert kept[0].axes[0].get_ylim() == pytest.approx((0, 0.315))
+
+
 def test_the_same_cells_give_the_same_file(stage, tmp_path):
     make_cell(tmp_path, "mask_r50", [(1, 0.1), (2, 0.3)], 2)
     command = ["--run-dir", tmp_path, "--setting", 1, "--models", "mask_r50", "--seeds", 0]

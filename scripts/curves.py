@@ -53,6 +53,8 @@ def draw(run, setting, models, seeds, metric, out):
     )
     right.set(xlabel="epoch", ylabel="loss", title="training loss")
     for axes in (left, right):
+        axes.update_datalim([(0, 0)], updatex=False)  # else the margin on top is a share of the data's range
+        axes.autoscale_view()
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

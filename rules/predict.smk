@@ -29,6 +29,7 @@ rule predict:
         device=config["compute"]["device"],
         tf32="--tf32" if config["compute"]["tf32"] else "",
         look=config["inference"],
+        soft="--soft-nms" if config["inference"]["soft_nms"] else "",
         window=f"--window {config['inference']['window']}" if config["inference"]["window"] else "",
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -37,7 +38,7 @@ rule predict:
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --device {params.device} {params.tf32} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " --out {output} 2>&1 | tee {log}"
+        " {params.soft} --out {output} 2>&1 | tee {log}"
 
 
 rule answer:

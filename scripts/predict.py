@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="factors on the test scale, fused")
     parser.add_argument("--window", type=int, help="side, px, of the windows that larger images are cut into")
     parser.add_argument("--overlap", type=int, default=128, help="of neighbouring windows, px")
+    parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
     parser.add_argument("--out", required=True, help="predictions.json")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
@@ -75,10 +76,10 @@ def main():
         raise InputError(
             f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
         ) from None
-    if args.views == 1 and args.scales == [1.0] and not args.window:
+    if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft:
         found = predict(model, dataset, label=args.label)
     else:
-        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap")}
+        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft")}
         found = predict_views(model, dataset, config.data.test.pipeline, args.label, **options)
     write_json(args.out, found, indent=None)
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from pycocotools import mask as coco_mask
@@ -37,7 +38,8 @@ def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
 def test_one_window_of_the_image_equals_no_window(undisturbed, stage, tmp_path):
     config, wanted = undisturbed
     found = []
-    for name, options in (("none", []), ("one", ["--window", 128]), ("more", ["--views", 4, "--scales", 1, 1.5])):
+    looks = {"none": [], "one": ["--window", 128], "soft": ["--soft-nms"], "more": ["--views", 4, "--scales", 1, 1.5]}
+    for name, options in looks.items():
         out, checkpoint = tmp_path / f"{name}.json", wanted / "checkpoints/epoch_3.pth"
         done = stage(
             "predict", "--config", config, "--checkpoint", checkpoint, "--device", "cpu", "--out", out, *options
@@ -47,7 +49,16 @@ def test_one_window_of_the_image_equals_no_window(undisturbed, stage, tmp_path):
         found.append(sorted(rows, key=lambda row: (row["image_id"], -row["score"], row["bbox"])))
     assert found[0] and found[0] == found[1]
     assert "predict 16/16 views" in done.stderr
-    assert {row["image_id"] for row in found[2]} == {1, 2}
+    assert {row["image_id"] for row in found[3]} == {1, 2}
+    lowered = {(*row["bbox"], row["segmentation"]["counts"]): row["score"] for row in found[2]}
+    for image in (1, 2):
+        rows = [row for row in found[0] if row["image_id"] == image]
+        codes, scores = [row["segmentation"] for row in rows], np.array([row["score"] for row in rows])
+        iou = coco_mask.iou(codes, codes, [0] * len(codes)) * (1 - np.eye(len(codes)))
+        wanted_scores = scores * (1 - (iou * scores).max(1))
+        assert (wanted_scores < scores).any()
+        found_scores = [lowered[*row["bbox"], row["segmentation"]["counts"]] for row in rows]
+        assert found_scores == pytest.approx(wanted_scores.tolist())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 from scipy import ndimage
 
 from nuclei.rle import bounding_box, encode, encode_part
-from nuclei.views import Nucleus, Viewer, box_back, distinct, fuse, rles, turn, turn_back, windows
+from nuclei.views import Nucleus, Viewer, box_back, distinct, fuse, rles, soft_nms, turn, turn_back, windows
 
 SHAPES = st.tuples(
     st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**32 - 1)
@@ -78,6 +78,15 @@ def test_one_view_stays_as_it_is():
 def test_distinct_keeps_the_surer_of_two():
     nuclei = [square(0.5, 10, 10), square(0.9, 12, 10), square(0.7, 17, 10)]
     assert [nucleus.score for nucleus in distinct(nuclei, 50, 50)] == [0.9, 0.7]
+
+
+def test_soft_nms_doubts_both_of_two_that_overlap():
+    # IoU of squares of 10 px, 6 px apart: 40 / 160; 5 px: 50 / 150
+    found = soft_nms([square(0.9, 10, 10), square(0.8, 16, 10), square(0.7, 60, 60), square(0.1, 21, 10)], 90, 90)
+    by_place = {nucleus.x: nucleus.score for nucleus in found}
+    assert by_place == pytest.approx({10: 0.9 * 0.8, 16: 0.8 * 0.775, 60: 0.7, 21: 0.1 * (1 - 0.8 / 3)})
+    assert [nucleus.x for nucleus in found] == [10, 60, 16, 21]
+    assert soft_nms([], 90, 90) == []
 
 
 class Bright(Viewer):

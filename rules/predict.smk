@@ -15,8 +15,6 @@ rule predict:
         f"{CELL}/predictions.json",
     log:
         f"{CELL_LOGS}.predict.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.predict.tsv"
     conda:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]

@@ -69,8 +69,6 @@ rule train:
         provenance=f"{CELL}/training.json",
     log:
         f"{CELL_LOGS}.train.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/setting{{setting}}.{{model}}.seed{{seed}}.train.tsv"
     conda:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]

@@ -82,7 +82,7 @@ def results(folder):
     found = {}
     for path in sorted(top.rglob("[!.]*")):
         relative = path.relative_to(top)
-        if path.is_file() and path.name not in CLOCK and relative.parts[0] not in ("logs", "benchmarks"):
+        if path.is_file() and path.name not in CLOCK and relative.parts[0] != "logs":
             found[str(relative)] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 

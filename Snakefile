@@ -22,6 +22,7 @@ include: "rules/plan.smk"
 include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
+include: "rules/ensembles.smk"
 include: "rules/manifest.smk"
 
 
@@ -29,6 +30,7 @@ wildcard_constraints:
     setting="[12]",
     model="|".join(MODELS),
     seed="[0-9]+",
+    ensemble="|".join(ENSEMBLES) or "-",
     method="exact|imantics",
 
 
@@ -46,6 +48,7 @@ rule all:
         f"{RESULTS}/report.html",
         cell_files("answer.zip"),
         cell_files("scores.json"),
+        [ensemble_files(name) for name in ENSEMBLE_RESULTS],
         table_files(),
         published_files() if config["published"]["submissions"] else [],
 
@@ -53,6 +56,7 @@ rule all:
 rule answers:
     input:
         cell_files("answer.zip"),
+        ensemble_files("answer.zip"),
 
 
 rule published:

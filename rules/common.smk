@@ -1,7 +1,7 @@
 """Config, cells and paths: what the other rules files share. The only one with functions.
 
 RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODELS: the chosen entries of models.yaml,
-TABLED those of the report's tables, EXPLORED those of a table of their own.
+TABLED those of the report's tables, EXPLORED those of a table of their own. ENSEMBLE, ENSEMBLES: the same of ensembles.
 """
 
 import functools
@@ -31,6 +31,9 @@ RESULTS = f"results/{config['run']}"
 WORK = f"work/{config['run']}"
 CELL = f"{RESULTS}/cells/setting{{setting}}/{{model}}/seed{{seed}}"
 CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
+ENSEMBLE = f"{RESULTS}/ensembles/setting{{setting}}/{{ensemble}}"
+ENSEMBLE_LOGS = f"{RESULTS}/logs/setting{{setting}}.ensemble.{{ensemble}}"
+ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
 WEIGHTS_FOLDER = config["weights_folder"]
 WEIGHTS_ROOT = CATALOGUE["weights_root"]
 if WEIGHTS_FOLDER and "://" in WEIGHTS_FOLDER:
@@ -39,6 +42,7 @@ TABLED = config["models"]
 EXPLORED = [name for name, entry in CATALOGUE["models"].items() if entry.get("explored") and name not in TABLED]
 EXPLORED = EXPLORED if config["explored"] else []
 MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
+ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}
 METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 
@@ -74,6 +78,16 @@ def cell_files(name, settings=None, models=None):
         model=MODELS if models is None else models,
         seed=config["seeds"],
     )
+
+
+def ensemble_files(name):
+    """Path of `name` of every ensemble in every chosen setting."""
+    return expand(f"{ENSEMBLE}/{name}", setting=config["settings"], ensemble=ENSEMBLES)
+
+
+def members(name, setting, ensemble):
+    """Path of `name` in the cells that make an ensemble."""
+    return [f"{RESULTS}/cells/setting{setting}/{cell}/{name}" for cell in ENSEMBLES[ensemble]]
 
 
 def raw_source(part):
@@ -137,14 +151,10 @@ def polygons():
 
 
 def table_files():
-    """All files of the tables of the chosen settings, and of the explored models' table."""
-    tables = [f"table{setting}" for setting in config["settings"]] + (["explored"] if EXPLORED else [])
-    return expand(
-        f"{RESULTS}/tables/{{table}}{{family}}.{{form}}",
-        table=tables,
-        family=["", "_full"],
-        form=["csv", "md", "tex", "html"],
-    )
+    """All files of the tables of the chosen settings, of the explored models' table and of the ensembles'."""
+    pairs = [f"table{setting}" for setting in config["settings"]] + (["explored"] if EXPLORED else [])
+    tables = [f"{table}{family}" for table in pairs for family in ("", "_full")] + (["ensembles"] if ENSEMBLES else [])
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=["csv", "md", "tex", "html"])
 
 
 def table_columns(models):

@@ -30,6 +30,7 @@ rule manifest:
             rules.annotate_settings.output,
             expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
             rules.conversion_loss.output,
+            [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             rules.cells_table.output,
             rules.report.input.curves,

@@ -23,6 +23,9 @@ BULKY = [
     "cells/*/predictions.json",
     "cells/*/answer.json",
     "cells/*/answer.zip",
+    "ensembles/*/predictions.json",
+    "ensembles/*/answer.json",
+    "ensembles/*/answer.zip",
     "data/coco/*",
     "data/annotations/*",
     "figures/overlays/*",
@@ -217,6 +220,11 @@ def contradictions(run, manifest, hashes):
         cells = [[f"cells/setting{setting}/{model}/seed{seed}" for seed in config["seeds"]] for model in models]
         for family in ("", "_full"):
             yield from check_table(files, f"tables/table{setting}{family}.csv", cells, models)
+    ensembles = [name for name, cells in config.get("ensembles", {}).items() if cells]  # older runs have none
+    fused = [f"ensembles/setting{setting}/{name}" for setting in config["settings"] for name in ensembles]
+    yield from check_table(files, "tables/ensembles.csv", [[folder] for folder in fused], fused)
+    for folder in fused:
+        yield from check_answer(files.run, folder)
     yield from files.problems
 
 

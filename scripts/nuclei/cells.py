@@ -18,6 +18,16 @@ def cell_folder(run, setting, model, seed):
     return Path(run) / "cells" / f"setting{setting}" / model / f"seed{seed}"
 
 
+def read_part(folder, part):
+    """Content of one part of a cell; InputError where its file is missing, damaged or lacks a key."""
+    name, keys, script = PARTS[part]
+    content = read_json(Path(folder) / name, f"what {script} writes")
+    lacking = [key for key in keys if key not in content]
+    if lacking:
+        raise InputError(f"{Path(folder) / name}: lacks {', '.join(lacking)}; run {script} again")
+    return content
+
+
 def read_cells(run, setting, models, seeds, parts=tuple(PARTS)):
     """Read the cells of a setting: {model: [cell of each seed]}, in the given order.
 
@@ -30,12 +40,8 @@ def read_cells(run, setting, models, seeds, parts=tuple(PARTS)):
         for seed in seeds:
             cell = {"folder": cell_folder(run, setting, model, seed)}
             for part in parts:
-                name, keys, script = PARTS[part]
                 try:
-                    cell[part] = read_json(cell["folder"] / name, f"what {script} writes")
-                    lacking = [key for key in keys if key not in cell[part]]
-                    if lacking:
-                        problems.append(f"{cell['folder'] / name}: lacks {', '.join(lacking)}; run {script} again")
+                    cell[part] = read_part(cell["folder"], part)
                 except InputError as error:
                     problems += error.problems
             cells[model].append(cell)

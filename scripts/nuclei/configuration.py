@@ -98,6 +98,20 @@ def schema_problems(value, schema):
     return sorted(problems)
 
 
+def ensemble_problems(config, models):
+    """A line for each member of an ensemble that is no cell of this run."""
+    explored = [name for name, entry in models.items() if config["explored"] and entry.get("explored")]
+    cells = [f"{model}/seed{seed}" for model in [*config["models"], *explored] for seed in config["seeds"]]
+    for name, members in config["ensembles"].items():
+        for member in members or []:
+            if member not in cells:
+                near = difflib.get_close_matches(member, cells, 1, 0) or cells
+                yield (
+                    f"config: ensembles.{name} names {member}, which this run does not train, wanted a cell such as "
+                    f"{near[0]}; correct it, add it to models and seeds, or set ensembles.{name} to null"
+                )
+
+
 def check_config(config, models_file, schema_file):
     """Check a run's config and its models file.
 
@@ -121,6 +135,7 @@ def check_config(config, models_file, schema_file):
                     near = difflib.get_close_matches(name, known, 1)
                     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
                     problems.append(f"config: {key} names {name}, which {models_file} does not hold; {hint}")
+        problems += ensemble_problems(config, catalogue["models"])
         raw = config["raw"]
         if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
             problems.append("config: raw wants either dataset.path or draw, found both or none; set the other to null")

@@ -67,6 +67,29 @@ def rles(nuclei, height, width):
     return [encode_part(nucleus.mask, nucleus.x, nucleus.y, (width, height)) for nucleus in nuclei]
 
 
+def as_results(nuclei, image_id, height, width):
+    """COCO results of the nuclei of one image (height x width px)."""
+    rows = []
+    for nucleus, code in zip(nuclei, rles(nuclei, height, width), strict=True):
+        left, top, right, bottom = map(float, nucleus.box)
+        box = [left, top, right - left, bottom - top]
+        rows.append(dict(image_id=image_id, category_id=1, bbox=box, score=nucleus.score, segmentation=code))
+    return rows
+
+
+def from_results(rows):
+    """Nuclei of COCO results with RLE masks, surest first, without those of empty mask or no score."""
+    found = []
+    for row in rows:
+        mask = coco_mask.decode(row["segmentation"]).astype(bool)
+        if mask.any() and row["score"] > 0:
+            left, top, right, bottom = bounding_box(mask)
+            x, y, width, height = row["bbox"]
+            box = np.array([x, y, x + width, y + height])
+            found.append(Nucleus(row["score"], box, mask[top:bottom, left:right].copy(), left, top))
+    return sorted(found, key=lambda nucleus: -nucleus.score)
+
+
 def overlaps(first, second):
     """Mask IoU of every RLE of `first` with every one of `second`."""
     if not first or not second:
@@ -280,16 +303,6 @@ def predict_views(model, dataset, pipeline, label="predict", **options):
                 f"{label} image {file}, {row['width']}x{row['height']} px: out of GPU memory ({str(error)[:120]}), "
                 "wanted more; lower inference.window, inference.scales or training.detections, or take a larger GPU"
             ) from None
-        for nucleus, code in zip(nuclei, rles(nuclei, *image.shape[:2]), strict=True):
-            left, top, right, bottom = map(float, nucleus.box)
-            found.append(
-                {
-                    "image_id": row["id"],
-                    "category_id": 1,
-                    "bbox": [left, top, right - left, bottom - top],
-                    "score": nucleus.score,
-                    "segmentation": code,
-                }
-            )
+        found += as_results(nuclei, row["id"], *image.shape[:2])
     progress.close()
     return found

@@ -19,7 +19,9 @@ from nuclei.scores import NAMES
 from nuclei.stage import InputError, sha256
 
 MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
+TWO = ["mask_r50/seed0", "cascade_r50/seed1"]
 CONFIG = {"run": "r", "settings": [1], "models": MODELS[::-1], "seeds": SEEDS, "raw": {"draw": {"seed": 3}}}
+CONFIG["ensembles"] = {"two": TWO, "gone": None}
 FITS = {"missing": [], "changed": [], "extra": [], "contradicting": []}
 
 
@@ -38,6 +40,10 @@ def make_cell(folder, seed, value):
     training = {"seed": seed, "data_sha256": "b" * 64, "weights_sha256": None, "code_version": "v1", "device": "cpu"}
     training |= {"threads": 1, "epochs": 3, "wall_seconds": 3.5, "finished": "2026-01-01T00:00:00Z"}
     put(folder / "training.json", {**training, "config_sha256": sha256(folder / "config.py")})
+    make_results(folder, value)
+
+
+def make_results(folder, value):
     put(folder / "predictions.json", "[]")
     put(folder / "answer.json", f"[{value}]")
     write_zip(folder / "answer.zip", folder / "answer.json")
@@ -53,6 +59,7 @@ def made(tmp_path_factory):
     for at, model in enumerate(MODELS):
         for seed in SEEDS:
             make_cell(run / f"cells/setting1/{model}/seed{seed}", seed, 0.2 + at / 10 + seed / 7)
+    make_results(run / "ensembles/setting1/two", 0.4)
     put(run / "data/raw.json", {"counts": {}})
     put(run / "logs/table1.log", "noise")
     put(run / "README.md", "notes")
@@ -64,13 +71,17 @@ def made(tmp_path_factory):
     ):
         command = [sys.executable, f"scripts/{script}.py", "--run-dir", run, *rest, *chosen]
         subprocess.run(command, cwd=ROOT, check=True)
+    command = [sys.executable, "scripts/ensembles_table.py", "--run-dir", run, "--settings", "1"]
+    command += ["--ensembles", json.dumps({"two": TWO}), "--out-dir", run / "tables"]
+    subprocess.run(command, cwd=ROOT, check=True)
     (run / "manifest.json").write_text(json.dumps(written(run), sort_keys=True))
     return run
 
 
 def written(run):
     cells = [run / f"cells/setting1/{model}/seed{seed}" for model in MODELS for seed in SEEDS]
-    return manifest(run, CONFIG, {"dataset": None}, MODELS, cells, [run / "data/raw.json", run / "tables", *cells])
+    paths = [run / "data/raw.json", run / "tables", run / "ensembles", *cells]
+    return manifest(run, CONFIG, {"dataset": None}, MODELS, cells, paths)
 
 
 HERE = environment()  # worked out once: it reads every package's metadata
@@ -93,7 +104,8 @@ def deviations(run, strict=False):
 def test_manifest_says_what_the_folder_holds(made):
     found = json.loads((made / "manifest.json").read_text())
     cell = "cells/setting1/cascade_r50/seed1"
-    assert len(found["files"]) == 4 * 10 + 8 + 1 + 1  # cells, tables in two families, cells.csv, raw.json
+    # cells, tables in two families, cells.csv, raw.json, an ensemble and its table
+    assert len(found["files"]) == 4 * 10 + 8 + 1 + 1 + 4 + 4
     weights = found["files"][f"{cell}/checkpoint.pth"]
     assert weights == found["files"][f"{cell}/checkpoints/epoch_3.pth"]
     assert weights == {"sha256": sha256(made / cell / "checkpoint.pth"), "size": 26}
@@ -148,7 +160,7 @@ def test_a_result_that_is_not_there_is_named(run):
 
 
 def test_an_untouched_folder_fits_wherever_it_lies(run):
-    assert verify(run, strict=True) == (FITS, {}, 50)
+    assert verify(run, strict=True) == (FITS, {}, 58)
 
 
 @pytest.mark.parametrize("run", sorted(file.parent.name for file in (ROOT / "results").glob("20*/manifest.json")))
@@ -169,16 +181,16 @@ def test_command_line_needs_the_standard_library_alone(run):
         return done.returncode, done.stdout.splitlines(), done.stderr
 
     summary = "moved: {} files fit, {} missing, 0 changed, {} extra, 0 contradicting, {} not kept here"
-    assert check("moved") == (0, [summary.format(50, 0, 0, 0)], "")
+    assert check("moved") == (0, [summary.format(58, 0, 0, 0)], "")
     (run / "cells/setting1/mask_r50/seed0/checkpoint.pth").unlink()
     (run / "notes.txt").write_text("")
     code, lines, _ = check("moved")
-    assert (code, lines[1:]) == (1, ["not kept here: 1 files *.pth", summary.format(49, 0, 1, 1)])
+    assert (code, lines[1:]) == (1, ["not kept here: 1 files *.pth", summary.format(57, 0, 1, 1)])
     assert lines[0] == "extra: notes.txt: found, wanted no such file; remove it or run the pipeline again"
     (run / "notes.txt").unlink()
     assert check("moved")[0] == 0
     code, lines, _ = check("moved", "--strict")
-    assert (code, lines[1:]) == (1, [summary.format(49, 1, 0, 0)])
+    assert (code, lines[1:]) == (1, [summary.format(57, 1, 0, 0)])
     assert lines[0].startswith("missing: cells/setting1/mask_r50/seed0/checkpoint.pth: not found, wanted 11 bytes;")
     (run / "manifest.json").unlink()
     assert check("moved")[0] == 2
@@ -217,7 +229,7 @@ def test_one_lost_prediction_is_missing(run):
     assert deviations(run) == {"missing": [name]}
     for path in run.glob("cells/*/*/*/predictions.json"):
         path.unlink()
-    assert verify(run) == (FITS, {"cells/*/predictions.json": 4}, 46)
+    assert verify(run) == (FITS, {"cells/*/predictions.json": 4}, 54)
     assert len(deviations(run, strict=True)["missing"]) == 4
 
 
@@ -288,6 +300,8 @@ def edit(run, name, change):
         ("table1_full", lambda rows: rows[0].update({"AP75 @1000": "not scored"}), "AP75 @1000 of mask_r50 not scored"),
         ("cells", lambda rows: rows[2].update({"ap_100": ""}), "found ap_100 of cells/setting1/cascade_r50/seed0 ,"),
         ("cells", lambda rows: rows.pop(), "found cells "),
+        ("ensembles", lambda rows: rows[0].update({"mAP": "0.9"}), "mAP of ensembles/setting1/two 0.9, wanted 0.4 as"),
+        ("ensembles", lambda rows: rows.append(rows[0]), "found rows 2, wanted 1"),
     ],
 )
 def test_table_numbers_are_worked_out_again(run, name, change, wanted):
@@ -297,12 +311,13 @@ def test_table_numbers_are_worked_out_again(run, name, change, wanted):
     assert wanted in line
 
 
-def test_a_zip_with_another_answer(run):
-    with zipfile.ZipFile(run / CELL / "answer.zip", "w") as file:
+@pytest.mark.parametrize("folder", [CELL, "ensembles/setting1/two"])
+def test_a_zip_with_another_answer(run, folder):
+    with zipfile.ZipFile(run / folder / "answer.zip", "w") as file:
         file.writestr("answer.json", "[1]")
     record(run)
-    assert deviations(run) == {"contradicting": [f"{CELL}/answer.zip"]}
-    (run / CELL / "answer.zip").write_text("no zip")
+    assert deviations(run) == {"contradicting": [f"{folder}/answer.zip"]}
+    (run / folder / "answer.zip").write_text("no zip")
     record(run)
     assert "no zip that can be read" in verify(run)[0]["contradicting"][0]
 

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, checkout
+from fuse import fuse_predictions
 from mmcv import Config
 from mmdet.models import build_detector
 
@@ -229,6 +231,34 @@ def test_a_look_repeats_prediction_alone_and_reaches_its_command(project):
     assert planned(done) == {**cells, **AFTER_SCORES}
     options = "--views 8 --scales 0.75 1.0 --window 96 --overlap 24 --soft-nms --out"
     assert (done.stdout + done.stderr).count(options) == 12
+
+
+def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
+    folder = tmp_path / "moved"
+    shutil.copytree(project, folder, symlinks=True)
+    members = ["mask_r50/seed0", "pointrend_r50/seed0"]
+    config = overlay(folder, ensembles={"two": members}, inference={"soft_nms": False})
+    own = {"fuse": 2, "ensemble_answer": 2, "ensemble_score": 2, "ensembles_table": 1, "report": 1, "manifest": 1}
+    assert planned(snakemake(folder, "-n", config=config)) == own
+    done = snakemake(folder, config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = folder / "results/tiny"
+    truth = json.loads((results / "data/coco/test.json").read_text())
+    rows = list(csv.DictReader((results / "tables/ensembles.csv").open()))
+    for setting, row in zip((1, 2), rows, strict=True):
+        found = [json.loads((cell(folder, setting, m.split("/")[0]) / "predictions.json").read_text()) for m in members]
+        fused = json.loads(json.dumps(fuse_predictions(found, truth["images"])))
+        made = results / f"ensembles/setting{setting}/two"
+        assert json.loads((made / "predictions.json").read_text()) == fused
+        assert float(row["mAP"]) == json.loads((made / "scores.json").read_text())["map_report"]
+        assert (row["members"], row["epochs"]) == (", ".join(members), "1, 1")
+    assert "<h3>Ensembles</h3>" in (results / "report.html").read_text()
+    before = len(json.loads((project / "results/tiny/manifest.json").read_text())["files"])
+    assert verified(results).startswith(f"{before + 2 * 4 + 4} files fit, ")
+    changed = overlay(folder, ensembles={"two": members[::-1]}, inference={"soft_nms": False})
+    assert planned(snakemake(folder, "-n", config=changed)) == own
+    gone = overlay(folder, ensembles={"two": None}, inference={"soft_nms": False})
+    assert planned(snakemake(folder, "-n", config=gone)) == {"report": 1, "manifest": 1}
 
 
 def test_one_models_rate_retrains_that_model_alone(project):

@@ -237,7 +237,7 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
     folder = tmp_path / "moved"
     shutil.copytree(project, folder, symlinks=True)
     members = ["mask_r50/seed0", "pointrend_r50/seed0"]
-    config = overlay(folder, ensembles={"two": members}, inference={"soft_nms": False})
+    config = overlay(folder, ensembles={"two": members})
     own = {"fuse": 2, "ensemble_answer": 2, "ensemble_score": 2, "ensembles_table": 1, "report": 1, "manifest": 1}
     assert planned(snakemake(folder, "-n", config=config)) == own
     done = snakemake(folder, config=config)
@@ -255,9 +255,9 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
     assert "<h3>Ensembles</h3>" in (results / "report.html").read_text()
     before = len(json.loads((project / "results/tiny/manifest.json").read_text())["files"])
     assert verified(results).startswith(f"{before + 2 * 4 + 4} files fit, ")
-    changed = overlay(folder, ensembles={"two": members[::-1]}, inference={"soft_nms": False})
+    changed = overlay(folder, ensembles={"two": members[::-1]})
     assert planned(snakemake(folder, "-n", config=changed)) == own
-    gone = overlay(folder, ensembles={"two": None}, inference={"soft_nms": False})
+    gone = overlay(folder, ensembles={"two": None})
     assert planned(snakemake(folder, "-n", config=gone)) == {"report": 1, "manifest": 1}
 
 

@@ -20,6 +20,7 @@ rule fuse:
         runtime=scaled(30),
     params:
         *code("fuse", "report"),
+        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order too
         soft="--soft-nms" if config["inference"]["soft_nms"] else "",
     message:
         "ensemble {wildcards.ensemble}, setting {wildcards.setting}"

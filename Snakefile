@@ -30,7 +30,6 @@ wildcard_constraints:
     setting="[12]",
     model="|".join(MODELS),
     seed="[0-9]+",
-    ensemble="|".join(ENSEMBLES) or "-",
     method="exact|imantics",
 
 
@@ -46,19 +45,13 @@ rule all:
     input:
         f"{RESULTS}/manifest.json",
         f"{RESULTS}/report.html",
-        cell_files("answer.zip"),
+        answer_files(),
         cell_files("scores.json"),
-        [ensemble_files(name) for name in ENSEMBLE_RESULTS],
+        ensemble_files("scores.json"),
         table_files(),
         published_files() if config["published"]["submissions"] else [],
 
 
 rule answers:
     input:
-        cell_files("answer.zip"),
-        ensemble_files("answer.zip"),
-
-
-rule published:
-    input:
-        published_files(),
+        answer_files(),

@@ -85,6 +85,11 @@ def ensemble_files(name):
     return expand(f"{ENSEMBLE}/{name}", setting=config["settings"], ensemble=ENSEMBLES)
 
 
+def answer_files():
+    """Every answer.zip of the run."""
+    return cell_files("answer.zip") + ensemble_files("answer.zip")
+
+
 def members(name, setting, ensemble):
     """Path of `name` in the cells that make an ensemble."""
     return [f"{RESULTS}/cells/setting{setting}/{cell}/{name}" for cell in ENSEMBLES[ensemble]]

@@ -5,6 +5,10 @@ Out: predictions.json, answer.json, answer.zip, scores.json per ensemble; tables
 """
 
 
+wildcard_constraints:
+    ensemble="|".join(ENSEMBLES) or "-",
+
+
 rule fuse:
     input:
         predictions=lambda wildcards: members("predictions.json", wildcards.setting, wildcards.ensemble),

@@ -53,3 +53,8 @@ rule score_published:
         "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
         " --published {input.published} --models-file {input.models} --out-dir {params.out}"
         " --threads {threads} > {log} 2>&1"
+
+
+rule published:
+    input:
+        published_files(),

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tables import TITLES, scored_on, spread
+from tables import column, scored_on, spread
 
 from nuclei.cells import check_same_images, read_part
 from nuclei.scores import NAMES
@@ -31,10 +31,7 @@ def rows(ensembles):
             "members": ", ".join(one["members"]),
             "epochs": ", ".join(one["epochs"]),
         }
-        scores = {"mAP": one["scores"]["map_report"]}
-        for name in NAMES:
-            kind, cap = name.split("_")
-            scores[f"{TITLES[kind]} @{cap}"] = one["scores"][name]
+        scores = {"mAP": one["scores"]["map_report"], **{column(name): one["scores"][name] for name in NAMES}}
         shown.append(row | {key: spread(score, None, 1) for key, score in scores.items()})
         values.append(row | {key: NOT_SCORED if score is None else score for key, score in scores.items()})
     return shown, values

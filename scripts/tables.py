@@ -19,6 +19,16 @@ TITLES = {
 }
 
 
+def column(name):
+    """Title of a score's column.
+
+    >>> column("ap75_1000")
+    'AP75 @1000'
+    """
+    kind, cap = name.split("_")
+    return f"{TITLES[kind]} @{cap}"
+
+
 def mean(values):
     """Mean of scores, or None where one is missing (not scored)."""
     return None if None in values else statistics.mean(values)
@@ -73,13 +83,12 @@ def full_rows(entries, cells):
         row = model_columns(entries[model])
         value = dict(row)
         for name in NAMES:
-            kind, cap = name.split("_")
             scores = [cell["scores"][name] for cell in found]
             average, sd = mean(scores), deviation(scores)
-            row[f"{TITLES[kind]} @{cap}"] = spread(average, sd, len(found))
-            value[f"{TITLES[kind]} @{cap}"] = NOT_SCORED if average is None else average
+            row[column(name)] = spread(average, sd, len(found))
+            value[column(name)] = NOT_SCORED if average is None else average
             if len(found) > 1:
-                value[f"{TITLES[kind]} @{cap} sd"] = sd
+                value[f"{column(name)} sd"] = sd
         rows.append(row)
         values.append(value)
     return rows, values

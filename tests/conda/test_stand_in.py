@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, checkout
 from packaging.utils import canonicalize_name
 from stages import ENVIRONMENTS, scripts_of, third_party
-from workflow.test_dag import CONFIG, checkout, planned
+from workflow.tiny import CONFIG, planned
 
 pytestmark = pytest.mark.conda
 HERE = Path(__file__).parent

@@ -13,11 +13,11 @@ import sys
 import pytest
 import yaml
 from chroot import build
-from conftest import ROOT
+from conftest import ROOT, checkout
 from definitions import DOCKERFILE
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from workflow.test_dag import CONFIG, checkout
+from workflow.tiny import CONFIG
 
 pytestmark = pytest.mark.image
 TOOLS = ROOT / ".venv/tools"  # see Makefile

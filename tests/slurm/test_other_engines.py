@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import ROOT
-from workflow.test_dag import CONFIG, checkout, planned, snakemake, verified
+from conftest import ROOT, checkout
+from workflow.tiny import CONFIG, planned, snakemake, verified
 
 pytestmark = pytest.mark.slurm
 

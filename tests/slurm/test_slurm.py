@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 from cluster import Cluster, command, install, wait
-from workflow.test_dag import CONFIG, MODELS, checkout
+from conftest import checkout
+from workflow.tiny import CONFIG, MODELS
 
 pytestmark = pytest.mark.slurm
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
+from conftest import checkout
 from draw_demo import draw
-from test_dag import checkout, reverse_times, snakemake
+from workflow.tiny import reverse_times, snakemake
 
 CONFIG = {
     "run": "tiny",

@@ -5,7 +5,6 @@ import functools
 import hashlib
 import http.server
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,38 +20,10 @@ from conftest import ROOT, checkout
 from fuse import fuse_predictions
 from mmcv import Config
 from mmdet.models import build_detector
+from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.model_config import set_classes
 from nuclei.scores import score
-
-MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
-CELLS = [(setting, model) for setting in (1, 2) for model in MODELS]
-CONFIG = {
-    "run": "tiny",
-    "raw": {"draw": {"train": 3, "test": 2, "size": 96, "seed": 3}},
-    "split": {"validation_fraction": 0.34},
-    "training": {
-        "epochs": 1,
-        "repeat": 1,
-        "warmup": 1,
-        "train_scales": [[96, 96], [128, 128]],
-        "test_scale": [96, 96],
-        "detections": 150,
-    },
-    "model_options": {model: {"data.train.times": 1} for model in MODELS if model.endswith("x101")},
-}
-
-
-def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
-    """Run Snakemake on the demo config with a smaller one on top."""
-    command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config, *arguments]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +34,6 @@ def project(tmp_path_factory):
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return folder
-
-
-def cell(project, setting, model):
-    return project / f"results/tiny/cells/setting{setting}/{model}/seed0"
 
 
 def test_every_cell_has_every_result(project):
@@ -129,14 +96,6 @@ def test_report_is_one_file_with_all_pictures(project):
         assert title in page
 
 
-def verified(results):
-    """Last line of a strict check of a run folder against its manifest."""
-    command = [sys.executable, ROOT / "scripts/verify.py", results, "--strict"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()[-1].split(": ")[1]
-
-
 def test_the_manifest_names_every_result_and_no_other(project):
     # cells, tables, cells.csv, data, curves, overlays, report
     count = 12 * 11 + 16 + 1 + 12 + 2 + 12 + 1
@@ -152,42 +111,11 @@ def test_the_manifest_names_every_result_and_no_other(project):
     assert verified(project / "results/tiny") == f"{count} files fit, {nothing}"
 
 
-def planned(done):
-    """{rule: count} of a dry run."""
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = done.stdout.split("Job stats:")
-    if len(lines) == 1:
-        assert "Nothing to be done" in done.stdout + done.stderr
-        return {}
-    found = {}
-    for line in lines[1].splitlines()[3:]:
-        if not line.strip():
-            break
-        rule, count = line.split()
-        found[rule] = int(count)
-    return {rule: count for rule, count in found.items() if rule not in ("total", "all")}
-
-
-def overlay(project, **change):
-    """A config file with changes on top of the tiny one."""
-    (project / "changed.yaml").write_text(yaml.safe_dump(CONFIG | change))
-    return "changed.yaml"
-
-
 AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1, "manifest": 1}
 
 
 def test_a_second_run_does_nothing(project):
     assert planned(snakemake(project, "-n")) == {}
-
-
-def reverse_times(project):
-    """Touch every file and timestamp of a folder, the one made first last: every input is newer than its output."""
-    files = [path for path in project.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
-    times = [path.stat().st_mtime_ns for path in files]
-    for path, changed in zip(files, times, strict=True):
-        changed = min(times) + max(times) - changed
-        os.utime(path, ns=(changed, changed))
 
 
 def test_touching_everything_runs_nothing(project):

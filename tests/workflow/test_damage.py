@@ -22,7 +22,7 @@ import psutil
 import pytest
 import torch
 import yaml
-from test_dag import checkout
+from conftest import checkout
 
 pytestmark = pytest.mark.damage
 KILLS = int(os.environ.get("NUCLEI_KILLS", 100))

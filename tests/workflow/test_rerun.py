@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, checkout
 from draw_demo import draw
 from rerun_rows import (
     CELLS,
@@ -30,7 +30,7 @@ from rerun_rows import (
     trained_epochs,
     write_config,
 )
-from test_dag import checkout, planned, snakemake
+from workflow.tiny import planned, snakemake
 
 HEAD = f"""# What runs again
 

@@ -9,7 +9,8 @@ import time
 import psutil
 import pytest
 import yaml
-from workflow.test_dag import CONFIG, checkout
+from conftest import checkout
+from workflow.tiny import CONFIG
 
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
 

@@ -3,14 +3,14 @@
 import argparse
 from collections import defaultdict
 
+from nuclei.fusion import as_results, from_results, fuse, soft_nms
 from nuclei.progress import Progress
 from nuclei.scores import check_ground_truth, check_predictions
 from nuclei.stage import read_json, run_stage, write_json
-from nuclei.views import as_results, from_results, fuse, soft_nms
 
 
 def fuse_predictions(members, images, soft=False, step=lambda: None):
-    """Fuse COCO results as inference fuses the views of one image (nuclei.views.fuse).
+    """Fuse COCO results as inference fuses the views of one image (nuclei.fusion.fuse).
 
     members: a list of COCO results with RLE masks for each cell, in the order of the config. images: those of the COCO
     JSON. soft: lower the scores of nuclei that overlap, as members often disagree on where one nucleus ends. step():

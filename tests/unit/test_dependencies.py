@@ -72,6 +72,8 @@ def test_comments_docstrings_and_layout_are_no_behaviour(tmp_path):
 def test_each_rule_depends_on_the_pins_of_its_own_environment():
     for path in ROOT.glob("rules/*.smk"):
         for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if "    shell:" not in rule:
+                continue  # a target of others' results
             (environment,) = re.findall(r'"../envs/(\w+).yaml"', rule)
             pins = re.findall(r' code\("\w+", "(\w+)"\)', rule.replace("*", " "))
             assert set(pins) == (set() if rule.startswith("fetch_weights") else {environment}), rule

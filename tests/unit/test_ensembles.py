@@ -12,10 +12,10 @@ from pycocotools import mask as coco_mask
 from test_tables import make_cell
 
 from nuclei.configuration import check_config
+from nuclei.fusion import as_results, from_results
 from nuclei.rle import encode
 from nuclei.scores import NAMES, score
 from nuclei.stage import InputError
-from nuclei.views import as_results, from_results
 
 SIDE = 64
 IMAGES = [{"id": n, "file_name": f"{n}.png", "height": SIDE, "width": SIDE} for n in (1, 2)]

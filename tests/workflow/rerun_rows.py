@@ -39,6 +39,7 @@ CELLS = [MASK, POINT]
 SEEDS = [f"setting1.{model}.seed{seed}" for seed in (1, 2) for model in ("mask_r50", "pointrend_r50")]
 STAGES = ["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"]
 FIRST = ["check_raw", "split", "convert_train", "convert_test", "annotate_settings", "conversion_loss"]
+FUSED = ["fuse", "ensemble_answer", "ensemble_score"]
 LAST = ["curves", "table", "cells_table", "report", "manifest"]
 TABLES = {"table 1", "report", "manifest"}
 SCORED = TABLES | {"cells_table"}
@@ -215,6 +216,12 @@ def three_seeds(project, base):
     assert len(weights) == 6
 
 
+def fused(project, base):
+    assert not (base / "results/tiny/ensembles").exists()
+    scores = read(project, "ensembles/setting1/two/scores.json")
+    assert scores["map_report"] is not None
+
+
 def looked_at_from_four_sides(project, base):
     for folder, unit in ((base, "images"), (project, "views")):
         said = (folder / f"results/tiny/logs/{MASK}.predict.log").read_text()
@@ -316,6 +323,14 @@ ROWS = [
         "",
         jobs=stages(CELLS, "predict") | SCORED,
         effect=looked_at_from_four_sides,
+    ),
+    Row(
+        "`ensembles`: one of both models",
+        config(ensembles={"two": ["mask_r50/seed0", "pointrend_r50/seed0"]}),
+        "",
+        jobs={f"{stage} setting1.ensemble.two" for stage in FUSED} | {"ensembles_table", "report", "manifest"},
+        effect=fused,
+        seconds=True,
     ),
     Row(
         "one pixel of one training mask, in place",

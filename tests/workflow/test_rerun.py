@@ -19,6 +19,7 @@ from rerun_rows import (
     CELLS,
     DATA,
     FIRST,
+    FUSED,
     LAST,
     NEW,
     ROWS,
@@ -58,14 +59,14 @@ once more: nothing runs. Its order of stages: {", ".join(FIRST)};
 
 
 def records(project):
-    """{output: (job, what Snakemake noted of it)}; a job is its rule and its cell or part, from its log's name."""
+    """{output: (job, what Snakemake noted of it)}; a job: its rule and its cell, ensemble or part, by its log."""
     found = {}
     for path in (project / ".snakemake/metadata").rglob("*"):
         if path.is_file():
             text = path.read_text()
             record = json.loads(text)
             rule, name = record["rule"], Path(record["log"][0]).stem
-            cell = re.match(r"setting\d\.\w+\.seed\d+(?=\.)", name)
+            cell = re.match(r"setting\d\.\w+\.\w+(?=\.)", name)
             part = cell[0] if cell else name.removeprefix(rule).lstrip("._")
             found[base64.b64decode(path.name.replace("@", "")).decode()] = (f"{rule} {part}".strip(), text)
     return found
@@ -138,6 +139,9 @@ def test_exactly_these_jobs_run(row, finished, tmp_path):
         assert run(project) == set()
 
 
+ENSEMBLES = [*FUSED, "ensembles_table"]
+
+
 def who(cells):
     """Cells in words: those of the finished run are "every cell", the others their model and seed."""
     names = [" ".join(cell.split(".")[1:]).replace(" seed0", "").replace("seed", "seed ") for cell in cells]
@@ -146,7 +150,7 @@ def who(cells):
 
 def span(rules):
     """Rules of ORDER or of a cell in words: their list, or the first and the last of three and more in a row."""
-    order = STAGES if rules <= set(STAGES) else FIRST + LAST
+    order = STAGES if rules <= set(STAGES) else FIRST + ENSEMBLES + LAST
     places = sorted(map(order.index, rules))
     if len(places) > 2 and places[-1] - places[0] == len(places) - 1:
         return f"`{order[places[0]]}` to `{order[places[-1]]}`"
@@ -157,7 +161,7 @@ def in_words(row):
     """A row of the page: change, what runs, what is trained, note."""
     rules = {job.split()[0] for job in row.jobs}
     cells = [cell for cell in [*CELLS, *SEEDS, NEW] if any(job.endswith(cell) for job in row.jobs)]
-    parts = [span(part) for group in (FIRST, STAGES, LAST) if (part := rules & set(group)) and group != STAGES]
+    parts = [span(part) for group in (FIRST, ENSEMBLES, LAST) if (part := rules & set(group))]
     if cells:
         parts.insert(-1, f"{span(rules & set(STAGES))} ({who(cells)})")
     epochs = {", ".join(map(str, trained)) for trained in row.trained.values()}

@@ -116,13 +116,15 @@ def test_two_that_err_apart_score_higher_together(stage, tmp_path):
     second = right + [square(0.9, x - 2, y + 7) for x, y in nuclei[5:10]]
     for name, rows in (("a", first), ("b", second)):
         (tmp_path / f"{name}.json").write_text(json.dumps(rows))
-    done = stage(
-        *("fuse", "--predictions", tmp_path / "a.json", tmp_path / "b.json", "--test-images", tmp_path / "truth.json"),
-        *("--label", "two/setting1", "--out", tmp_path / "fused.json"),
-    )
+    command = ["fuse", "--predictions", tmp_path / "a.json", tmp_path / "b.json"]
+    command += ["--test-images", tmp_path / "truth.json", "--out", tmp_path / "fused.json"]
+    done = stage(*command, "--label", "two/setting1")
     assert done.returncode == 0, done.stderr
     assert "two/setting1 1/1 images in" in done.stderr
     fused = json.loads((tmp_path / "fused.json").read_text())
+    assert stage(*command, "--soft-nms").returncode == 0
+    softer = json.loads((tmp_path / "fused.json").read_text())
+    assert sum(row["score"] for row in softer) < sum(row["score"] for row in fused)
     alone = [score(truth, rows)["ap50_100"] for rows in (first, second)]
     assert max(alone) < 0.8
     assert score(truth, fused)["ap50_100"] == 1
@@ -180,6 +182,17 @@ def test_table_without_test_masks_and_without_a_member(stage, tmp_path):
     done = ensembles_table(stage, tmp_path, {"two": ["mask_r50/seed0", "mask_r50/seed1"]}, 1)
     wanted = tmp_path / "cells/setting1/mask_r50/seed1/checkpoint.json"
     assert done.returncode == 2 and done.stderr.startswith(f"error: {wanted}: ")
+
+
+def test_a_table_holds_scores_on_the_same_images_alone(stage, tmp_path):
+    make_cell(tmp_path, 1, "mask_r50", 0, 0.1, 7)
+    for name in ("one", "other"):
+        make_ensemble(tmp_path, 1, name, 0.2)
+    scores = tmp_path / "ensembles/setting1/other/scores.json"
+    scores.write_text(scores.read_text().replace("2360", "2361"))
+    done = ensembles_table(stage, tmp_path, dict.fromkeys(["one", "other"], ["mask_r50/seed0"] * 2), 1)
+    assert done.returncode == 2 and done.stderr.startswith(f"error: {scores}: ")
+    assert not (tmp_path / "tables").exists()
 
 
 def test_members_are_cells_of_the_run():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from nuclei.rle import bounding_box, encode_part
+from nuclei.rle import bounding_box, decode_part, encode_part
 
 SAME = 0.5  # mask IoU from which two detections are of one nucleus, as in the report's metric
 
@@ -45,12 +45,10 @@ def from_results(rows):
     """Nuclei of COCO results with RLE masks, surest first, without those of empty mask or no score."""
     found = []
     for row in rows:
-        mask = coco_mask.decode(row["segmentation"]).astype(bool)
-        if mask.any() and row["score"] > 0:
-            left, top, right, bottom = bounding_box(mask)
+        if coco_mask.area(row["segmentation"]) and row["score"] > 0:
             x, y, width, height = row["bbox"]
             box = np.array([x, y, x + width, y + height])
-            found.append(Nucleus(row["score"], box, mask[top:bottom, left:right].copy(), left, top))
+            found.append(Nucleus(row["score"], box, *decode_part(row["segmentation"])))
     return sorted(found, key=lambda nucleus: -nucleus.score)
 
 

@@ -25,6 +25,47 @@ def encode_part(part, left, top, size):
     return {"size": [height, width], "counts": rle["counts"].decode()}
 
 
+def run_lengths(counts):
+    """Lengths of the runs, of 0 first, of a compressed RLE string, or None where it is no such string.
+
+    pycocotools decodes without checking, beyond the end of its buffer if need be. Each run is a little-endian base-32
+    number of characters from "0" on, from the fourth on as the difference to the run two before it (pycocotools,
+    maskApi.c, rleFrString).
+    """
+    runs, value, shift = [], 0, 0
+    for char in counts:
+        digit = ord(char) - 48
+        if not 0 <= digit < 64:
+            return None
+        value |= (digit & 0x1F) << shift
+        shift += 5
+        if shift > 60:
+            return None
+        if not digit & 0x20:
+            if digit & 0x10:
+                value -= 1 << shift
+            if len(runs) > 2:
+                value += runs[-2]
+            if not 0 <= value < 2**32:
+                return None
+            runs.append(value)
+            value, shift = 0, 0
+    return None if shift else runs
+
+
+def decode_part(rle):
+    """(part, left, top) of a valid RLE that is not empty: the bool mask of its bounding box; undoes encode_part."""
+    height = rle["size"][0]
+    left, top, width, high = map(int, coco_mask.toBbox(rle))
+    runs = run_lengths(rle["counts"])
+    runs[0] -= left * height
+    ends = len(runs) // 2 * 2  # a last run of 0 stays out
+    pixels = np.repeat(np.arange(ends) % 2 == 1, runs[:ends])
+    strip = np.zeros((width, height), bool)  # the part's columns, as rows
+    strip.ravel()[: len(pixels)] = pixels
+    return strip.T[top : top + high].copy(), left, top
+
+
 def as_rle(segmentation, height, width):
     """RLE of a COCO segmentation: polygons are rasterised by pycocotools, RLE stays as it is."""
     if isinstance(segmentation, list):

@@ -12,6 +12,7 @@ from reprlib import repr as short  # of any depth and length
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
+from nuclei.rle import run_lengths
 from nuclei.stage import InputError
 
 CAPS = (100, 1000)
@@ -136,40 +137,12 @@ def rle_problem(segmentation, height, width):
     counts = segmentation["counts"]
     if not isinstance(counts, str):
         return f"segmentation counts are {type(counts).__name__}, not a string"
-    total = run_total(counts)
-    if total is None:
+    runs = run_lengths(counts)
+    if runs is None:
         return "segmentation counts are not RLE"
-    if total != height * width:
-        return f"segmentation counts cover {total} px, not {height * width} px"
+    if sum(runs) != height * width:
+        return f"segmentation counts cover {sum(runs)} px, not {height * width} px"
     return None
-
-
-def run_total(counts):
-    """Pixels covered by a compressed RLE string, or None where it is no such string.
-
-    pycocotools decodes without checking, beyond the end of its buffer if need be, so the string is read here first:
-    each run is a little-endian base-32 number of characters from "0" on, from the fourth on as the difference to the
-    run two before it (pycocotools, maskApi.c, rleFrString).
-    """
-    runs, value, shift = [], 0, 0
-    for char in counts:
-        digit = ord(char) - 48
-        if not 0 <= digit < 64:
-            return None
-        value |= (digit & 0x1F) << shift
-        shift += 5
-        if shift > 60:
-            return None
-        if not digit & 0x20:
-            if digit & 0x10:
-                value -= 1 << shift
-            if len(runs) > 2:
-                value += runs[-2]
-            if not 0 <= value < 2**32:
-                return None
-            runs.append(value)
-            value, shift = 0, 0
-    return None if shift else sum(runs)
 
 
 def prediction_problem(row, images, box=False):

@@ -13,7 +13,7 @@ from mmdet.datasets.pipelines import LoadAnnotations
 from pycocotools import mask as coco_mask
 
 from nuclei.polygons import exact_polygons, outer_ring, rings, signed_area
-from nuclei.rle import bounding_box, encode, encode_part
+from nuclei.rle import bounding_box, decode_part, encode, encode_part, run_lengths
 
 
 def rasterised(segmentation, height, width):
@@ -41,7 +41,10 @@ def test_outer_ring_is_the_largest_ring(mask):
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any))
 def test_the_rle_of_a_part_is_that_of_the_whole(mask):
     left, top, right, bottom = bounding_box(mask)
-    assert encode_part(mask[top:bottom, left:right], left, top, mask.shape[::-1]) == encode(mask)
+    part = mask[top:bottom, left:right]
+    assert encode_part(part, left, top, mask.shape[::-1]) == encode(mask)
+    found = decode_part(encode(mask))
+    assert np.array_equal(found[0], part) and found[1:] == (left, top)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -104,3 +107,17 @@ def test_mmdet_resizes_polygons_without_moving_them():
         found = PolygonMasks([held], 60, 60).resize((side, side)).masks[0][0].reshape(-1, 2)
         middle = (found.min(0) + found.max(0)) / 2 * 60 / side
         assert middle.tolist() == pytest.approx([30, 30])
+
+
+@pytest.mark.parametrize("side", [40, 700, 5000])
+def test_long_runs_come_back(side):
+    mask = np.zeros((side, side), bool)
+    random = np.random.default_rng(side)
+    for _ in range(4):
+        x, y = random.integers(0, side - 20, 2)
+        mask[y : y + 13, x : x + 17] |= random.random((13, 17)) < 0.7
+    mask[-1, -1] = True
+    left, top, right, bottom = bounding_box(mask)
+    part, *corner = decode_part(encode(mask))
+    assert np.array_equal(part, mask[top:bottom, left:right]) and corner == [left, top]
+    assert sum(run_lengths(encode(mask)["counts"])) == side * side

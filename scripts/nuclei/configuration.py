@@ -25,15 +25,20 @@ def read_yaml(path):
 
 
 def retype(value, schema):
-    """The value with texts turned into what the schema asks for: Snakemake's --config leaves numbers as text, and
-    YAML 1.1 takes 1e-3 for one."""
+    """The value with texts turned into what the schema asks for, and its keys in the schema's order.
+
+    Snakemake's --config leaves numbers as text, YAML 1.1 takes 1e-3 for one, and the keys of an overlay come first:
+    one that names a default would make stages run again.
+    """
     for option in schema.get("anyOf", []):
         changed = retype(value, option)
         if jsonschema.Draft202012Validator(option).is_valid(changed):
             return changed
     kinds = schema.get("type", [])
     if isinstance(value, dict):
-        return {key: retype(item, schema.get("properties", {}).get(key, {})) for key, item in value.items()}
+        known = schema.get("properties", {})
+        keys = [*filter(value.__contains__, known), *(key for key in value if key not in known)]
+        return {key: retype(value[key], known.get(key, {})) for key in keys}
     if isinstance(value, list):
         return [retype(item, schema.get("items", {})) for item in value]
     if isinstance(value, float) and value.is_integer() and ("integer" in kinds or "enum" in schema):

@@ -1,10 +1,12 @@
 """The config: every key has a type, unknown ones are answered with the nearest known one."""
 
+import json
+
 import pytest
 import yaml
 from conftest import ROOT
 
-from nuclei.configuration import check_config
+from nuclei.configuration import check_config, retype
 
 
 def merged(*names):
@@ -50,6 +52,25 @@ def test_texts_from_the_command_line_become_numbers(config):
     assert type(config["seeds"][2]) is int and type(config["settings"][1]) is int
     shown = [config["training"][key] for key in ("lr", "epochs", "photometric", "batch", "weights")]
     assert shown == [0.5, 7, False, None, "none"]
+
+
+def reverse(value):
+    """The value with all keys in reverse order."""
+    return {key: reverse(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+
+def test_keys_of_an_overlay_change_no_order(config):
+    config["model_options"], config["training"]["options"] = {}, {}  # keys of anyone's
+    mixed = reverse(config)
+    for one in (config, mixed):
+        check_config(one, "config/models.yaml", "config/schema.yaml")
+    assert {key: json.dumps(mixed[key]) for key in config} == {key: json.dumps(config[key]) for key in config}
+
+
+def test_the_schema_has_the_configs_order():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    found = retype(config, yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"])
+    assert json.dumps({key: found[key] for key in config}) == json.dumps(config)
 
 
 def test_numbers_with_an_exponent_and_no_point_are_numbers_in_options(config):

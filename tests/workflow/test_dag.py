@@ -146,6 +146,14 @@ def test_the_plan_of_a_new_run_converts_but_trains_nothing(project):
     assert not (project / "work/planned/cells").exists()
 
 
+def test_defaults_named_in_an_overlay_run_nothing(project):
+    defaults = yaml.safe_load((project / "config/config.yaml").read_text())
+    change = {key: dict(reversed(defaults[key].items())) for key in ("inference", "checkpoints")}
+    training = {"precision": defaults["training"]["precision"], **CONFIG["training"]}
+    config = overlay(project, training=training, **change)
+    assert planned(snakemake(project, "-n", config=config)) == {}
+
+
 def test_selection_does_not_retrain(project):
     found = planned(snakemake(project, "-n", config=overlay(project, selection={"policy": "last"})))
     cells = {"select_checkpoint": 12, "predict": 12, "answer": 12, "score": 12, "overlays": 12}

@@ -169,7 +169,8 @@ def fail_and_cancel(cluster, folder):
     process = snakemake(folder)
     met = at_work(cluster, folder)
     first, second = (met[cell]["JobId"] for cell in DISTURBED)
-    listed = command("scontrol", "listpids", first).splitlines()[1:]
+    node = met[DISTURBED[0]]["NodeList"]  # listpids asks the host's first slurmd where no node is named
+    listed = command("scontrol", "listpids", first, node).splitlines()[1:]
     for pid in {int(line.split()[0]) for line in listed}:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if b"scripts/train.py" in words and b"bash" not in words[0]:

@@ -14,7 +14,7 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from nuclei.configuration import check_config
+from nuclei.configuration import check_config, explored_models
 from nuclei.fingerprint import fingerprint
 from nuclei.imports import behaviour, local_modules
 from nuclei.protocols import fill_model, fill_training, read_protocol
@@ -39,8 +39,7 @@ WEIGHTS_ROOT = CATALOGUE["weights_root"]
 if WEIGHTS_FOLDER and "://" in WEIGHTS_FOLDER:
     WEIGHTS_FOLDER, WEIGHTS_ROOT = None, f"{WEIGHTS_FOLDER.rstrip('/')}/"
 TABLED = config["models"]
-EXPLORED = [name for name, entry in CATALOGUE["models"].items() if entry.get("explored") and name not in TABLED]
-EXPLORED = EXPLORED if config["explored"] else []
+EXPLORED = explored_models(config, CATALOGUE["models"])
 MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
 ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}
 METHOD = config["conversion"]["method"]

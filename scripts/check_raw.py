@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from split import given_split
 
-from nuclei.configuration import read_yaml
+from nuclei.documents import read_yaml
 from nuclei.masks import image_size, read_mask, read_nucleus
 from nuclei.progress import Progress
 from nuclei.raw import read_layout, read_test_ids

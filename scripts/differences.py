@@ -15,7 +15,7 @@ from pathlib import Path
 from cell_config import resolve, zoo_path
 from plan import markdown
 
-from nuclei.configuration import read_yaml
+from nuclei.documents import read_yaml
 from nuclei.nested import changes
 from nuclei.protocols import fill_model, fill_training, read_protocol
 from nuclei.settings import schedule, settings

@@ -16,9 +16,9 @@ from train import binding, data_sha256
 
 from nuclei.cells import cell_folder
 from nuclei.checkpoints import epoch_of
-from nuclei.configuration import read_yaml, schema_problems
 from nuclei.datasets import training_set
 from nuclei.device import precision
+from nuclei.documents import read_yaml, schema_problems
 from nuclei.schedule import iterations_an_epoch
 from nuclei.stage import InputError, read_json, run_stage, sha256
 

@@ -4,7 +4,7 @@ import argparse
 import random
 from reprlib import repr as short
 
-from nuclei.configuration import read_yaml
+from nuclei.documents import read_yaml
 from nuclei.stage import InputError, read_json, run_stage, write_json, written_by
 
 

@@ -1,27 +1,15 @@
 """Check of the whole config before any work: types, ranges, unknown keys with the nearest known one."""
 
 import difflib
-import math
 import os
 import re
-from pathlib import Path
 from reprlib import repr as short  # of any depth and length
 
 import jsonschema
 import yaml
 
+from nuclei.documents import read_yaml, schema_problems
 from nuclei.stage import InputError
-
-
-def read_yaml(path):
-    """Content of a YAML file; InputError where it is missing or not YAML."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted a YAML file; check the path") from None
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        found = " ".join(str(error).split())[:160]  # PyYAML leaves the errors of bad dates and numbers as they are
-        raise InputError(f"{path}: not YAML ({found}), wanted a YAML file; correct it") from None
 
 
 def retype(value, schema):
@@ -65,48 +53,19 @@ def exponents(value):
     return float(value) if exponent else value
 
 
-def unknown_keys(error):
-    """One line for each key that the schema does not know, with the nearest that it knows."""
-    known = list(error.schema.get("properties", {}))
-    where = ".".join(map(str, error.absolute_path))
-    for key in sorted(set(error.instance) - set(known), key=str):
-        near = difflib.get_close_matches(str(key), known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        yield f"config: unknown key {f'{where}.' if where else ''}{key}; {hint}"
-
-
-def endless(value, where=""):
-    """(path, number) of each number that is not finite; JSON schema lets them pass."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield where, value
-    elif isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from endless(item, f"{where}.{key}".lstrip("."))
-
-
-def schema_problems(value, schema):
-    """All violations of a JSON schema, a line each."""
-    problems = [f"config: {where} is {number}, wanted a finite number; correct it" for where, number in endless(value)]
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        where = ".".join(map(str, error.absolute_path)) or "top level"
-        if error.validator == "additionalProperties":
-            problems += unknown_keys(error)
-        elif error.validator in ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "pattern"):
-            wanted = {"type": "type ", "enum": "one of ", "pattern": "the form "}.get(
-                error.validator, f"{error.validator} "
-            )
-            problems.append(
-                f"config: {where} is {short(error.instance)}, wanted {wanted}{error.validator_value}; correct it"
-            )
-        else:
-            problems.append(f"config: {where}: {error.message:.160}; correct it")
-    return sorted(problems)
+def explored_models(config, models):
+    """Names of the models that a table of their own shows, beside those of config["models"]."""
+    return [
+        name
+        for name, entry in models.items()
+        if config["explored"] and entry.get("explored") and name not in config["models"]
+    ]
 
 
 def ensemble_problems(config, models):
     """A line for each member of an ensemble that is no cell of this run."""
-    explored = [name for name, entry in models.items() if config["explored"] and entry.get("explored")]
-    cells = [f"{model}/seed{seed}" for model in [*config["models"], *explored] for seed in config["seeds"]]
+    trained = [*config["models"], *explored_models(config, models)]
+    cells = [f"{model}/seed{seed}" for model in trained for seed in config["seeds"]]
     for name, members in config["ensembles"].items():
         for member in members or []:
             if member not in cells:

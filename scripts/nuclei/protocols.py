@@ -2,7 +2,7 @@
 
 import difflib
 
-from nuclei.configuration import read_yaml, schema_problems
+from nuclei.documents import read_yaml, schema_problems
 from nuclei.stage import InputError
 
 

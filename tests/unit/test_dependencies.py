@@ -39,6 +39,13 @@ def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):
     assert "nuclei/training.py" not in tables
 
 
+def test_no_stage_depends_on_the_check_of_the_config(monkeypatch):
+    rules = "".join(path.read_text() for path in ROOT.glob("rules/*.smk"))
+    scripts = set(re.findall(r' code\("(\w+)", "\w+"\)', rules.replace("*", " ")))
+    assert {"split", "check_raw", "train", "tables"} <= scripts
+    assert not {script for script in scripts if "nuclei/configuration.py" in names(script, monkeypatch)}
+
+
 def test_fingerprint_follows_content_alone(tmp_path):
     data, memory = tmp_path / "data", tmp_path / "memory"
     (data / "sub").mkdir(parents=True)

@@ -23,7 +23,7 @@ from differences import (
 )
 from mmcv import Config
 
-from nuclei.configuration import read_yaml
+from nuclei.documents import read_yaml
 from nuclei.nested import changes
 from nuclei.schedule import learning_rates
 from nuclei.settings import settings

@@ -36,7 +36,8 @@ from split import given_split
 from test_configuration import merged
 
 from nuclei.archive import unpack
-from nuclei.configuration import check_config, read_yaml
+from nuclei.configuration import check_config
+from nuclei.documents import read_yaml
 from nuclei.masks import image_size, read_mask
 from nuclei.raw import RawImage, read_test_ids
 from nuclei.scores import check_ground_truth, check_predictions, score

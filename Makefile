@@ -36,14 +36,14 @@ help:
 setup: $(READY)
 
 # A set-up that was broken off has no stamp and is done again.
-$(READY): requirements.txt scripts/build_mmcv.py scripts/check_machine.py
+$(READY): requirements.txt tools/build_mmcv.py tools/check_machine.py
 	@rm -f $@
-	@$(PYTHON) scripts/check_machine.py
+	@$(PYTHON) tools/check_machine.py
 	@echo "set-up: packages"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
-	@.venv/bin/python scripts/build_mmcv.py --install
+	@.venv/bin/python tools/build_mmcv.py --install
 	@touch $@
 
 demo: $(READY)
@@ -64,14 +64,14 @@ test-real: $(READY)
 	python -m pytest -m slow
 
 test-build: $(READY)
-	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python scripts/build_mmcv.py; rm -rf $$cache
+	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python tools/build_mmcv.py; rm -rf $$cache
 
 docs: $(READY)
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
 	if pip download --quiet --disable-pip-version-check --no-deps --dest "$$old" mmdet==$(REPORTS_MMDET); \
-	then python -W ignore scripts/differences.py --old "$$old"/*.whl; \
+	then python -W ignore tools/explain_configs.py --old "$$old"/*.whl; \
 	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
-	python -W ignore scripts/differences.py; fi
+	python -W ignore tools/explain_configs.py; fi
 
 lint: $(READY)
 	ruff check .
@@ -80,7 +80,7 @@ lint: $(READY)
 	snakemake --lint --configfile config/demo.yaml
 
 mmcv-cuda: $(READY)
-	python scripts/build_mmcv.py --cuda --install
+	python tools/build_mmcv.py --cuda --install
 	@python -W ignore -c "from mmcv.ops import get_compiling_cuda_version as v; print('mmcv-full: built with CUDA', v())"
 
 test-full: $(READY)
@@ -112,10 +112,10 @@ bench-full: $(READY)
 
 RUN ?= demo
 verify: $(READY)
-	python scripts/verify.py results/$(RUN)
+	python tools/verify_run.py results/$(RUN)
 
 clean-work: $(READY)
-	python scripts/clean_work.py $(YES)
+	python tools/clean_work.py $(YES)
 
 # What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
 TOOLS := .venv/tools

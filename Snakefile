@@ -17,11 +17,11 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 
 include: "rules/common.smk"
 include: "rules/data.smk"
-include: "rules/train.smk"
+include: "rules/training.smk"
 include: "rules/plan.smk"
-include: "rules/predict.smk"
-include: "rules/score.smk"
-include: "rules/tables.smk"
+include: "rules/prediction.smk"
+include: "rules/scoring.smk"
+include: "rules/report.smk"
 include: "rules/ensembles.smk"
 include: "rules/manifest.smk"
 

@@ -28,7 +28,7 @@ packages() {
     if [ "$1" = yes ]; then
         install_nvcc
     fi
-    python scripts/build_mmcv.py --cuda "$1" --install
+    python tools/build_mmcv.py --cuda "$1" --install
     if [ "$1" = yes ]; then
         pip uninstall -y -r containers/cuda.txt
     fi

@@ -14,11 +14,11 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from nuclei.configuration import check_config, explored_models
-from nuclei.fingerprint import fingerprint
-from nuclei.imports import behaviour, local_modules
-from nuclei.protocols import fill_model, fill_training, read_protocol
-from nuclei.stage import InputError
+from nuclei.workflow.configuration import check_config, explored_models
+from nuclei.workflow.data_hash import fingerprint
+from nuclei.workflow.code_hash import behaviour, local_modules
+from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
+from nuclei.common.stage import InputError
 
 try:
     MODELS_FILE = config.get("models_file", "config/models.yaml")

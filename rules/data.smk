@@ -20,13 +20,13 @@ if config["raw"]["draw"]:
             mem_mb=scaled(1000),
             runtime=scaled(10),
         params:
-            *code("draw_demo", "data"),
+            *code("draw_raw", "data"),
             out=lambda wildcards, output: str(Path(output.dataset).parent),
             draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
         shell:
-            "python scripts/draw_demo.py --out {params.out} --train {params.draw[train]} --test {params.draw[test]}"
+            "python scripts/draw_raw.py --out {params.out} --train {params.draw[train]} --test {params.draw[test]}"
             " --size {params.draw[size]} --seed {params.draw[seed]} > {log} 2>&1"
 
 else:
@@ -92,7 +92,7 @@ rule check_raw:
         " 2>&1 | tee {log}"
 
 
-rule split:
+rule make_split:
     input:
         raw=f"{RESULTS}/data/raw.json",
         file=ancient(config["split"]["file"] or []),
@@ -106,7 +106,7 @@ rule split:
         mem_mb=scaled(500),
         runtime=scaled(5),
     params:
-        *code("split", "data"),
+        *code("make_split", "data"),
         state=file_state(config["split"]["file"]),
         how=(
             option("--file", config["split"]["file"])
@@ -116,7 +116,7 @@ rule split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/split.py --dataset-check {input.raw} {params.how} --out {output} > {log} 2>&1"
+        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output} > {log} 2>&1"
 
 
 rule convert_train:
@@ -134,13 +134,13 @@ rule convert_train:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
-        *code("mask2coco", "data"),
+        *code("convert_masks", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
         segmentation=config["conversion"]["segmentation"],
     message:
         "training masks -> COCO ({wildcards.method})"
     shell:
-        "python scripts/mask2coco.py --dataset {params.dataset:q} --images train --method {wildcards.method}"
+        "python scripts/convert_masks.py --dataset {params.dataset:q} --images train --method {wildcards.method}"
         " --segmentation {params.segmentation} --out {output} --threads {threads} 2>&1 | tee {log}"
 
 
@@ -159,17 +159,17 @@ rule convert_test:
         mem_mb=scaled(2000),
         runtime=scaled(15),
     params:
-        *code("mask2coco", "data"),
+        *code("convert_masks", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
         masks=option("--test-masks", raw_folder("test_masks")),
     message:
         "test images and masks -> COCO (exact)"
     shell:
-        "python scripts/mask2coco.py --dataset {params.dataset:q} --images test {params.masks} --method exact"
+        "python scripts/convert_masks.py --dataset {params.dataset:q} --images test {params.masks} --method exact"
         " --segmentation rle --out {output} --threads {threads} 2>&1 | tee {log}"
 
 
-rule annotate_settings:
+rule write_annotations:
     input:
         annotations=f"{RESULTS}/data/coco/{METHOD}/train.json",
         split=f"{RESULTS}/data/split.json",
@@ -187,16 +187,16 @@ rule annotate_settings:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
-        *code("annotate_settings", "data"),
+        *code("write_annotations", "data"),
         out=lambda wildcards, output: str(Path(output[0]).parents[1]),
     message:
         "annotations of settings 1 and 2"
     shell:
-        "python scripts/annotate_settings.py --annotations {input.annotations} --split {input.split}"
+        "python scripts/write_annotations.py --annotations {input.annotations} --split {input.split}"
         " --out-dir {params.out} > {log} 2>&1"
 
 
-rule conversion_loss:
+rule measure_conversion_loss:
     input:
         annotations=expand(f"{RESULTS}/data/coco/{{method}}/train.json", method=["imantics", "exact"]),
         raw=raw_input("dataset"),
@@ -212,18 +212,18 @@ rule conversion_loss:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
-        *code("conversion_loss", "data"),
+        *code("measure_conversion_loss", "data"),
         dataset=lambda wildcards: raw_folder("dataset"),
     message:
         "what each converter loses"
     shell:
-        "python scripts/conversion_loss.py --dataset {params.dataset:q} --coco {input.annotations}"
+        "python scripts/measure_conversion_loss.py --dataset {params.dataset:q} --coco {input.annotations}"
         " --out {output.json} --summary {output.summary} --threads {threads} 2>&1 | tee {log}"
 
 
 if config["tiles"]:
 
-    rule tile:
+    rule cut_tiles:
         input:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/train.json",
             raw=raw_input("dataset"),
@@ -238,14 +238,14 @@ if config["tiles"]:
             mem_mb=scaled(2000),
             runtime=scaled(30),
         params:
-            *code("tile", "data"),
+            *code("cut_tiles", "data"),
             images=f"{raw_folder('dataset')}/train",
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],
         message:
             "tiles of the training images, setting {wildcards.setting}"
         shell:
-            "python scripts/tile.py --annotations {input.annotations} --dataset {params.images:q}"
+            "python scripts/cut_tiles.py --annotations {input.annotations} --dataset {params.images:q}"
             " --size {params.tiles[size]} --stride {params.tiles[stride]} --min-area {params.tiles[min_area]}"
             " --segmentation {params.segmentation} --out-annotations {output.annotations}"
             " --out-images {output.images} > {log} 2>&1"

@@ -9,7 +9,7 @@ wildcard_constraints:
     ensemble="|".join(ENSEMBLES) or "-",
 
 
-rule fuse:
+rule fuse_predictions:
     input:
         predictions=lambda wildcards: members("predictions.json", wildcards.setting, wildcards.ensemble),
         images=f"{RESULTS}/data/coco/test.json",
@@ -23,17 +23,17 @@ rule fuse:
         mem_mb=scaled(3000),
         runtime=scaled(30),
     params:
-        *code("fuse", "report"),
+        *code("fuse_predictions", "report"),
         members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order too
         soft="--soft-nms" if config["inference"]["soft_nms"] else "",
     message:
         "ensemble {wildcards.ensemble}, setting {wildcards.setting}"
     shell:
-        "python scripts/fuse.py --predictions {input.predictions} --test-images {input.images} {params.soft}"
+        "python scripts/fuse_predictions.py --predictions {input.predictions} --test-images {input.images} {params.soft}"
         " --label {wildcards.ensemble}/setting{wildcards.setting} --out {output} 2>&1 | tee {log}"
 
 
-use rule answer as ensemble_answer with:
+use rule write_answer as write_ensemble_answer with:
     input:
         predictions=f"{ENSEMBLE}/predictions.json",
         images=f"{RESULTS}/data/coco/test.json",
@@ -47,7 +47,7 @@ use rule answer as ensemble_answer with:
         "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
 
-use rule score as ensemble_score with:
+use rule score_predictions as score_ensemble with:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
         predictions=f"{ENSEMBLE}/predictions.json",
@@ -59,7 +59,7 @@ use rule score as ensemble_score with:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
 
-rule ensembles_table:
+rule make_ensembles_table:
     input:
         scores=ensemble_files("scores.json"),
         choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
@@ -73,7 +73,7 @@ rule ensembles_table:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
-        *code("ensembles_table", "report"),
+        *code("make_ensembles_table", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parents[1]),
         settings=" ".join(map(str, config["settings"])),
         ensembles=json.dumps(ENSEMBLES),
@@ -81,5 +81,5 @@ rule ensembles_table:
     message:
         "table of the ensembles"
     shell:
-        "python scripts/ensembles_table.py --run-dir {params.run} --settings {params.settings}"
+        "python scripts/make_ensembles_table.py --run-dir {params.run} --settings {params.settings}"
         " --ensembles {params.ensembles:q} --data-note {params.note:q} --out-dir {params.run}/tables > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""What the run folder holds and where it comes from, last in the DAG; `python scripts/verify.py` checks it.
+"""What the run folder holds and where it comes from, last in the DAG; `python tools/verify_run.py` checks it.
 
 In: every declared result of the run. Out: manifest.json.
 """
@@ -18,24 +18,24 @@ CELL_RESULTS = [
 ]
 
 
-rule manifest:
+rule write_manifest:
     input:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
         checkpoints=ancient(cell_files("checkpoints")),
         files=[
             rules.check_raw.output,
-            rules.split.output,
-            rules.conversion_loss.input.annotations,
+            rules.make_split.output,
+            rules.measure_conversion_loss.input.annotations,
             rules.convert_test.output,
-            rules.annotate_settings.output,
+            rules.write_annotations.output,
             expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
-            rules.conversion_loss.output,
+            rules.measure_conversion_loss.output,
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
-            rules.cells_table.output,
-            rules.report.input.curves,
-            rules.report.input.overlays,
-            rules.report.output,
+            rules.make_cells_table.output,
+            rules.make_report.input.curves,
+            rules.make_report.input.overlays,
+            rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],
         ],
     output:
@@ -48,7 +48,7 @@ rule manifest:
         mem_mb=scaled(500),
         runtime=scaled(30),
     params:
-        *code("manifest", "report"),
+        *code("write_manifest", "report"),
         run=lambda wildcards, output: str(Path(output[0]).parent),
         config=json.dumps(config, sort_keys=True),  # the whole of it: the manifest says what the run was asked for
         raw=json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")}),
@@ -57,6 +57,6 @@ rule manifest:
     message:
         "manifest: hashes and provenance of every result"
     shell:
-        "python scripts/manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
+        "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
         " --models {params.models} --cell-files {params.cell_files} --files {input.files} --out {output}"
         " > {log} 2>&1"

@@ -9,13 +9,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from split import given_split
+from make_split import given_split
 
-from nuclei.documents import read_yaml
-from nuclei.masks import image_size, read_mask, read_nucleus
-from nuclei.progress import Progress
-from nuclei.raw import read_layout, read_test_ids
-from nuclei.stage import InputError, run_stage, write_json, write_text
+from nuclei.common.documents import read_yaml
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError, run_stage, write_json, write_text
+from nuclei.data.masks import image_size, read_mask, read_nucleus
+from nuclei.data.raw_layout import read_layout, read_test_ids
 
 COUNTS = ("train", "test", "setting1_train", "setting1_validation")
 

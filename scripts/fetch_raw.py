@@ -8,8 +8,8 @@ import re
 import shutil
 from pathlib import Path
 
-from nuclei.archive import download, unpack
-from nuclei.stage import InputError, run_stage, sha256
+from nuclei.common.archives import download, unpack
+from nuclei.common.stage import InputError, run_stage, sha256
 
 
 def find_part(folder, part, source):

@@ -9,9 +9,9 @@ import os
 import re
 from pathlib import Path
 
-from nuclei.archive import download
-from nuclei.checkpoints import write_tensors
-from nuclei.stage import InputError, run_stage, sha256
+from nuclei.common.archives import download
+from nuclei.common.stage import InputError, run_stage, sha256
+from nuclei.models.checkpoints import write_tensors
 
 
 def default_cache():

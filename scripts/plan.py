@@ -14,13 +14,13 @@ from pathlib import Path
 
 from train import binding, data_sha256
 
-from nuclei.cells import cell_folder
-from nuclei.checkpoints import epoch_of
-from nuclei.datasets import training_set
-from nuclei.device import precision
-from nuclei.documents import read_yaml, schema_problems
-from nuclei.schedule import iterations_an_epoch
-from nuclei.stage import InputError, read_json, run_stage, sha256
+from nuclei.common.documents import read_yaml, schema_problems
+from nuclei.common.stage import InputError, read_json, run_stage, sha256
+from nuclei.compute.device import precision
+from nuclei.models.checkpoints import epoch_of
+from nuclei.models.datasets import training_set
+from nuclei.models.schedule import iterations_an_epoch
+from nuclei.report.cells import cell_folder
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
 STEP = 3  # forward passes that a training step costs: forward, and backward at about twice that

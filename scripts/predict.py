@@ -5,9 +5,9 @@ import pickle
 import signal
 import sys
 
-from nuclei.checkpoints import intact
-from nuclei.device import claim_gpu, precision, set_up
-from nuclei.stage import InputError, run_stage, write_json
+from nuclei.common.stage import InputError, run_stage, write_json
+from nuclei.compute.device import claim_gpu, precision, set_up
+from nuclei.models.checkpoints import intact
 
 
 def load_weights(model, path):
@@ -56,10 +56,10 @@ def main():
     from mmdet.datasets import build_dataset
     from mmdet.utils import build_dp
 
-    import nuclei.augmentation  # noqa: F401 - its steps, by name in config.py
-    from nuclei.compat import patch_streams, quiet_amp
-    from nuclei.inference import build_model, predict
-    from nuclei.views import predict_views
+    import nuclei.models.augmentation  # noqa: F401 - its steps, by name in config.py
+    from nuclei.compute.compat import patch_streams, quiet_amp
+    from nuclei.prediction.many_looks import predict_views
+    from nuclei.prediction.single_look import build_model, predict
 
     set_random_seed(config.seed)
     model = build_model(config)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from check_answer import read_answer
 
-from nuclei.progress import Progress
-from nuclei.scores import check_ground_truth, check_predictions, score
-from nuclei.stage import InputError, read_json, run_stage, write_json
-from nuclei.tables import choose_models, model_columns, read_models, read_published, signed, write_table
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError, read_json, run_stage, write_json
+from nuclei.report.table_files import choose_models, model_columns, read_models, read_published, signed, write_table
+from nuclei.scoring.average_precision import check_ground_truth, check_predictions, score
 
 NO_FILE = "no file published"
 AP = {cap: f"AP 0.50:0.95, {cap} detections an image" for cap in (100, 1000)}

@@ -9,8 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
-from nuclei.scores import NAMES
-from nuclei.stage import InputError, run_stage, sha256, whole_file, write_json
+from nuclei.common.stage import InputError, run_stage, sha256, whole_file, write_json
+from nuclei.scoring.average_precision import NAMES
 
 
 def read_epochs(path):

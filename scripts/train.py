@@ -17,11 +17,11 @@ import sys
 import time
 from pathlib import Path
 
-from nuclei.checkpoints import LAST, epoch_of, newest_state
-from nuclei.datasets import training_set
-from nuclei.device import claim, claim_gpu, describe, precision, set_up
-from nuclei.stage import InputError, read_json, run_stage, sha256, write_json, write_text
-from nuclei.stop import Stopped, StopRequest
+from nuclei.common.stage import InputError, read_json, run_stage, sha256, write_json, write_text
+from nuclei.compute.device import claim, claim_gpu, describe, precision, set_up
+from nuclei.compute.stop import Stopped, StopRequest
+from nuclei.models.checkpoints import LAST, epoch_of, newest_state
+from nuclei.models.datasets import training_set
 
 
 def arguments():
@@ -144,11 +144,11 @@ def train(config, work, device, args):
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.acceleration import use_bf16, use_channels_last
-    from nuclei.compat import patch_epoch_sleep, patch_streams, quiet_amp
-    from nuclei.inference import build_model
-    from nuclei.training import memory_errors
-    from nuclei.weights import load_published
+    from nuclei.compute.acceleration import use_bf16, use_channels_last
+    from nuclei.compute.compat import patch_epoch_sleep, patch_streams, quiet_amp
+    from nuclei.models.pretrained import load_published
+    from nuclei.prediction.single_look import build_model
+    from nuclei.training.hooks import memory_errors
 
     keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
     state = newest_state(work, args.label)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from draw_demo import draw
+from draw_raw import draw
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -48,7 +48,8 @@ def stage():
     """Run a stage's command line; returns the finished process (text)."""
 
     def run(script, *arguments, **options):
-        command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+        (file,) = (path for folder in ("scripts", "tools") if (path := ROOT / folder / f"{script}.py").is_file())
+        command = [sys.executable, str(file), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, cwd=options.get("cwd", ROOT))
 
     return run

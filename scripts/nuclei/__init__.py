@@ -1,1 +1,1 @@
-"""Functions shared by the stages; each stage is one file in scripts/."""
+"""The library: a folder a subject. A folder imports only from folders on lower floors (docs/map.md)."""

@@ -5,13 +5,13 @@ from itertools import chain
 
 import cv2
 import imantics
-from conversion_loss import round_trip_iou
-from mask2coco import convert
+from convert_masks import convert
+from measure_conversion_loss import round_trip_iou
 
 from bench.rows import faster, require, timed, within
-from nuclei.masks import read_image
-from nuclei.raw import read_layout
-from nuclei.rle import encode
+from nuclei.coco.rle import encode
+from nuclei.data.masks import read_image
+from nuclei.data.raw_layout import read_layout
 
 EVERY = 20  # of the masks go through the report's procedure, unless all do
 

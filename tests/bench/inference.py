@@ -17,16 +17,16 @@ import mmdet
 import numpy as np
 import torch
 import yaml
-from cell_config import resolve, zoo_path
 from conftest import ROOT
-from mask2coco import convert
+from convert_masks import convert
 from mmcv import Config
 from mmcv.utils import get_logger
+from resolve_config import resolve, zoo_path
 
 from bench.rows import faster, require, timed, within
-from nuclei.inference import build_model
-from nuclei.raw import read_layout
-from nuclei.training import save_checkpoint
+from nuclei.data.raw_layout import read_layout
+from nuclei.prediction.single_look import build_model
+from nuclei.training.hooks import save_checkpoint
 
 TOOL = Path(mmdet.__file__).parent / ".mim/tools/test.py"
 WINDOW, OVERLAP = 1000, 128

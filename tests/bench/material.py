@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import SHARED
-from draw_demo import draw
+from draw_raw import draw
 from fetch_raw import fetch
 
 ARCHIVES = {"dataset": "vrdl-raw.tar.xz", "test_masks": "vrdl-test-masks.tar.xz"}

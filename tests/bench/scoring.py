@@ -7,21 +7,21 @@ import zlib
 
 import numpy as np
 from check_answer import read_answer
-from mask2coco import convert
+from convert_masks import convert
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from bench.rows import faster, require, timed
-from nuclei.raw import read_layout
-from nuclei.rle import encode
-from nuclei.scores import CAPS, by_image, evaluate, score
+from nuclei.coco.rle import encode
+from nuclei.data.raw_layout import read_layout
+from nuclei.scoring.average_precision import CAPS, by_image, evaluate, score
 
 MOST = max(CAPS)
 
 
 def by_pycocotools(content, rows, caps=CAPS):
-    """The scores of nuclei.scores.evaluate from pycocotools' own precision array."""
+    """The scores of nuclei.scoring.average_precision.evaluate from pycocotools' own precision array."""
     keys = ("image_id", "category_id", "score", "segmentation")
     bare = [{key: row[key] for key in keys} for row in json.loads(json.dumps(rows))]
     with contextlib.redirect_stdout(io.StringIO()):

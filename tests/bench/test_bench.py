@@ -203,7 +203,7 @@ def test_commands_with_another_result_stop_the_bench(monkeypatch, tmp_path):
     right = orchestration.checkout
 
     def checkout(folder):
-        script = right(folder) / "scripts/split.py"
+        script = right(folder) / "scripts/make_split.py"
         if folder.name == "bare":
             script.write_text(script.read_text().replace("sorted(ids)", "sorted(ids, reverse=True)"))
         return folder

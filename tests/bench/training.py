@@ -12,23 +12,23 @@ from pathlib import Path
 import mmdet
 import torch
 import yaml
-from cell_config import resolve, zoo_path
 from conftest import ROOT
-from mask2coco import convert
+from convert_masks import convert
+from cut_tiles import starts, tile
+from make_split import random_split
 from mmcv import Config
 from mmcv.utils import get_logger
 from mmdet.datasets import build_dataset
 from mmdet.utils import build_dp
-from split import random_split
-from tile import starts, tile
+from resolve_config import resolve, zoo_path
 
 from bench.clock import PARTS
 from bench.inference import run
 from bench.rows import Row, below, faster, require
-from nuclei.inference import build_model, predict
-from nuclei.masks import image_size
-from nuclei.raw import read_layout
-from nuclei.scores import score
+from nuclei.data.masks import image_size
+from nuclei.data.raw_layout import read_layout
+from nuclei.prediction.single_look import build_model, predict
+from nuclei.scoring.average_precision import score
 
 TOOL = Path(mmdet.__file__).parent / ".mim/tools/train.py"
 MODELS = ("pointrend_r50", "mask_r50", "cascade_r50")  # the first alone, unless the bench is full
@@ -83,7 +83,7 @@ def cell(name, precision, paths, folder):
     model = read("models")["models"][name]
     zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
     resolved = resolve(zoo, model, training, paths, SEED, True)
-    resolved["custom_imports"] = dict(imports=["nuclei.augmentation", "bench.clock"], allow_failed_imports=False)
+    resolved["custom_imports"] = dict(imports=["nuclei.models.augmentation", "bench.clock"], allow_failed_imports=False)
     resolved["custom_hooks"] = [dict(type="Clock", seed=SEED, priority="HIGH")]
     config = Config(resolved)
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conftest import ROOT
 
-from nuclei.imports import local_modules
+from nuclei.workflow.code_hash import local_modules
 
 ENVIRONMENTS = sorted(path.stem for path in ROOT.glob("envs/*.yaml"))
 

@@ -17,7 +17,7 @@ UNSEEN = {
     "mmdet": {"torchvision"},  # mmcv.runner.checkpoint imports it
     "report": {"tabulate"},  # pandas.DataFrame.to_markdown imports it
 }
-BUILD = {"mmdet": {"setuptools", "wheel", "ninja"}}  # of mmcv-full, see scripts/build_mmcv.py
+BUILD = {"mmdet": {"setuptools", "wheel", "ninja"}}  # of mmcv-full, see tools/build_mmcv.py
 NO_DEPS = {"imantics", "mmcv-full"}  # post-deploy scripts install them with --no-deps: pip brings nothing along
 REPLACED = {"opencv-python": "opencv-python-headless"}
 installed = functools.cache(importlib.metadata.packages_distributions)

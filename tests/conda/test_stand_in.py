@@ -83,7 +83,7 @@ def test_whole_run_with_stand_in_conda(project):
     results = project / "results/conda"
     assert json.loads((results / "cells/setting1/mask_r50/seed0/scores.json").read_text())["images"] == 2
     assert (results / "report.html").is_file()
-    verified = subprocess.run([sys.executable, "scripts/verify.py", results], cwd=project, capture_output=True)
+    verified = subprocess.run([sys.executable, "tools/verify_run.py", results], cwd=project, capture_output=True)
     assert verified.returncode == 0
     jobs = re.findall(r"^Activating conda environment: (.*)$", (project / "run.log").read_text(), re.MULTILINE)
     assert len(set(jobs)) == len(ENVIRONMENTS)

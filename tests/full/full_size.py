@@ -26,10 +26,10 @@ from mmdet.models import build_detector
 from mmdet.utils import build_dp
 from predict import load_weights
 
-from nuclei.inference import build_model, predict
-from nuclei.model_config import set_classes, walk
-from nuclei.training import save_checkpoint
-from nuclei.weights import load_published
+from nuclei.models.classes import set_classes, walk
+from nuclei.models.pretrained import load_published
+from nuclei.prediction.single_look import build_model, predict
+from nuclei.training.hooks import save_checkpoint
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, SHARED, needs_real_data
+from convert_masks import convert
 from fetch_raw import fetch
-from mask2coco import convert
 
-from nuclei.protocols import fill_training, read_protocol
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
+from nuclei.workflow.protocols import fill_training, read_protocol
 
 pytestmark = [needs_real_data, pytest.mark.full]
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]

@@ -13,11 +13,11 @@ import time
 import pytest
 import yaml
 from conftest import ROOT, SHARED, needs_real_data
+from convert_masks import convert
+from cut_tiles import tile
 from fetch_raw import fetch
-from mask2coco import convert
-from tile import tile
 
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
 
 pytestmark = [needs_real_data, pytest.mark.overfit]
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
@@ -71,7 +71,7 @@ def test_learns_a_crop_by_heart(model, crop, tmp_path):
     paths = [crop / "crop.json", crop / "tiles"]
     command = ["cell_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(section)]
     command += ["--train", *paths, "--validation", *paths, "--test", *paths, "--polygons", "--seed", "0"]
-    command = [str(ROOT / "scripts/cell_config.py"), *map(str, command[1:]), "--out", str(tmp_path / "config.py")]
+    command = [str(ROOT / "scripts/resolve_config.py"), *map(str, command[1:]), "--out", str(tmp_path / "config.py")]
     subprocess.run([sys.executable, *command], check=True, cwd=ROOT)
     command = [ROOT / "scripts/train.py", "--config", tmp_path / "config.py", "--work", tmp_path / "work"]
     command += ["--label", model, "--device", "cpu", "--threads", len(os.sched_getaffinity(0))]

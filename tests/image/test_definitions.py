@@ -8,7 +8,7 @@ from build_mmcv import VERSION
 from conftest import ROOT
 from definitions import APPTAINER, DOCKERFILE, apptainer_stages, copied, docker_stages
 
-from nuclei.imports import local_modules
+from nuclei.workflow.code_hash import local_modules
 
 BUILD = ROOT / "containers/build.sh"
 
@@ -55,7 +55,7 @@ def test_what_is_copied_is_there_and_enough():
     assert all(source == target.removeprefix("/build/") for source, target in first + second)
     assert [source for source, _ in first + second if not (ROOT / source).is_file()] == []
     scripts = [str(ROOT / source) for source, _ in first if source.startswith("scripts/")]
-    assert sorted(scripts) == local_modules(ROOT / "scripts/build_mmcv.py")
+    assert sorted(scripts) == local_modules(ROOT / "tools/build_mmcv.py")
     ignored = (ROOT / "containers/Dockerfile.dockerignore").read_text().split()
     kept = {line[1:] for line in ignored if line.startswith("!")}
     assert ignored[0] == "*"

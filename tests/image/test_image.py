@@ -76,7 +76,7 @@ def test_small_run_in_the_image_without_network(image):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     results = image.path(image.folder) / "results/image"
     assert (results / "report.html").stat().st_uid == 1000
-    verified = image.run("python scripts/verify.py results/image", wrapper=NO_NETWORK, capture_output=True)
+    verified = image.run("python tools/verify_run.py results/image", wrapper=NO_NETWORK, capture_output=True)
     print(verified.stdout)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 

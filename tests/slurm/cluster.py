@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from nuclei.stage import InputError, run_stage
+from nuclei.common.stage import InputError, run_stage
 
 PACKAGES = {"slurmctld": "slurmctld", "slurmd": "slurmd", "squeue": "slurm-client", "munged": "munge"}
 ETC = Path("/etc/slurm")

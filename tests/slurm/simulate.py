@@ -21,7 +21,7 @@ from bench.orchestration import copied_models, large
 from cluster import Cluster
 from conftest import ROOT, checkout
 
-from nuclei.stage import InputError, run_stage
+from nuclei.common.stage import InputError, run_stage
 
 SIMULATION = Path(__file__).parent / "simulation/Snakefile"
 # the report's protocol, on drawn data of as many images; resized for training, small ones count as the real ones do

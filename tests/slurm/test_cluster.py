@@ -7,7 +7,7 @@ import cluster
 import pytest
 from cluster import MARK, Cluster, expand_ids, parse_job, started
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 
 @pytest.fixture

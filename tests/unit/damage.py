@@ -18,8 +18,8 @@ from test_archive import GOOD, tar_of
 from test_configuration import merged
 from test_scores import encode
 
-from nuclei.configuration import check_config
-from nuclei.stage import run_stage
+from nuclei.common.stage import run_stage
+from nuclei.workflow.configuration import check_config
 
 TRAIN = Path("dataset/train")
 IMAGE, MASKS = TRAIN / "DEMO-01/images/DEMO-01.png", TRAIN / "DEMO-01/masks"

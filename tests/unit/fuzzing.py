@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from test_archive import GOOD
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 CASES = int(os.environ.get("NUCLEI_FUZZ_CASES", "700"))
 SECONDS = 10  # of CPU time that a case may take; they take milliseconds

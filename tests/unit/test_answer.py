@@ -3,9 +3,9 @@
 import json
 
 import numpy as np
-from answer import answer, write_zip
 from check_answer import answer_problems, read_answer
 from test_scores import SIDE, encode
+from write_answer import answer, write_zip
 
 IMAGES = {1: (SIDE, SIDE), 2: (SIDE, SIDE)}
 

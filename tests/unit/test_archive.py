@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from fetch_raw import fetch
 
-from nuclei.archive import download
-from nuclei.stage import InputError
+from nuclei.common.archives import download
+from nuclei.common.stage import InputError
 
 
 def tar_of(path, members, mode="w:gz"):

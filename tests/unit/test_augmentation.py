@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from mmdet.core import BitmapMasks, PolygonMasks
 
-from nuclei.augmentation import MoveImage, QuarterTurn
-from nuclei.polygons import exact_polygons
-from nuclei.rle import bounding_box
+from nuclei.coco.rle import bounding_box
+from nuclei.data.polygons import exact_polygons
+from nuclei.models.augmentation import MoveImage, QuarterTurn
 
 
 def sample(form):

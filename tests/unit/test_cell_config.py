@@ -2,14 +2,14 @@
 
 import pytest
 import yaml
-from cell_config import narrow, resolve, set_option, zoo_path
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
+from resolve_config import narrow, resolve, set_option, zoo_path
 
-from nuclei.datasets import training_set
-from nuclei.model_config import walk
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.models.classes import walk
+from nuclei.models.datasets import training_set
 
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
 PATHS = {part: {"annotations": f"{part}.json", "images": f"images/{part}"} for part in ("train", "val", "test")}

@@ -7,7 +7,7 @@ import mmdet.models.roi_heads.mask_heads.fcn_mask_head as head
 import pytest
 import torch
 
-from nuclei.compat import patch_epoch_sleep, patch_paste, patch_streams, quiet_amp
+from nuclei.compute.compat import patch_epoch_sleep, patch_paste, patch_streams, quiet_amp
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from nuclei.configuration import check_config, retype
+from nuclei.workflow.configuration import check_config, retype
 
 
 def merged(*names):

@@ -4,13 +4,13 @@ import cv2
 import imantics
 import numpy as np
 import pytest
-from annotate_settings import subset
-from conversion_loss import compare, round_trip_iou, shape_of
-from mask2coco import convert
+from convert_masks import convert
+from measure_conversion_loss import compare, round_trip_iou, shape_of
 from pycocotools import mask as coco_mask
+from write_annotations import subset
 
-from nuclei.raw import read_layout
-from nuclei.rle import encode
+from nuclei.coco.rle import encode
+from nuclei.data.raw_layout import read_layout
 
 
 @pytest.fixture(scope="module")

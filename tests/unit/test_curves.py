@@ -5,7 +5,7 @@ import json
 import cv2
 import matplotlib.pyplot as plt
 import pytest
-from curves import draw, read_losses, read_scores
+from draw_curves import draw, read_losses, read_scores
 
 HEAD = "epoch\tap_100\tap50_100\tap75_100\tap_1000\tap50_1000\tap75_1000\tkept\n"
 
@@ -63,6 +63,6 @@ def test_the_same_cells_give_the_same_file(stage, tmp_path):
     make_cell(tmp_path, "mask_r50", [(1, 0.1), (2, 0.3)], 2)
     command = ["--run-dir", tmp_path, "--setting", 1, "--models", "mask_r50", "--seeds", 0]
     for name in ("a.png", "b.png"):
-        done = stage("curves", *command, "--out", tmp_path / name)
+        done = stage("draw_curves", *command, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -57,7 +57,7 @@ def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeyp
     for seed in ("1", "2"):  # of Python's hashes: no order may depend on it
         monkeypatch.setitem(os.environ, "PYTHONHASHSEED", seed)
         out = tmp_path / f"{seed}.json"
-        done = stage("mask2coco", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
+        done = stage("convert_masks", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
                      "--out", out, "--threads", seed)  # fmt: skip
         assert done.returncode == 0, done.stderr
         digests.add(hashlib.sha256(out.read_bytes()).hexdigest())

@@ -7,8 +7,8 @@ import time
 import yaml
 from conftest import ROOT
 
-from nuclei.fingerprint import fingerprint
-from nuclei.imports import behaviour, local_modules
+from nuclei.workflow.code_hash import behaviour, local_modules
+from nuclei.workflow.data_hash import fingerprint
 
 
 def names(script, monkeypatch):
@@ -34,16 +34,16 @@ def test_direct_indirect_and_late_imports_count(tmp_path):
 
 def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):
     train, tables = names("train", monkeypatch), names("tables", monkeypatch)
-    assert {"train.py", "nuclei/training.py", "nuclei/scores.py", "nuclei/inference.py"} <= train
-    assert not {"nuclei/tables.py", "tables.py", "nuclei/raw.py"} & train
-    assert "nuclei/training.py" not in tables
+    assert {"train.py", "nuclei/training/hooks.py", "nuclei/scoring/average_precision.py", "nuclei/prediction/single_look.py"} <= train
+    assert not {"nuclei/report/table_files.py", "tables.py", "nuclei/data/raw_layout.py"} & train
+    assert "nuclei/training/hooks.py" not in tables
 
 
 def test_no_stage_depends_on_the_check_of_the_config(monkeypatch):
     rules = "".join(path.read_text() for path in ROOT.glob("rules/*.smk"))
     scripts = set(re.findall(r' code\("(\w+)", "\w+"\)', rules.replace("*", " ")))
     assert {"split", "check_raw", "train", "tables"} <= scripts
-    assert not {script for script in scripts if "nuclei/configuration.py" in names(script, monkeypatch)}
+    assert not {script for script in scripts if "nuclei/workflow/configuration.py" in names(script, monkeypatch)}
 
 
 def test_fingerprint_follows_content_alone(tmp_path):

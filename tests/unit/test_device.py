@@ -14,12 +14,21 @@ import torch
 from conftest import ROOT
 from mmcv import Config
 
-from nuclei.device import check_precision, claim, claim_gpu, describe, driver_version, find_device, hide_gpus, set_tf32
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.compute.device import (
+    check_precision,
+    claim,
+    claim_gpu,
+    describe,
+    driver_version,
+    find_device,
+    hide_gpus,
+    set_tf32,
+)
 
 HOLD = """
 import os, sys, time
-from nuclei.device import claim
+from nuclei.compute.device import claim
 folder, shared, seconds, fork, *names = sys.argv[1:]
 name, handle = claim(names, folder, "job", pause=0.02, say_every=0.1)
 mark = os.open(f"{shared}/{name}", os.O_CREAT | os.O_EXCL)  # fails while another process holds the name

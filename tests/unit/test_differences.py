@@ -10,7 +10,7 @@ from pathlib import Path
 import mmdet
 import pytest
 from conftest import ROOT
-from differences import (
+from explain_configs import (
     EFFECTS,
     REASONS,
     kept_versions,
@@ -23,11 +23,11 @@ from differences import (
 )
 from mmcv import Config
 
-from nuclei.documents import read_yaml
-from nuclei.nested import changes
-from nuclei.schedule import learning_rates
-from nuclei.settings import settings
-from nuclei.stage import InputError
+from nuclei.common.documents import read_yaml
+from nuclei.common.nested import changes
+from nuclei.common.stage import InputError
+from nuclei.models.description import settings
+from nuclei.models.schedule import learning_rates
 
 PAGE = ROOT / "docs/differences.md"
 CONFIG = read_yaml(ROOT / "config/config.yaml")

@@ -5,10 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-from conversion_loss import shape_of
-from draw_demo import draw
+from draw_raw import draw
+from measure_conversion_loss import shape_of
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_nothing_is_overwritten(tmp_path):
 
 
 def test_impossible_arguments_are_all_named(stage, tmp_path):
-    done = stage("draw_demo", "--out", tmp_path / "x", "--test", 0, "--size", 9)
+    done = stage("draw_raw", "--out", tmp_path / "x", "--test", 0, "--size", 9)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: --test: 0 found, wanted 1 at least; correct it",

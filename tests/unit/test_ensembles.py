@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from fuse import fuse_predictions
+from fuse_predictions import fuse_predictions
 from pycocotools import mask as coco_mask
 from test_tables import make_cell
 
-from nuclei.configuration import check_config
-from nuclei.fusion import as_results, from_results
-from nuclei.rle import encode
-from nuclei.scores import NAMES, score
-from nuclei.stage import InputError
+from nuclei.coco.rle import encode
+from nuclei.common.stage import InputError
+from nuclei.prediction.fusion import as_results, from_results
+from nuclei.scoring.average_precision import NAMES, score
+from nuclei.workflow.configuration import check_config
 
 SIDE = 64
 IMAGES = [{"id": n, "file_name": f"{n}.png", "height": SIDE, "width": SIDE} for n in (1, 2)]

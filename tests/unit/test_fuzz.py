@@ -15,7 +15,6 @@ import check_raw
 import numpy as np
 import pytest
 import yaml
-from annotate_settings import subset
 from check_answer import answer_problems, read_answer
 from conftest import ROOT
 from damage import SIDE, row, truth
@@ -32,17 +31,18 @@ from fuzzing import (
     small_data_set,
     tar_of_right_sums,
 )
-from split import given_split
+from make_split import given_split
 from test_configuration import merged
+from write_annotations import subset
 
-from nuclei.archive import unpack
-from nuclei.configuration import check_config
-from nuclei.documents import read_yaml
-from nuclei.masks import image_size, read_mask
-from nuclei.raw import RawImage, read_test_ids
-from nuclei.scores import check_ground_truth, check_predictions, score
-from nuclei.stage import InputError, read_json, written_by
-from nuclei.tables import read_models, read_published
+from nuclei.common.archives import unpack
+from nuclei.common.documents import read_yaml
+from nuclei.common.stage import InputError, read_json, written_by
+from nuclei.data.masks import image_size, read_mask
+from nuclei.data.raw_layout import RawImage, read_test_ids
+from nuclei.report.table_files import read_models, read_published
+from nuclei.scoring.average_precision import check_ground_truth, check_predictions, score
+from nuclei.workflow.configuration import check_config
 
 
 @pytest.mark.parametrize("sums", ["as they are", "made right again"])
@@ -185,7 +185,7 @@ def test_configs(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     right, models = merged("demo"), (ROOT / "config/models.yaml").read_bytes()
     schema = read_yaml("config/schema.yaml")
-    monkeypatch.setattr("nuclei.configuration.read_yaml", lambda path: schema if "schema" in path else read_yaml(path))
+    monkeypatch.setattr("nuclei.workflow.configuration.read_yaml", lambda path: schema if "schema" in path else read_yaml(path))
 
     def case(chance):
         config, path = right, "config/models.yaml"

@@ -12,7 +12,7 @@ from mmcv import Config
 from mmcv.runner import EpochBasedRunner, Fp16OptimizerHook
 from unit.training_cell import command, rows_of, train
 
-from nuclei.training import EpochEnd, WithinEpoch
+from nuclei.training.hooks import EpochEnd, WithinEpoch
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from mmcv import Config
 from mmdet.models import build_detector
 from test_cell_config import MODELS, resolved
 
-from nuclei.inference import build_model
-from nuclei.model_config import set_classes
-from nuclei.stage import InputError
-from nuclei.weights import load_published
+from nuclei.common.stage import InputError
+from nuclei.models.classes import set_classes
+from nuclei.models.pretrained import load_published
+from nuclei.prediction.single_look import build_model
 
 HEADS = {
     "mask_r50": {"bbox_head.fc_cls", "bbox_head.fc_reg", "mask_head.conv_logits"},

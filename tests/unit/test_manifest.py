@@ -9,14 +9,14 @@ import sys
 import zipfile
 
 import pytest
-from answer import write_zip
 from conftest import ROOT
-from manifest import environment, manifest, project_version
-from verify import not_kept, same, score_of, verify
+from verify_run import not_kept, same, score_of, verify
+from write_answer import write_zip
+from write_manifest import environment, manifest, project_version
 
-from nuclei.manifest import canonical_sha256
-from nuclei.scores import NAMES
-from nuclei.stage import InputError, sha256
+from nuclei.common.stage import InputError, sha256
+from nuclei.scoring.average_precision import NAMES
+from nuclei.workflow.manifest import canonical_sha256
 
 MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
 TWO = ["mask_r50/seed0", "cascade_r50/seed1"]
@@ -71,7 +71,7 @@ def made(tmp_path_factory):
     ):
         command = [sys.executable, f"scripts/{script}.py", "--run-dir", run, *rest, *chosen]
         subprocess.run(command, cwd=ROOT, check=True)
-    command = [sys.executable, "scripts/ensembles_table.py", "--run-dir", run, "--settings", "1"]
+    command = [sys.executable, "scripts/make_ensembles_table.py", "--run-dir", run, "--settings", "1"]
     command += ["--ensembles", json.dumps({"two": TWO}), "--out-dir", run / "tables"]
     subprocess.run(command, cwd=ROOT, check=True)
     (run / "manifest.json").write_text(json.dumps(written(run), sort_keys=True))
@@ -176,7 +176,7 @@ def test_the_results_that_git_keeps_fit(run, tmp_path):
 
 def test_command_line_needs_the_standard_library_alone(run):
     def check(*arguments):
-        command = [sys.executable, "-S", "-E", ROOT / "scripts/verify.py", *arguments]  # -S: no installed packages
+        command = [sys.executable, "-S", "-E", ROOT / "tools/verify_run.py", *arguments]  # -S: no installed packages
         done = subprocess.run(command, capture_output=True, text=True, cwd=run.parent)
         return done.returncode, done.stdout.splitlines(), done.stderr
 

@@ -7,11 +7,11 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from mask2coco import convert
-from mask_offset import offset, peak
+from convert_masks import convert
+from measure_mask_offset import offset, peak
 
-from nuclei.augmentation import MoveImage
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
+from nuclei.models.augmentation import MoveImage
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,12 @@ def test_a_known_offset_is_measured(training, moved):
 def test_the_command_names_the_images_and_writes_their_offsets(training, drawn, stage, tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(training[1]))
     arguments = ["--ground-truth", tmp_path / "train.json", "--out", tmp_path / "offsets.json", "--images"]
-    done = stage("mask_offset", *arguments, drawn / "dataset/train")
+    done = stage("measure_mask_offset", *arguments, drawn / "dataset/train")
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("median of 3 images: [")
     found = json.loads((tmp_path / "offsets.json").read_text())
     assert list(found) == [image["file_name"] for image in training[1]["images"]]
-    wrong = stage("mask_offset", *arguments, tmp_path)
+    wrong = stage("measure_mask_offset", *arguments, tmp_path)
     assert wrong.returncode == 2 and wrong.stderr.startswith(f"error: {tmp_path}")
 
 
@@ -49,7 +49,7 @@ def test_an_image_of_another_size_is_named(training, drawn, stage, tmp_path):
     shutil.copytree(drawn / "dataset/train", tmp_path / "train")
     file = tmp_path / "train" / training[1]["images"][1]["file_name"]
     cv2.imwrite(str(file), cv2.imread(str(file))[:, :-8])
-    wrong = stage("mask_offset", "--ground-truth", tmp_path / "train.json", "--images", tmp_path / "train")
+    wrong = stage("measure_mask_offset", "--ground-truth", tmp_path / "train.json", "--images", tmp_path / "train")
     assert wrong.returncode == 2
     assert wrong.stderr.startswith(f"error: {file}: 120x128 px, wanted 128x128 px as in {tmp_path}/train.json")
 
@@ -59,7 +59,7 @@ def test_an_image_without_nuclei_has_no_offset(training, drawn, stage, tmp_path)
     first = content["images"][0]
     content["annotations"] = [row for row in content["annotations"] if row["image_id"] != first["id"]]
     (tmp_path / "train.json").write_text(json.dumps(content))
-    done = stage("mask_offset", "--ground-truth", tmp_path / "train.json", "--images", drawn / "dataset/train")
+    done = stage("measure_mask_offset", "--ground-truth", tmp_path / "train.json", "--images", drawn / "dataset/train")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == f"{first['file_name']} none none"
     assert done.stderr.startswith("median of 2 images: [")

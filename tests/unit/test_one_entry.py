@@ -9,18 +9,18 @@ import sys
 import pytest
 import torch
 import yaml
-from cell_config import resolve, zoo_path
 from conftest import ROOT
-from mask2coco import convert
+from convert_masks import convert
 from mmcv import Config
 from mmcv.runner import build_optimizer
 from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataloader, build_dataset
 from mmdet.utils import build_dp
+from resolve_config import resolve, zoo_path
 from test_cell_config import training
 
-from nuclei.inference import build_model, predict
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
+from nuclei.prediction.single_look import build_model, predict
 
 ENTRIES = {
     "htc": {"zoo": "htc/htc_without_semantic_r50_fpn_1x_coco"},

@@ -5,11 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-from overlays import FALSE, FOUND, MISSED, draw, match
+from draw_overlays import FALSE, FOUND, MISSED, draw, match
 from pycocotools import mask as coco_mask
 from test_scores import by_pycocotools, encode, random_case
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 
 def square(left, top, size=64, side=12):
@@ -103,7 +103,7 @@ def test_command_and_a_missing_image(stage, scene, tmp_path):
     command = ["--test-images", folder, "--ground-truth", tmp_path / "truth.json", "--predictions", tmp_path / "p.json"]
     outs = [tmp_path / "1.png", tmp_path / "2.png"]
     for out in outs:
-        done = stage("overlays", *command, "--out", out)
+        done = stage("draw_overlays", *command, "--out", out)
         assert done.returncode == 0, done.stderr
     assert outs[0].read_bytes() == outs[1].read_bytes()
     (folder / "a.png").unlink()

@@ -27,7 +27,7 @@ from test_cell_config import resolved
 from torch.utils.flop_counter import FlopCounterMode
 from train import binding, data_sha256
 
-from nuclei.stage import InputError, sha256
+from nuclei.common.stage import InputError, sha256
 
 CARD = {"tflops": {"fp32": 10, "fp16": 40}, "utilisation": {"fp32": 0.5, "fp16": 0.25}, "memory_gb": 8}
 KEEP = {"best": 1, "metrics": ["ap50_100", "ap_1000"], "every": 0}

@@ -12,8 +12,8 @@ from mmdet.core import PolygonMasks
 from mmdet.datasets.pipelines import LoadAnnotations
 from pycocotools import mask as coco_mask
 
-from nuclei.polygons import exact_polygons, outer_ring, rings, signed_area
-from nuclei.rle import bounding_box, decode_part, encode, encode_part, run_lengths
+from nuclei.coco.rle import bounding_box, decode_part, encode, encode_part, run_lengths
+from nuclei.data.polygons import exact_polygons, outer_ring, rings, signed_area
 
 
 def rasterised(segmentation, height, width):

@@ -2,14 +2,14 @@
 
 import pytest
 import yaml
-from cell_config import resolve, zoo_path
 from conftest import ROOT
 from mmcv import Config
+from resolve_config import resolve, zoo_path
 from test_cell_config import MODELS, PATHS, training
 
-from nuclei.datasets import training_set
-from nuclei.protocols import fill_training, read_protocol
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.models.datasets import training_set
+from nuclei.workflow.protocols import fill_training, read_protocol
 
 
 def resolved(model, protocol, **change):

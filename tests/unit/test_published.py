@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from answer import write_zip
 from check_answer import answer_problems, read_answer
 from conftest import ROOT, SHARED
 from pycocotools import mask as coco_mask
 from test_scores import SIDE, by_pycocotools, encode
+from write_answer import write_zip
 
-from nuclei.scores import NAMES, check_ground_truth, score
-from nuclei.tables import read_published
+from nuclei.report.table_files import read_published
+from nuclei.scoring.average_precision import NAMES, check_ground_truth, score
 
 needs_real_data = pytest.mark.skipif(
     not (SHARED / "submissions").is_dir() or not (SHARED / "vrdl-test-masks.tar.xz").is_file(),

@@ -8,9 +8,9 @@ import pytest
 from check_raw import check
 from PIL import Image
 
-from nuclei.masks import decode_png, image_size, read_image, read_mask, read_nucleus
-from nuclei.raw import RawImage
-from nuclei.rle import bounding_box
+from nuclei.coco.rle import bounding_box
+from nuclei.data.masks import decode_png, image_size, read_image, read_mask, read_nucleus
+from nuclei.data.raw_layout import RawImage
 
 
 def first_mask(raw):

@@ -4,11 +4,11 @@ import pytest
 import yaml
 from check_raw import check
 from conftest import ROOT, SHARED, needs_real_data
-from conversion_loss import compare
+from convert_masks import convert
 from fetch_raw import fetch
-from mask2coco import convert
+from measure_conversion_loss import compare
 
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
 
 pytestmark = needs_real_data
 

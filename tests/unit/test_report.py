@@ -5,10 +5,10 @@ import csv
 import re
 
 import pytest
-from report import CELL_KEYS, render
+from make_report import CELL_KEYS, render
 
-from nuclei.stage import InputError
-from nuclei.tables import write_table
+from nuclei.common.stage import InputError
+from nuclei.report.table_files import write_table
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=")
 
@@ -82,6 +82,6 @@ def test_all_missing_parts_are_named(run):
 
 
 def test_command(stage, run):
-    done = stage("report", "--run-dir", run, "--title", "A", "--data-note", "B", "--out", run / "report.html")
+    done = stage("make_report", "--run-dir", run, "--title", "A", "--data-note", "B", "--out", run / "report.html")
     assert done.returncode == 0, done.stderr
     assert (run / "report.html").read_text() == render(run, "A", "B")

@@ -7,8 +7,8 @@ import pytest
 from bench.scoring import by_pycocotools
 from pycocotools import mask as coco_mask
 
-from nuclei.scores import NAMES, ceiling, check_ground_truth, check_predictions, rle_problem, score
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.scoring.average_precision import NAMES, ceiling, check_ground_truth, check_predictions, rle_problem, score
 
 SIDE = 40
 

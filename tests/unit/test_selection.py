@@ -5,8 +5,8 @@ import json
 import pytest
 from select_checkpoint import choose, read_epochs
 
-from nuclei.scores import NAMES
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.scoring.average_precision import NAMES
 
 
 def rows(*values, kept=None):

@@ -9,7 +9,7 @@ from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from check_machine import problems
 from conftest import ROOT
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 PARTS = {"mmcv": "1.7.2", "torch": "2.14.1", "cuda": "none", "abi": "x", "platform": "p", "compiler": "c", "flags": "f"}
 
@@ -88,7 +88,7 @@ def test_precompiled_header_is_used_by_the_real_compiler(tmp_path, monkeypatch):
     (tmp_path / "a.cpp").write_text("int f() { return twice(2); }\n")
     command = [
         sys.executable,
-        str(ROOT / "scripts/build_mmcv.py"),
+        str(ROOT / "tools/build_mmcv.py"),
         "--wrap",
         str(tmp_path),
         "-Winvalid-pch",

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 from conftest import ROOT
-from split import given_split, random_split
+from make_split import given_split, random_split
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from nuclei.progress import Progress, duration
-from nuclei.stage import InputError, read_json, run_stage, whole_file, write_json
+from nuclei.common.progress import Progress, duration
+from nuclei.common.stage import InputError, read_json, run_stage, whole_file, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -47,7 +47,7 @@ def test_other_errors_are_not_hidden():
 
 def test_progress_says_done_total_rate_and_time_left(monkeypatch):
     clock = iter([0.0, 2.0, 4.0, 4.0, 8.0])
-    monkeypatch.setattr("nuclei.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("nuclei.common.progress.time.monotonic", lambda: next(clock))
     stream = io.StringIO()
     progress = Progress("train", 10, "images", every=3, stream=stream)
     progress.step(1)  # 2 s: no line is due

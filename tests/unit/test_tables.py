@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from nuclei.scores import NAMES
-from nuclei.stage import InputError
-from nuclei.tables import latex_text, read_models, read_published, signed, write_table
+from nuclei.common.stage import InputError
+from nuclei.report.table_files import latex_text, read_models, read_published, signed, write_table
+from nuclei.scoring.average_precision import NAMES
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 
@@ -279,7 +279,7 @@ def test_explored_models_have_a_table_of_their_own(stage, tmp_path):
     make_cell(tmp_path, 2, "queryinst_r50", 0, 0.01, 7)
     arguments = ["--run-dir", tmp_path, "--settings", 1, 2, "--models-file", "config/models.yaml", "--seeds", 0]
     arguments += ["--models", "queryinst_r50", "mask_r101", "--out-dir", tmp_path / "tables"]
-    done = stage("explored_table", *arguments)
+    done = stage("make_explored_table", *arguments)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "tables/explored.csv").open()))
     assert list(rows[0]) == ["model", "backbone", "multiscale", "lr schd", "setting", "epoch", "mAP"]

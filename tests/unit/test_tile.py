@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from mask2coco import convert
-from tile import decode, starts, tile
+from convert_masks import convert
+from cut_tiles import decode, starts, tile
 
-from nuclei.raw import read_layout
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
+from nuclei.data.raw_layout import read_layout
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from conftest import ROOT
 from select_checkpoint import read_epochs
 from unit.training_cell import command, cut, flip, rows_of, train, without_memory
 
-from nuclei.training import epochs_to_keep
+from nuclei.training.hooks import epochs_to_keep
 
 
 def test_outputs(undisturbed):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from nuclei.fusion import Nucleus, distinct, fuse, rles, soft_nms
-from nuclei.rle import bounding_box, encode, encode_part
-from nuclei.views import Viewer, box_back, turn, turn_back, windows
+from nuclei.coco.rle import bounding_box, encode, encode_part
+from nuclei.prediction.fusion import Nucleus, distinct, fuse, rles, soft_nms
+from nuclei.prediction.many_looks import Viewer, box_back, turn, turn_back, windows
 
 SHAPES = st.tuples(
     st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**32 - 1)

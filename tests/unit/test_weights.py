@@ -10,7 +10,7 @@ import pytest
 import torch
 from fetch_weights import check_hash, fetch
 
-from nuclei.stage import InputError
+from nuclei.common.stage import InputError
 
 
 @pytest.fixture

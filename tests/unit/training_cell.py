@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 from conftest import ROOT
-from mask2coco import convert
+from convert_masks import convert
 from unit.test_cell_config import MODELS, training
 
-from nuclei.raw import read_layout
+from nuclei.data.raw_layout import read_layout
 
 
 def writer(folder, drawn):
@@ -30,7 +30,7 @@ def writer(folder, drawn):
         section["test_scale"] = [128, 128]
         command = [
             sys.executable,
-            "scripts/cell_config.py",
+            "scripts/resolve_config.py",
             "--model",
             json.dumps(MODELS["mask_r50"]),
             "--training",

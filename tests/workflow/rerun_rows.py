@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import yaml
 from conftest import checkout
-from draw_demo import draw
+from draw_raw import draw
 from workflow.tiny import reverse_times, snakemake
 
 CONFIG = {
@@ -277,15 +277,15 @@ ROWS = [
         seconds=True,
     ),
     Row(
-        "a shared module that only one stage imports (`scripts/nuclei/manifest.py`)",
-        edit("scripts/nuclei/manifest.py", "import json\n", "import json\nimport time as _\n"),
+        "a shared module that only one stage imports (`scripts/nuclei/workflow/manifest.py`)",
+        edit("scripts/nuclei/workflow/manifest.py", "import json\n", "import json\nimport time as _\n"),
         "",
         jobs={"manifest"},
         seconds=True,
     ),
     Row(
-        "the tables' format (`scripts/nuclei/tables.py`)",
-        edit("scripts/nuclei/tables.py", '"multiscale": "yes" if', '"multi-scale": "yes" if'),
+        "the tables' format (`scripts/nuclei/report/table_files.py`)",
+        edit("scripts/nuclei/report/table_files.py", '"multiscale": "yes" if', '"multi-scale": "yes" if'),
         "",
         jobs=TABLES,
         effect=other_header,
@@ -298,14 +298,14 @@ ROWS = [
         jobs=stages(CELLS, "answer") | TRAINED,
     ),
     Row(
-        "another such module (`scripts/nuclei/polygons.py`)",
-        edit("scripts/nuclei/polygons.py", "import numpy as np\n", "import numpy as np\nimport time as _\n"),
+        "another such module (`scripts/nuclei/data/polygons.py`)",
+        edit("scripts/nuclei/data/polygons.py", "import numpy as np\n", "import numpy as np\nimport time as _\n"),
         "the annotations come out the same: `train` finds its work done and ends at once",
         jobs=CONVERTED | stages(CELLS, "train") | TRAINED,
     ),
     Row(
-        "one cap more for the scores (`CAPS` in `scripts/nuclei/scores.py`)",
-        edit("scripts/nuclei/scores.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
+        "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/average_precision.py`)",
+        edit("scripts/nuclei/scoring/average_precision.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
         "validation uses the same scores: `train` ends at once, and does not score former epochs again",
         jobs=stages(CELLS, "train") | TRAINED,
         effect=scores_at_300,

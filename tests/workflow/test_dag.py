@@ -17,13 +17,13 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, checkout
-from fuse import fuse_predictions
+from fuse_predictions import fuse_predictions
 from mmcv import Config
 from mmdet.models import build_detector
 from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
-from nuclei.model_config import set_classes
-from nuclei.scores import score
+from nuclei.models.classes import set_classes
+from nuclei.scoring.average_precision import score
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_a_tables_note_changes_tables_alone(project):
 
 
 def test_the_tables_script_changes_tables_alone(project):
-    path = project / "scripts/tables.py"
+    path = project / "scripts/make_table.py"
     before = path.read_text()
     path.write_text(before + "\nCHANGED = True\n")
     try:
@@ -261,7 +261,7 @@ def test_without_test_masks_the_run_ends_in_answers(project, archive):
 
 def clean(project, *arguments):
     """Paths that clean_work.py removes."""
-    command = [sys.executable, "scripts/clean_work.py", "--yes", *arguments]
+    command = [sys.executable, "tools/clean_work.py", "--yes", *arguments]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith("removes ")]

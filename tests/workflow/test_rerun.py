@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, checkout
-from draw_demo import draw
+from draw_raw import draw
 from rerun_rows import (
     CELLS,
     DATA,

@@ -65,7 +65,7 @@ def cell(project, setting, model):
 
 def verified(results):
     """Last line of a strict check of a run folder against its manifest."""
-    command = [sys.executable, ROOT / "scripts/verify.py", results, "--strict"]
+    command = [sys.executable, ROOT / "tools/verify_run.py", results, "--strict"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()[-1].split(": ")[1]

@@ -1,0 +1,60 @@
+"""Scores of a cell's predictions, and of the published submissions.
+
+In: predictions.json, data/coco/test.json (with the test masks' nuclei, where test masks are given).
+Out: scores.json per cell; published/table{1,2}.* with the author's submissions re-scored.
+"""
+
+
+rule score_predictions:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/predictions.json",
+    output:
+        f"{CELL}/scores.json",
+    log:
+        f"{CELL_LOGS}.score.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_predictions", "report"),
+    message:
+        "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score_predictions.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --out {output} > {log} 2>&1"
+
+
+rule score_published:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        published=ancient("config/published.tsv"),
+        models=ancient(MODELS_FILE),
+    output:
+        published_files(),
+    log:
+        f"{RESULTS}/logs/published.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_published", "report"),
+        submissions=config["published"]["submissions"],
+        state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
+        out=lambda wildcards, output: str(Path(output[0]).parent),
+    message:
+        "published submissions, re-scored"
+    shell:
+        "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
+        " --published {input.published} --models-file {input.models} --out-dir {params.out}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule published:
+    input:
+        published_files(),

@@ -1,0 +1,1 @@
+"""What every subject uses: errors, whole files, YAML and JSON, archives, progress lines, Markdown."""

@@ -1,0 +1,153 @@
+"""Download an archive with resume, and unpack it so that nothing can leave the target folder."""
+
+import errno
+import http.client
+import lzma
+import os
+import shutil
+import stat
+import struct
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from pathlib import Path
+
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError
+
+# what the unpackers raise on damaged, encrypted, inconsistent or unknown content
+DAMAGE = (
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    struct.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def download(url, part, wanted="the archive; check the address and the network", attempts=4, pause=1.0):
+    """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range).
+
+    wanted: end of the error line, what was wanted and what to do. pause: seconds before the second try,
+    doubled before each further one.
+    """
+    part = Path(part)
+    problem = ""
+    for attempt in range(attempts):
+        time.sleep(pause * 2 ** (attempt - 1) if attempt else 0)
+        have = part.stat().st_size if part.exists() else 0
+        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                if have and answer.status != 206:
+                    have = 0  # the server sends everything again
+                length = answer.headers.get("Content-Length")
+                total = have + int(length) if length else None
+                progress = Progress(f"download {part.name}", total or 0, "bytes", done=have)
+                with part.open("ab" if have else "wb") as file:
+                    while block := answer.read(1 << 16):
+                        file.write(block)
+                        progress.step(len(block))
+                progress.close()
+            if total is None or part.stat().st_size == total:
+                return
+            problem = f"{part.stat().st_size} of {total} bytes came"
+        except urllib.error.HTTPError as error:
+            if error.code == 416:  # nothing is left to send
+                return
+            problem = str(error)
+            if 400 <= error.code < 500:  # asking again does not help
+                break
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise
+            problem = str(error) or type(error).__name__
+    raise InputError(f"{url}: cannot be downloaded ({problem}), wanted {wanted}")
+
+
+def outside(name, link=None):
+    """Whether a member's name, or the target of a link at that name, leaves the folder it is unpacked in."""
+    parts = name.replace("\\", "/")
+    if parts.startswith("/") or (len(parts) > 1 and parts[1] == ":") or ".." in parts.split("/"):
+        return True
+    if link is None:
+        return False
+    target = os.path.normpath(os.path.join(os.path.dirname(parts), link))
+    return link.startswith("/") or target == ".." or target.startswith("../")
+
+
+def tar_problems(archive, members):
+    """Members of a tar file that must not be unpacked."""
+    for member in members:
+        link = member.linkname if member.issym() else None
+        if outside(member.name, link) or (member.islnk() and outside(member.linkname)):
+            arrow = f" -> {member.linkname}" if member.issym() or member.islnk() else ""
+            yield f"{archive}: member {member.name}{arrow} leaves the target folder, wanted none; do not use it"
+        elif not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+            yield f"{archive}: member {member.name} is a device or pipe, wanted files and folders; do not use it"
+
+
+def zip_problems(archive, members):
+    """Members of a zip file that must not be unpacked."""
+    for member in members:
+        if outside(member.filename):
+            yield f"{archive}: member {member.filename} leaves the target folder, wanted none that does; do not use it"
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            yield f"{archive}: member {member.filename} is a link, wanted files and folders; do not use it"
+        elif member.flag_bits & 1:
+            yield f"{archive}: member {member.filename} is encrypted, wanted none; pack it again without a password"
+
+
+def check_space(archive, size, target):
+    """Raise InputError unless the disk of `target` has room for `size` bytes."""
+    free = shutil.disk_usage(target).free
+    if size > free:
+        raise InputError(
+            f"{archive}: unpacks to {size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free at {target}; free some"
+        )
+
+
+def unpack(archive, target):
+    """Unpack a tar (plain, gz, bz2, xz) or zip file into the existing, empty folder `target`.
+
+    Raises InputError, before anything is written, for members that would leave it, devices, damage, lack of space.
+    """
+    archive, target = Path(archive), Path(target)
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as file:
+                problems = list(zip_problems(archive, file.infolist()))
+                if problems:
+                    raise InputError(*problems)
+                check_space(archive, sum(member.file_size for member in file.infolist()), target)
+                file.extractall(target)
+        elif tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as file:
+                members = file.getmembers()
+                problems = list(tar_problems(archive, members))
+                if problems:
+                    raise InputError(*problems)
+                check_space(archive, sum(member.size for member in members), target)
+                file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+                file.extractall(target)
+        else:
+            raise InputError(f"{archive}: neither tar nor zip, wanted an archive or a folder; check the file")
+    except DAMAGE as error:
+        raise InputError(f"{archive}: damaged ({error!s:.120}), wanted a whole archive; download it again") from None
+    except OSError as error:
+        if error.errno in DISK:  # others are damage: bare ones of gzip and bzip2, names that no system takes
+            raise
+        found = error.strerror or str(error)
+        raise InputError(f"{archive}: damaged ({found}), wanted a whole archive; download it again") from None

@@ -1,0 +1,1 @@
+"""Raw data to annotations: layouts, masks, polygons, splits, tiles."""

@@ -1,0 +1,185 @@
+"""The raw data's layout on disk; its pixels are read by nuclei/data/masks.py.
+
+dataset/train/<id>/images/<id>.png, dataset/train/<id>/masks/*.png, dataset/test/<id>.png,
+dataset/test_img_ids.json; test masks, where given: test_masks/<id>/masks/*.png.
+
+Tolerated: names with spaces and letters of any script; .PNG; images of any depth and channels (read as 8-bit colour);
+masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in test_img_ids.json; files that
+are no PNG beside the masks (listed as ignored). Everything else is an InputError that names the file.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from reprlib import repr as short  # of any depth and length
+
+from nuclei.common.stage import InputError, read_json
+
+CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+
+
+@dataclass
+class RawImage:
+    """One image and its mask files (none: a test image without masks)."""
+
+    set: str  # train or test
+    id: str
+    file: Path
+    masks: list[Path] = field(default_factory=list)
+    number: int = 0  # image id in COCO files: rank among all training images, or as in test_img_ids.json
+
+
+def clutter_reason(path):
+    """Why a file or folder is no data, or None."""
+    if path.name.startswith("."):
+        return "hidden" if path.name != ".ipynb_checkpoints" else "notebook left-over"
+    return "system file" if path.name in CLUTTER else None
+
+
+def listing(folder, ignored, problems):
+    """Sorted entries of a folder; clutter goes to `ignored` as (file, reason) instead."""
+    entries = []
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}), wanted a readable folder; check it") from None
+    for path in found:
+        reason = clutter_reason(path)
+        if path.is_symlink() and not path.exists():
+            problems.append(f"{path}: link to nothing found, wanted a file or folder; correct or remove the link")
+        elif not reason and not path.name.isprintable():
+            problems.append(
+                f"{folder}: name {path.name!a} found, wanted letters that can be printed (UTF-8); rename it"
+            )
+        elif not reason:
+            entries.append(path)
+        elif path.name != ".snakemake_timestamp":
+            files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            ignored += [(file, reason) for file in files]
+    return entries
+
+
+def name_clashes(paths):
+    """A problem line for each name that systems which do not tell cases apart take for another's (a.png, A.PNG)."""
+    names = {}
+    for path in paths:
+        other = names.setdefault(path.name.casefold().removesuffix(".png"), path.name)
+        if other != path.name:
+            yield f"{path}: same name as {other} but for case, wanted one; rename it"
+
+
+def read_masks(folder, ignored, problems):
+    """Mask files below <id>/masks."""
+    if not (folder / "masks").is_dir():
+        problems.append(
+            f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
+        )
+        return []
+    masks = []
+    for path in listing(folder / "masks", ignored, problems):
+        if path.suffix.lower() == ".png" and path.is_file():
+            masks.append(path)
+        else:
+            ignored.append((path, "no PNG"))
+    if not masks:
+        problems.append(f"{folder / 'masks'}: holds no PNG, wanted one a nucleus; add them or remove {folder.name}")
+    problems += name_clashes(masks)
+    return masks
+
+
+def read_train(folder, ignored, problems):
+    """Training images with their masks, numbered from 1 in the order of their ids."""
+    images = []
+    entries = listing(folder, ignored, problems) if folder.is_dir() else []
+    problems += name_clashes(path for path in entries if path.is_dir())
+    for path in entries:
+        if not path.is_dir():
+            ignored.append((path, "no folder"))
+            continue
+        wanted = path / "images" / f"{path.name}.png"
+        inside = listing(path / "images", ignored, problems) if (path / "images").is_dir() else []
+        others = [p for p in inside if p != wanted]
+        ignored += [(p, "not the image of its folder") for p in others]
+        masks = read_masks(path, ignored, problems)
+        if wanted.is_file():
+            images.append(RawImage("train", path.name, wanted, masks, len(images) + 1))
+        else:
+            found = ", ".join(p.name for p in others) or "nothing"
+            problems.append(
+                f"{wanted}: not found (images/ holds {found}), wanted the image of these masks; add or rename it"
+            )
+    if not images and not problems:
+        problems.append(f"{folder}: no training images found, wanted <id>/images/<id>.png; check raw.dataset.path")
+    return images
+
+
+def read_test_ids(path, problems):
+    """{file name: (id, width, height)} of test_img_ids.json."""
+    rows, known = {}, {}
+    try:
+        content = read_json(path, "a list of {file_name, height, width, id}")
+    except InputError as error:
+        problems += error.problems
+        return rows
+    if not isinstance(content, list) or not content:
+        found = "an empty list" if content == [] else type(content).__name__
+        problems.append(f"{path}: {found} found, wanted a list of {{file_name, height, width, id}}; correct it")
+        return rows
+    for row in content:
+        fields = {"file_name": str, "height": int, "width": int, "id": int}
+        if not isinstance(row, dict) or any(type(row.get(key)) is not kind for key, kind in fields.items()):
+            problems.append(f"{path}: row {short(row)} found, wanted file_name, height, width, id; correct it")
+        elif row["file_name"] in rows or row["id"] in known:
+            problems.append(f"{path}: {row['file_name']} with id {row['id']} found twice, wanted each once; correct it")
+        else:
+            known[row["id"]] = row["file_name"]
+            rows[row["file_name"]] = (row["id"], row["width"], row["height"])
+    return rows
+
+
+def read_test(dataset, masks_folder, ignored, problems):
+    """Test images, numbered as in test_img_ids.json, with their masks where a folder of them is given."""
+    ids_file = dataset / "test_img_ids.json"
+    rows = read_test_ids(ids_file, problems)
+    files = {}
+    for path in listing(dataset / "test", ignored, problems) if (dataset / "test").is_dir() else []:
+        if path.suffix.lower() == ".png" and path.is_file():
+            files[path.name] = path
+        else:
+            ignored.append((path, "no PNG"))
+    problems += name_clashes(files.values())
+    for name in sorted(set(rows) ^ set(files)) if rows else []:
+        where, lacks = (ids_file.name, "test/") if name in rows else ("test/", ids_file.name)
+        problems.append(f"{dataset / 'test' / name}: found in {where} but not in {lacks}, wanted in both; correct one")
+    images = [RawImage("test", Path(name).stem, files[name], [], rows[name][0]) for name in rows if name in files]
+    if masks_folder:
+        folders = {path.name: path for path in listing(masks_folder, ignored, problems) if path.is_dir()}
+        for image in images:
+            if image.id in folders:
+                image.masks = read_masks(folders.pop(image.id), ignored, problems)
+            else:
+                problems.append(f"{masks_folder / image.id}: not found, wanted the masks of a test image; add them")
+        for name in folders if rows else []:
+            problems.append(
+                f"{masks_folder / name}: masks of no test image, wanted an id of {ids_file.name}; remove it"
+            )
+    return sorted(images, key=lambda image: image.number), rows
+
+
+def read_layout(dataset, test_masks=None):
+    """All images of a raw data set.
+
+    Returns (images, ignored, problems): RawImage list (training first), [(file, reason)], problem lines.
+    """
+    dataset = Path(dataset)
+    ignored, problems = [], []
+    if not dataset.is_dir():
+        raise InputError(
+            f"{dataset}: not found, wanted a folder with train/, test/ and test_img_ids.json; check the path"
+        )
+    train = read_train(dataset / "train", ignored, problems)
+    test, _ = read_test(dataset, Path(test_masks) if test_masks else None, ignored, problems)
+    training = {image.id.casefold() for image in train}
+    for image in test:
+        if image.id.casefold() in training:
+            problems.append(f"{dataset}: {image.id} found in train/ and in test/, wanted in one; remove the other")
+    return train + test, ignored, problems

@@ -1,0 +1,1 @@
+"""Models: the catalogue, zoo configs and what a cell changes of them, schedule, weights, augmentation."""

@@ -1,0 +1,175 @@
+"""Detection with more than one look: flipped and turned views, scales, and windows of images of any size.
+
+A window is a square part of an image; what its views agree on is fused, then the windows are joined. Memory depends
+on the window and on the number of nuclei, not on the size of the image.
+"""
+
+import copy
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from nuclei.coco.rle import bounding_box
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError
+from nuclei.prediction.fusion import Nucleus, as_results, distinct, fuse, soft_nms
+
+
+def turn(array, view):
+    """View 0 to 7 of an image (height x width [x channels]): turned by 90 degrees view % 4 times, from 4 on mirrored.
+
+    >>> turn(np.array([[1, 2]]), 1).tolist(), turn(np.array([[1, 2]]), 4).tolist()
+    ([[2], [1]], [[2, 1]])
+    """
+    turned = np.rot90(array, view % 4)
+    return np.fliplr(turned) if view >= 4 else turned
+
+
+def turn_back(array, view):
+    """Undo `turn`."""
+    return np.rot90(np.fliplr(array) if view >= 4 else array, -(view % 4))
+
+
+def box_back(box, view, height, width):
+    """Box [left, top, right, bottom] of a view, in the image that it was turned from (height x width)."""
+    left, top, right, bottom = box
+    high, wide = (width, height) if view % 2 else (height, width)
+    if view >= 4:
+        left, right = wide - right, wide - left
+    for _ in range(view % 4):  # a quarter turn clockwise: (x, y) -> (high - y, x)
+        left, top, right, bottom = high - bottom, left, high - top, right
+        high, wide = wide, high
+    return np.array([left, top, right, bottom])
+
+
+def windows(length, size, overlap):
+    """(start, end, core start, core end) of windows along a side; the cores part it, the borders lie in mid-overlap.
+
+    >>> windows(1800, 1000, 200)
+    [(0, 1000, 0, 900), (800, 1800, 900, 1800)]
+    """
+    if not size or length <= size:
+        return [(0, length, 0, length)]
+    count = -(-(length - overlap) // (size - overlap))
+    edges = [round(k * (length - size) / (count - 1)) for k in range(count)]
+    middles = [0, *((a + size + b) // 2 for a, b in zip(edges, edges[1:], strict=False)), length]
+    return [(edge, edge + size, middles[k], middles[k + 1]) for k, edge in enumerate(edges)]
+
+
+def belongs(nucleus, row, column, height, width):
+    """Whether a window (row, column of `windows`) reports a nucleus: it lies whole in it, or its centre in its core."""
+    left, top, right, bottom = nucleus.extent
+    whole = (
+        (left > column[0] or left == 0)
+        and (right < column[1] or right == width)
+        and (top > row[0] or top == 0)
+        and (bottom < row[1] or bottom == height)
+    )
+    middle = column[2] <= (left + right) / 2 < column[3] and row[2] <= (top + bottom) / 2 < row[3]
+    return whole or middle
+
+
+class Viewer:
+    """Runs a detector over views of windows.
+
+    model: wrapped by mmdet's build_dp. pipeline: the test data set's, from MultiScaleFlipAug on. views: 1, 2 (mirrored
+    too), 4 (turned by 180 degrees too) or 8. scales: factors on the config's test scale. window: side, px (None: the
+    whole image), overlap: of neighbouring windows, px; wider than most nuclei. soft: lower the scores of nuclei that
+    overlap (soft_nms). between(): called after every view; may raise to stop.
+    """
+
+    VIEWS = {1: [0], 2: [0, 4], 4: [0, 2, 4, 6], 8: list(range(8))}
+
+    def __init__(
+        self, model, pipeline, views=1, scales=(1.0,), window=None, overlap=128, soft=False, between=lambda: None
+    ):
+        self.model, self.pipeline, self.soft, self.between = model, pipeline, soft, between
+        self.views, self.scales, self.window, self.overlap = self.VIEWS[views], scales, window, overlap
+
+    def passes(self, height, width):
+        """How often the detector runs on an image of that size."""
+        rows, columns = (len(windows(side, self.window, self.overlap)) for side in (height, width))
+        return rows * columns * len(self.scales) * len(self.views)
+
+    def detect(self, image, scale=1.0):
+        """Nuclei of one image (height x width x BGR), surest first, resized by `scale` on top of the config's."""
+        import torch
+        from mmcv.parallel import collate
+        from mmdet.datasets.pipelines import Compose
+
+        steps = copy.deepcopy(self.pipeline)
+        for step in steps:
+            if step["type"] == "MultiScaleFlipAug":
+                step["img_scale"] = tuple(round(side * scale) for side in step["img_scale"])
+        data = Compose([dict(type="LoadImageFromWebcam"), *steps])(dict(img=np.ascontiguousarray(image)))
+        with torch.no_grad():
+            ((boxes, masks),) = self.model(return_loss=False, rescale=True, **collate([data], samples_per_gpu=1))
+        scores = boxes[0][:, 4]
+        if isinstance(masks, tuple):  # Mask Scoring R-CNN scores masks anew
+            masks, (scores,) = masks
+        found = []
+        for box, score, mask in zip(boxes[0], scores, masks[0], strict=True):
+            if mask.any():
+                left, top, right, bottom = bounding_box(mask)
+                found.append(Nucleus(float(score), box[:4], mask[top:bottom, left:right].copy(), left, top))
+        self.between()
+        return sorted(found, key=lambda nucleus: -nucleus.score)
+
+    def look(self, part):
+        """Nuclei of one window, surest first, fused over scales and views."""
+        height, width = part.shape[:2]
+        found = []
+        for scale in self.scales:
+            for view in self.views:
+                nuclei = self.detect(turn(part, view), scale)
+                for nucleus in nuclei:
+                    left, top, _, _ = box_back(nucleus.extent, view, height, width)
+                    nucleus.mask, nucleus.x, nucleus.y = turn_back(nucleus.mask, view), int(left), int(top)
+                    nucleus.box = box_back(nucleus.box, view, height, width)
+                found.append(nuclei)
+        fused = fuse(found, height, width)
+        return soft_nms(fused, height, width) if self.soft else fused
+
+    def nuclei(self, image):
+        """Nuclei of an image (height x width x BGR) of any size, surest first."""
+        height, width = image.shape[:2]
+        rows, columns = (windows(side, self.window, self.overlap) for side in (height, width))
+        joined = []
+        for row in rows:
+            for column in columns:
+                found = self.look(image[row[0] : row[1], column[0] : column[1]])
+                for nucleus in found:
+                    nucleus.x, nucleus.y = nucleus.x + column[0], nucleus.y + row[0]
+                    nucleus.box = nucleus.box + [column[0], row[0], column[0], row[0]]
+                joined += [nucleus for nucleus in found if belongs(nucleus, row, column, height, width)]
+        return joined if len(rows) * len(columns) == 1 else distinct(joined, height, width)
+
+
+def predict_views(model, dataset, pipeline, label="predict", **options):
+    """As nuclei.prediction.single_look.predict, with the options of Viewer; an image gives all nuclei that its views found."""
+    import torch
+    from mmdet.datasets.pipelines import Compose
+
+    model.eval()
+    at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
+    read = Compose(pipeline[1:at])  # what happens to an image as it is read, ahead of windows and views
+    viewer = Viewer(model, pipeline[at:], **options)
+    progress = Progress(label, sum(viewer.passes(row["height"], row["width"]) for row in dataset.data_infos), "views")
+    viewer.between = progress.step
+    found = []
+    for row in dataset.data_infos:
+        file = Path(dataset.img_prefix) / row["file_name"]
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise InputError(f"{file}: not a readable image, wanted a PNG; check the raw data")
+        try:
+            nuclei = viewer.nuclei(read({"img": image})["img"])
+        except torch.cuda.OutOfMemoryError as error:
+            raise InputError(
+                f"{label} image {file}, {row['width']}x{row['height']} px: out of GPU memory ({str(error)[:120]}), "
+                "wanted more; lower inference.window, inference.scales or training.detections, or take a larger GPU"
+            ) from None
+        found += as_results(nuclei, row["id"], *image.shape[:2])
+    progress.close()
+    return found

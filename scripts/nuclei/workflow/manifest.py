@@ -1,0 +1,43 @@
+"""What a manifest is made of, shared by the stage that writes it and the check that reads it. Standard library only."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from nuclei.common.stage import sha256
+
+NAME = "manifest.json"
+# top of a run folder that is no result: how long and how loud a run was, and a person's notes
+NO_RESULTS = {"logs", "benchmarks", "README.md", NAME}
+
+
+def canonical_sha256(value):
+    """SHA-256 of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def results_below(run):
+    """Files of a run folder that are results, as sorted paths below it; hidden files are none."""
+    found = []
+    for folder, folders, files in os.walk(run):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name).relative_to(run) for name in files if not name.startswith(".")]
+    return sorted(path.as_posix() for path in found if path.parts[0] not in NO_RESULTS)
+
+
+def describe(run, names):
+    """{name: {"sha256", "size" in bytes}} of files below `run`; hard links of one file are read once."""
+    known, found = {}, {}
+    for name in names:
+        stat = os.stat(os.path.join(run, name))
+        key = stat.st_dev, stat.st_ino
+        known[key] = known.get(key) or sha256(os.path.join(run, name))
+        found[name] = {"sha256": known[key], "size": stat.st_size}
+    return found
+
+
+def data_sha256(files):
+    """Hash of a run's data: of the names and hashes (see describe) of its files in data/."""
+    return canonical_sha256({name: entry["sha256"] for name, entry in files.items() if name.startswith("data/")})

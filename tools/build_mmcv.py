@@ -1,0 +1,284 @@
+"""Build the wheel of mmcv-full from its source distribution, once for each machine set-up, in minutes.
+
+No wheel of mmcv-full exists for this torch. Built plainly, each of its 73 C++ files parses torch's headers again
+(21 minutes on 2 cores); here they are parsed once, into a precompiled header. The wheel is kept in the user's cache
+folder ($XDG_CACHE_HOME or ~/.cache), keyed by everything that it depends on.
+
+Needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda, and
+by themselves where torch finds a GPU and nvcc is there (nvcc alone, as on a login node, is not enough).
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import threading
+from pathlib import Path
+
+import library  # noqa: F401 - lets the library be found
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError, run_stage, sha256
+
+VERSION = "1.7.2"
+SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
+STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
+HEADER = "pytorch_cpp_helper.hpp"
+DISK_BYTES = 2_000_000_000
+
+
+def compile_command(arguments, compiler, header):
+    """The command for one call of the wrapper: `arguments` as the build gave them, without debug symbols.
+
+    A call that compiles a C++ file includes `header` first, which g++ takes from its precompiled form.
+    """
+    kept = [STANDARD if a.startswith("-std=c++") else a for a in arguments if a != "-g"]
+    return [compiler, "-include", header, *kept] if "-c" in arguments else [compiler, *kept]
+
+
+def header_command(arguments, compiler, header):
+    """The command that precompiles `header` with the flags of a call that compiles a file."""
+    flags, skip = [], False
+    for argument in compile_command(arguments, compiler, header)[3:]:
+        if skip or argument in ("-o", "-MF", "-MT"):
+            skip = not skip
+        elif argument not in ("-c", "-MMD", "-MD") and not argument.endswith(".cpp"):
+            flags.append(argument)
+    return [compiler, *flags, "-x", "c++-header", header, "-o", f"{header}.gch.new"]
+
+
+def compiler_wrapper(folder, arguments):
+    """Stand for the C++ compiler during the build (see the file `cxx` that build() writes)."""
+    compiler, header = os.environ["NUCLEI_CXX"], str(Path(folder) / "first.hpp")
+    if "-c" in arguments:
+        with (Path(folder) / "header.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not Path(f"{header}.gch").exists():
+                Path(header).write_text(f'#include "{HEADER}"\n')
+                subprocess.run(header_command(arguments, compiler, header), check=True)
+                os.replace(f"{header}.gch.new", f"{header}.gch")
+    command = compile_command(arguments, compiler, header)
+    os.execvp(command[0], command)
+
+
+def ingredients(cuda, compiler):
+    """Everything that the wheel depends on, by name."""
+    import torch
+
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    return {
+        "mmcv": VERSION,
+        "sdist": SDIST_SHA256,
+        "torch": torch.__version__,
+        "cuda": f"{torch.version.cuda} {architectures()} {nvcc_version()}" if cuda else "none",
+        "abi": sysconfig.get_config_var("SOABI"),
+        "platform": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
+        "compiler": version,
+        "flags": f"{STANDARD} {os.environ.get('CFLAGS', '')} {os.environ.get('CXXFLAGS', '')}",
+    }
+
+
+def key_of(parts):
+    """Name of the cache folder for a set of ingredients."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def architectures():
+    """GPU architectures to build for: $TORCH_CUDA_ARCH_LIST, else the GPUs here, else those of common cards."""
+    import torch
+
+    given = os.environ.get("TORCH_CUDA_ARCH_LIST")
+    if given:
+        return given
+    found = {"{}.{}".format(*torch.cuda.get_device_capability(i)) for i in range(torch.cuda.device_count())}
+    return ";".join(sorted(found)) or "7.5;8.0;8.6;8.9;9.0+PTX"
+
+
+def cuda_home():
+    """The CUDA toolkit's folder: $CUDA_HOME, else what nvcc itself says (nvcc on PATH may be a script or a link)."""
+    if os.environ.get("CUDA_HOME"):
+        return Path(os.environ["CUDA_HOME"])
+    said = subprocess.run(["nvcc", "--dryrun", "-c", "any.cu"], capture_output=True, text=True).stderr
+    for line in said.splitlines():
+        if line.startswith("#$ TOP="):
+            return Path(line.removeprefix("#$ TOP=").strip()).resolve()
+    raise InputError("nvcc: does not say where its toolkit is (nvcc --dryrun); set CUDA_HOME to the toolkit's folder")
+
+
+def nvcc_version():
+    """Last line of `nvcc --version`."""
+    return subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def wants_cuda(choice):
+    """Whether to build the CUDA operators; choice: yes, no or auto. InputError if asked for without nvcc."""
+    import torch
+
+    nvcc = shutil.which("nvcc")
+    if choice == "yes" and not nvcc:
+        raise InputError("nvcc: not found on PATH, wanted for --cuda; install the CUDA toolkit or build without --cuda")
+    if choice == "auto" and nvcc and not torch.cuda.is_available():
+        print("mmcv-full: nvcc found but no GPU: building without CUDA operators (--cuda builds them)", file=sys.stderr)
+    return choice == "yes" or (choice == "auto" and bool(nvcc) and torch.cuda.is_available())
+
+
+def fetch_source(folder):
+    """Download the source distribution by pip, check its hash, unpack it; returns its folder."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder / f"mmcv-full-{VERSION}")
+    archive = folder / f"mmcv-full-{VERSION}.tar.gz"
+    if not archive.exists():
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
+                   "--no-binary", ":all:", "--dest", str(folder), f"mmcv-full=={VERSION}"]  # fmt: skip
+        # with operators its set-up script gives the name mmcv-full, without them mmcv, which pip refuses
+        done = subprocess.run(command, env={**os.environ, "MMCV_WITH_OPS": "1"}, capture_output=True, text=True)
+        if done.returncode or not archive.exists():
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded by pip ({last}); check the network")
+    found = sha256(archive)
+    if found != SDIST_SHA256:
+        archive.unlink()
+        raise InputError(f"{archive}: SHA-256 is {found}, wanted {SDIST_SHA256}; run again")
+    with tarfile.open(archive) as file:
+        file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+        file.extractall(folder)
+    source = folder / f"mmcv-full-{VERSION}"
+    setup = source / "setup.py"
+    setup.write_text(setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD))
+    return source
+
+
+def build_environment(folder, compiler, cuda, jobs):
+    """Environment variables of the build."""
+    wrapper = folder / "cxx"
+    wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" --wrap "{folder}" "$@"\n')
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    variables = {
+        **os.environ,
+        "NUCLEI_CXX": compiler,
+        "CXX": str(wrapper),
+        "CC": os.environ.get("CC", "gcc"),
+        "MMCV_WITH_OPS": "1",
+        "MAX_JOBS": str(jobs),
+        "TORCH_NO_COMPILER_WRAPPER": "1",  # no ccache in front of our wrapper
+        # setup.py finds ninja on PATH, beside the Python that runs it
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    if cuda:
+        include = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "include"
+        variables |= {
+            "FORCE_CUDA": "1",
+            "CUDA_HOME": str(cuda_home()),
+            "TORCH_CUDA_ARCH_LIST": architectures(),
+            "NVCC_PREPEND_FLAGS": f"-I{include} {os.environ.get('NVCC_PREPEND_FLAGS', '')}".strip(),
+            "CPLUS_INCLUDE_PATH": f"{include}{os.pathsep}{os.environ.get('CPLUS_INCLUDE_PATH', '')}".rstrip(os.pathsep),
+        }
+    else:
+        variables |= {"FORCE_CUDA": "0", "CUDA_VISIBLE_DEVICES": ""}
+    return variables
+
+
+def count_sources(source, cuda):
+    """Number of files that the build compiles."""
+    csrc = source / "mmcv" / "ops" / "csrc" / "pytorch"
+    patterns = ["*.cpp", "cpu/*.cpp"] + (["cuda/*.cpp", "cuda/*.cu"] if cuda else [])
+    return sum(len(list(csrc.glob(pattern))) for pattern in patterns)
+
+
+def watch(source, total, ended):
+    """Print progress until `ended` is set."""
+    progress = Progress("mmcv-full:", total, "files", every=5)
+    while not ended.wait(1):
+        progress.step(len(list(source.glob("build/temp*/**/*.o"))) - progress.done)
+    progress.close()
+
+
+def build(folder, compiler, cuda, jobs):
+    """Build the wheel below `folder` (scratch); returns its path. InputError names the log on failure."""
+    free = shutil.disk_usage(folder).free
+    if free < DISK_BYTES:
+        raise InputError(
+            f"{folder}: {free / 1e9:.1f} GB free, wanted {DISK_BYTES / 1e9:.0f} GB for the build; free some"
+        )
+    source = fetch_source(folder)
+    log, ended = folder / "build.log", threading.Event()
+    watcher = threading.Thread(target=watch, args=(source, count_sources(source, cuda), ended))
+    watcher.start()
+    try:
+        with log.open("w") as output:
+            done = subprocess.run(
+                [sys.executable, "setup.py", "bdist_wheel", "--dist-dir", str(folder / "wheel")],
+                cwd=source,
+                env=build_environment(folder, compiler, cuda, jobs),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+    finally:
+        ended.set()
+        watcher.join()
+    wheels = list((folder / "wheel").glob("*.whl"))
+    if done.returncode or not wheels:
+        errors = [line for line in log.read_text(errors="replace").splitlines() if "rror:" in line]
+        kept = Path(tempfile.gettempdir()) / "mmcv-full-build.log"
+        shutil.copyfile(log, kept)
+        raise InputError(f"mmcv-full: build failed ({(errors or ['see the log'])[0][:200]}), whole log in {kept}")
+    return wheels[0]
+
+
+def cached_wheel(cache, cuda, compiler, jobs):
+    """Path of the wheel in the cache, built first if it is not there."""
+    folder = Path(cache) / key_of(ingredients(cuda, compiler))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second build waits and then finds the wheel
+        wheels = list(folder.glob("*.whl"))
+        if wheels:
+            return wheels[0]
+        for left_over in folder.glob("build-*"):  # of a build that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="build-", ignore_cleanup_errors=True) as scratch:
+            wheel = build(Path(scratch), compiler, cuda, jobs)
+            os.replace(wheel, folder / wheel.name)
+        return folder / wheel.name
+
+
+def find_compiler():
+    """$CXX or g++; InputError where it is missing."""
+    compiler = os.environ.get("CXX", "g++")
+    if not shutil.which(compiler):
+        raise InputError(f"{compiler}: not found on PATH, wanted a C++ compiler; install g++ or set CXX")
+    return compiler
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cuda", choices=["auto", "yes", "no"], nargs="?", const="yes", default="auto")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="files compiled at a time")
+    parser.add_argument("--install", action="store_true", help="install the wheel into the Python that runs this")
+    args = parser.parse_args()
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"torch: cannot be imported ({error}), wanted before mmcv-full is built; install it") from None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    choice = {"1": "yes", "0": "no"}.get(os.environ.get("MMCV_CUDA", ""), args.cuda)
+    wheel = cached_wheel(home / "nuclei" / "mmcv-full", wants_cuda(choice), find_compiler(), args.jobs)
+    if args.install:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(wheel)]
+        subprocess.run(command, check=True)
+    print(wheel)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--wrap"]:
+        compiler_wrapper(sys.argv[2], sys.argv[3:])
+    run_stage(main)

@@ -1,0 +1,259 @@
+"""Free the disk of what no finished result and no unfinished training needs, below work/ and results/.
+
+Run in the project's folder. Only shows what would go, why and how many bytes that frees, until --yes is given:
+  work/<run>/cells/…/<hash>   state of trainings under a config, data or weights that the cell no longer has
+  temporary files             left by stages that were killed
+  work/fingerprints/          remembered hashes of given data that is gone
+  work/<run>/raw, tiles       with --raw: of runs whose every result is there and whose raw data can be had again
+Whatever cannot be told for sure stays, and so does the folder of a training that is running.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import library  # noqa: F401 - lets the library be found
+from nuclei.common.stage import InputError, run_stage, sha256
+from nuclei.workflow.manifest import NAME
+
+DAY = 24 * 3600
+HASH = re.compile("[0-9a-f]{16}")
+# of whole_file (.scores.json.ab12cd34.json), downloads, folders
+TEMPORARY = re.compile(r"\..+(\.[^.]+)\.[a-z0-9_]{8}\1|\.[^.]+\.[a-z0-9_]{8}|\.drawing-[a-z0-9_]{8}|.+\.part|\..+\.new")
+
+
+def read(path):
+    """A JSON object, or {} where there is none to be read."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def running(folder):
+    """Whether a live training holds the lock of a work folder."""
+    try:
+        with (folder / "lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def bound_folder(config, data=None, weights=None):
+    """Name of the work folder of a config.py under given hashes of data and weights, or under those of now."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # mmcv speaks of its next version
+        from mmcv import Config
+    from train import binding, data_sha256
+
+    found = Config.fromfile(str(config))
+    if data is None:
+        data, weights = data_sha256(found), sha256(found.load_from) if found.load_from else None
+    return binding(found, data, weights)[:16]
+
+
+def needed(cell):
+    """({names of the work folders that a cell's results need}, why there may be more of them or None).
+
+    These are the folder of the finished training (training.json) and of the one that config.py and data ask for now.
+    """
+    if not cell.exists():
+        return set(), None  # neither finished nor wanted any more
+    training, config, names = read(cell / "training.json"), cell / "config.py", set()
+    try:
+        if training.get("work"):
+            names.add(Path(training["work"]).name)
+        elif training:
+            if training["config_sha256"] != sha256(config):
+                return names, "trained under another config.py than there is now"
+            names.add(bound_folder(config, training["data_sha256"], training["weights_sha256"]))
+        names.add(bound_folder(config))
+    except Exception as error:  # a lost image, a damaged config, no mmcv here: then nothing is known to be needless
+        return names, f"{type(error).__name__} {' '.join(str(error).split())[:160]}"
+    return names, None
+
+
+def stale_trainings(run):
+    """([(folder, reason)] of a run's trainings that can go, {folder: why it stays} where that is not plain)."""
+    stale, kept = [], {}
+    for cell in sorted(Path("work", run, "cells").glob("setting*/*/seed*")):
+        folders = [path for path in sorted(cell.iterdir()) if HASH.fullmatch(path.name) and not path.is_symlink()]
+        if not folders:
+            continue
+        names, doubt = needed(Path("results", *cell.parts[1:]))
+        for folder in folders:
+            if running(folder):
+                kept[folder] = "a training works here"
+            elif folder.name in names:
+                continue
+            elif doubt:
+                kept[folder] = f"may be needed: {doubt}"
+            else:
+                stale.append(
+                    (folder, "neither of the finished nor of the current training" if names else "no such cell")
+                )
+    return stale, kept
+
+
+def part_of_stale(path, stale):
+    """Whether a path lies in one of the folders that go anyway."""
+    return any(folder == path or folder in path.parents for folder, _ in stale)
+
+
+def newest(path):
+    """Last change of a file, or of anything in a folder, in s; by ctime, which unpacking does not set back."""
+    return max([path.lstat().st_ctime, *(found.lstat().st_ctime for found in path.rglob("*"))])
+
+
+def left_over(path, now):
+    """Why a temporary file or folder can go, or None where a stage may still write it."""
+    if HASH.fullmatch(path.parent.name):
+        return None if running(path.parent) else "left by a training that was killed"
+    if path.name == ".checkpoints.new":  # only made by a training, which holds a lock of its cell
+        work = Path("work", *path.parent.parts[1:])
+        return None if any(map(running, work.glob("*"))) else "left by a training that was killed"
+    return "left by a stage that was killed, older than a day" if now - newest(path) > DAY else None
+
+
+def temporaries(now):
+    """(path, reason) of left-over temporary files and folders below work/ and results/, but not in raw images."""
+    for top in ("work", "results"):
+        for folder, folders, files in os.walk(top):
+            here = Path(folder)
+            for path in (here / name for name in sorted([*folders, *files]) if TEMPORARY.fullmatch(name)):
+                reason = left_over(path, now)
+                if reason:
+                    yield path, reason
+            images = len(here.parts) == 3 and here.parts[2] in ("raw", "tiles")
+            folders[:] = [] if images else [name for name in folders if not TEMPORARY.fullmatch(name)]
+
+
+def sources(config):
+    """Given paths of a run's resolved config: raw data and published submissions."""
+    raw = config.get("raw") or {}
+    found = [(raw.get(part) or {}).get("path") for part in ("dataset", "test_masks")]
+    return [path for path in [*found, (config.get("published") or {}).get("submissions")] if path]
+
+
+def vanished_fingerprints():
+    """(file, reason) of remembered hashes whose source, named in a run's manifest, is gone."""
+    for manifest in sorted(Path("results").glob(f"*/{NAME}")):
+        for source in sources(read(manifest).get("config") or {}):
+            name = hashlib.sha256(str(Path(source)).encode()).hexdigest()[:16]  # as nuclei.workflow.data_hash names it
+            store = Path("work", "fingerprints", f"{name}.json")
+            if store.is_file() and not Path(source).exists():
+                yield store, f"{source} is gone"
+
+
+def needless_raw(run):
+    """(folder, reason) of the unpacked raw data and tiles of a finished run, if they can be made again."""
+    manifest = read(Path("results", run, NAME))
+    raw = (manifest.get("config") or {}).get("raw")
+    finished = raw and all(Path("results", run, name).exists() for name in manifest.get("files", {}))
+    again = finished and (
+        raw.get("draw") or all("://" in path or Path(path).exists() for path in sources({"raw": raw}))
+    )
+    if again and not any(map(running, Path("work", run, "cells").glob("*/*/*/*"))):
+        for name in ("raw", "tiles"):
+            if Path("work", run, name).is_dir():
+                yield Path("work", run, name), "the run is finished; a later change makes it again, and all after it"
+
+
+def plan(raw=False, now=None):
+    """([(path, reason)] of what can go, {folder: reason} of trainings whose need is not known or that run)."""
+    stale, kept = [], {}
+    runs = [path.name for path in sorted(Path("work").iterdir()) if path.is_dir()] if Path("work").is_dir() else []
+    for run in runs:
+        found, unknown = stale_trainings(run)
+        stale += found
+        kept |= unknown
+        stale += needless_raw(run) if raw else []
+    stale += [(path, why) for path, why in temporaries(now or time.time()) if not part_of_stale(path, stale)]
+    stale += dict(vanished_fingerprints()).items()
+    return stale, kept
+
+
+def sizes(paths):
+    """(bytes of all files at or below `paths`, bytes that removing them frees); a file goes with its last hard link."""
+    links, found = Counter(), {}
+    for path in paths:
+        for file in [path, *path.rglob("*")]:
+            stat = file.lstat()
+            if file.is_symlink() or not file.is_dir():
+                links[stat.st_dev, stat.st_ino] += 1
+                found[stat.st_dev, stat.st_ino] = stat
+    freed = sum(stat.st_size for key, stat in found.items() if links[key] == stat.st_nlink)
+    return sum(stat.st_size for stat in found.values()), freed
+
+
+def shown(size):
+    """A number of bytes as people read it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
+
+
+def remove(path):
+    """Remove a file or folder; a work folder only under its lock, so that no training can start in it meanwhile."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    elif not HASH.fullmatch(path.name) or not (path / "lock").exists():
+        shutil.rmtree(path)
+    else:
+        with (path / "lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--yes", action="store_true", help="remove; without it nothing is touched")
+    parser.add_argument("--raw", action="store_true", help="also unpacked raw data and tiles of finished runs")
+    args = parser.parse_args()
+    if not Path("Snakefile").is_file():
+        raise InputError(f"{Path.cwd()}: holds no Snakefile, wanted the project's folder; change to it")
+    if args.yes and any(Path(".snakemake/locks").glob("*")):
+        raise InputError(
+            ".snakemake/locks: found a run under way, wanted none; wait for its end (snakemake --unlock if it crashed)"
+        )
+    stale, kept = plan(args.raw)
+    for folder, reason in kept.items():
+        print(f"kept {folder}: {reason}")
+    total, gone = sizes([path for path, _ in stale])[1], 0
+    for path, reason in stale:
+        size, freed = sizes([path])
+        linked = "" if freed == size else f" (frees {shown(freed)}: the rest has other hard links)"
+        print(f"{'removes' if args.yes else 'would remove'} {path}: {shown(size)}{linked}, {reason}")
+        if args.yes:
+            try:
+                remove(path)
+                gone += 1
+            except OSError as error:
+                print(
+                    f"{path}: not removed ({error.strerror}), wanted a folder nobody uses; try again", file=sys.stderr
+                )
+    if args.yes and stale:
+        print(f"removed {gone} of {len(stale)} places, {shown(total)} in all")
+        sys.exit(gone < len(stale))
+    if stale:
+        print(f"would free {shown(total)} in {len(stale)} places; --yes removes them")
+    else:
+        print("nothing to free")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,276 @@
+"""Check a run folder against its manifest.json, and its numbers against each other; needs nothing else.
+
+A line for each file that is missing, changed or extra, and for each number or hash that contradicts another; then a
+summary. Exit status: 0 all fits, 1 something does not, 2 no manifest to check by. Weights, and other bulky results of
+which none was kept, may be absent, as in a folder kept in git: these are counted as "not kept here".
+"""
+
+import argparse
+import csv
+import re
+import statistics
+import sys
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+import library  # noqa: F401 - lets the library be found
+from nuclei.common.stage import InputError, read_json, run_stage
+from nuclei.workflow.manifest import NAME, canonical_sha256, data_sha256, describe, results_below
+
+WEIGHTS = "*.pth"
+# what git keeps for all cells or for none
+BULKY = [
+    "cells/*/predictions.json",
+    "cells/*/answer.json",
+    "cells/*/answer.zip",
+    "ensembles/*/predictions.json",
+    "ensembles/*/answer.json",
+    "ensembles/*/answer.zip",
+    "data/coco/*",
+    "data/annotations/*",
+    "figures/overlays/*",
+    "report.html",
+]
+AGAIN = "restore it, or delete it and run the pipeline again"
+
+
+def read_manifest(run):
+    """Content of manifest.json; InputError where it lacks a part or names files outside the folder."""
+    path = Path(run) / NAME
+    found = read_json(path, "what manifest.py writes")
+    try:
+        for name, entry in found["files"].items():
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"file {name}")
+            int(entry["size"]), str.lower(entry["sha256"])
+        [found["cells"].items(), list(found["models"]), found["config"]["seeds"], found["data"]["sha256"]]
+        str.lower(found["config_sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: found no manifest ({error!r}), wanted what manifest.py writes; {AGAIN}") from None
+    return found
+
+
+def not_kept(recorded, absent):
+    """{absent file: pattern} of those that a kept folder may lack: weights, and bulky results all of a kind."""
+    allowed = {name: WEIGHTS for name in absent if fnmatch(name, WEIGHTS)}
+    for pattern in BULKY:
+        kind = [name for name in recorded if fnmatch(name, pattern)]
+        if set(kind) <= set(absent):
+            allowed |= dict.fromkeys(kind, pattern)
+    return allowed
+
+
+def same(text, value):
+    """Whether a field of a CSV says the value of a JSON file: numbers as float, None as empty or `not scored`."""
+    if value is None:
+        return text in ("", "not scored")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return abs(float(text) - value) <= 1e-12 * max(1, abs(value))
+        except ValueError:
+            return False
+    return text == str(value)
+
+
+class Cells:
+    """Files of a run's cells, each read once; what cannot be read is reported once and counts as absent."""
+
+    def __init__(self, run):
+        self.run, self.known, self.problems = Path(run), {}, []
+
+    def json(self, name):
+        """Content of a JSON object below the run folder; {} where it is absent or damaged."""
+        if name not in self.known:
+            self.known[name] = {}
+            if (self.run / name).is_file():
+                try:
+                    found = read_json(self.run / name)
+                    if not isinstance(found, dict):
+                        raise InputError(f"{name}: found no JSON object, wanted one; {AGAIN}")
+                    self.known[name] = found
+                except InputError as error:
+                    self.problems += error.problems
+        return self.known[name]
+
+    def rows(self, name, delimiter=","):
+        """Rows of a table below the run folder, or None without it."""
+        if not (self.run / name).is_file():
+            return None
+        with (self.run / name).open(newline="", encoding="utf-8", errors="replace") as file:
+            return list(csv.DictReader(file, delimiter=delimiter))
+
+
+def contradiction(name, what, found, wanted, source):
+    """A deviation between two files in one line."""
+    return f"{name}: found {what} {found}, wanted {wanted} as in {source}; {AGAIN}"
+
+
+def check_cell(files, cell, recorded, hashes):
+    """Contradictions within a cell's folder.
+
+    recorded: its training.json in the manifest. hashes: {file: SHA-256}, the manifest's where the file is absent.
+    """
+    training, choice = files.json(f"{cell}/training.json"), files.json(f"{cell}/checkpoint.json")
+    if training and training != recorded:
+        yield contradiction(f"{cell}/training.json", "a provenance that differs from", "the manifest", "one", NAME)
+    for source, key, name in (
+        (f"{cell}/checkpoint.json", "sha256", f"{cell}/checkpoint.pth"),
+        (f"{cell}/checkpoint.json", "sha256", f"{cell}/checkpoints/epoch_{choice.get('epoch')}.pth"),
+        (f"{cell}/training.json", "config_sha256", f"{cell}/config.py"),
+    ):
+        wanted = files.json(source).get(key)
+        if files.json(source) and wanted != hashes.get(name):
+            yield contradiction(name, "SHA-256", hashes.get(name), wanted, source)
+    for row in files.rows(f"{cell}/epochs.tsv", "\t") or [] if choice else []:
+        text = row.get(choice.get("metric"))
+        if row.get("epoch") == str(choice.get("epoch")) and not same(text or "", choice.get("value")):
+            yield contradiction(f"{cell}/checkpoint.json", "value", choice.get("value"), text, f"{cell}/epochs.tsv")
+    yield from check_answer(files.run, cell)
+
+
+def check_answer(run, cell):
+    """answer.zip must hold answer.json alone, byte for byte."""
+    answer, packed = run / cell / "answer.json", run / cell / "answer.zip"
+    if not (answer.is_file() and packed.is_file()):
+        return
+    try:
+        with zipfile.ZipFile(packed) as file:
+            fits = file.namelist() == ["answer.json"] and file.read("answer.json") == answer.read_bytes()
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError) as error:
+        yield f"{cell}/answer.zip: found no zip that can be read ({error}), wanted answer.json in it; {AGAIN}"
+        return
+    if not fits:
+        yield contradiction(f"{cell}/answer.zip", "content", "other than", "answer.json alone", f"{cell}/answer.json")
+
+
+def check_list(files, cells):
+    """Contradictions of tables/cells.csv with scores.json, training.json and checkpoint.json of its cells."""
+    name = "tables/cells.csv"
+    rows = files.rows(name)
+    if rows is None:
+        return
+    listed = [row.get("folder") for row in rows]
+    if sorted(map(str, listed)) != sorted(cells):
+        yield contradiction(name, "cells", ", ".join(map(str, listed)), ", ".join(cells), NAME)
+    for row in rows:
+        cell = row.get("folder")
+        choice = files.json(f"{cell}/checkpoint.json")
+        chosen = {key: choice.get(key) for key in ("epoch", "policy", "metric")} if choice else {}
+        if choice:
+            chosen |= {"validation_score": choice.get("value"), "checkpoint_sha256": choice.get("sha256")}
+        for source, known in (
+            ("scores.json", files.json(f"{cell}/scores.json")),
+            ("training.json", files.json(f"{cell}/training.json")),
+            ("checkpoint.json", chosen),
+        ):
+            for key, text in row.items():
+                if key in known and not same(text, known[key]):
+                    yield contradiction(name, f"{key} of {cell}", text, known[key], f"{cell}/{source}")
+
+
+def score_of(column):
+    """(key of scores.json, whether its deviation over the seeds) of a table's column; None for other columns."""
+    if column in ("mAP", "mAP sd"):
+        return "map_report", column.endswith(" sd")
+    found = re.fullmatch(r"(AP|AP50|AP75)(?: 0\.50:0\.95)? @(\d+)( sd)?", column)
+    return (f"{found[1].lower()}_{found[2]}", bool(found[3])) if found else None
+
+
+def check_table(files, name, cells, models):
+    """Contradictions of a table's numbers with scores.json and checkpoint.json of the cells behind each row.
+
+    cells: for each row, the cell folders of its seeds. models: name of each row.
+    """
+    rows = files.rows(name)
+    if rows is None:
+        return
+    if len(rows) != len(cells):
+        yield contradiction(name, "rows", len(rows), len(cells), NAME)
+        return
+    for row, model, folders in zip(rows, models, cells, strict=True):
+        scores = [files.json(f"{cell}/scores.json") for cell in folders]
+        epochs = [str(files.json(f"{cell}/checkpoint.json").get("epoch")) for cell in folders]
+        if "epoch" in row and "None" not in epochs and row["epoch"] != ", ".join(epochs):
+            yield contradiction(name, f"epoch of {model}", row["epoch"], ", ".join(epochs), "checkpoint.json")
+        for column, text in row.items():
+            key, deviation = score_of(column or "") or (None, False)
+            if not key or not all(scores):
+                continue
+            values = [score.get(key) for score in scores]
+            how = statistics.stdev if deviation else statistics.mean
+            wanted = how(values) if all(isinstance(value, (int, float)) for value in values) else None
+            if not same(text, wanted):
+                yield contradiction(name, f"{column} of {model}", text, wanted, f"scores.json of {', '.join(folders)}")
+
+
+def contradictions(run, manifest, hashes):
+    """All lines of what the folder's files and the manifest say against each other."""
+    files, config = Cells(run), manifest["config"]
+    for source, found, wanted in (
+        ("config_sha256", manifest["config_sha256"], canonical_sha256(config)),
+        ("data.sha256", manifest["data"]["sha256"], data_sha256(manifest["files"])),
+    ):
+        if found != wanted:
+            yield f"{NAME}: found {source} {found}, wanted {wanted} of its own content; {AGAIN}"
+    for cell, recorded in manifest["cells"].items():
+        yield from check_cell(files, cell, recorded, hashes)
+    yield from check_list(files, list(manifest["cells"]))
+    models = manifest["models"]
+    for setting in config["settings"]:
+        cells = [[f"cells/setting{setting}/{model}/seed{seed}" for seed in config["seeds"]] for model in models]
+        for family in ("", "_full"):
+            yield from check_table(files, f"tables/table{setting}{family}.csv", cells, models)
+    ensembles = [name for name, cells in config.get("ensembles", {}).items() if cells]  # older runs have none
+    fused = [f"ensembles/setting{setting}/{name}" for setting in config["settings"] for name in ensembles]
+    yield from check_table(files, "tables/ensembles.csv", [[folder] for folder in fused], fused)
+    for folder in fused:
+        yield from check_answer(files.run, folder)
+    yield from files.problems
+
+
+def verify(run, strict=False):
+    """Check the folder `run`; returns ({kind: lines of deviations}, {pattern: count of files not kept}, fitting files).
+
+    strict: what git does not keep is missing too. Raises InputError without a manifest.
+    """
+    manifest = read_manifest(run)
+    recorded, present = manifest["files"], results_below(run)
+    found = describe(run, [name for name in present if name in recorded])
+    absent = [name for name in recorded if name not in found]
+    allowed = {} if strict else not_kept(recorded, absent)
+    lines = {"missing": [], "changed": [], "extra": []}
+    for name in absent:
+        if name not in allowed:
+            lines["missing"].append(f"{name}: not found, wanted {recorded[name]['size']} bytes; {AGAIN}")
+    for name, entry in found.items():
+        if entry != recorded[name]:
+            texts = [f"{e['size']} bytes of SHA-256 {e['sha256'][:16]}…" for e in (entry, recorded[name])]
+            lines["changed"].append(f"{name}: found {texts[0]}, wanted {texts[1]}; {AGAIN}")
+    for name in present:
+        if name not in recorded:
+            lines["extra"].append(f"{name}: found, wanted no such file; remove it or run the pipeline again")
+    hashes = {name: entry["sha256"] for name, entry in {**recorded, **found}.items()}
+    lines["contradicting"] = list(contradictions(run, manifest, hashes))
+    kinds = list(allowed.values())
+    return lines, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, len(found) - len(lines["changed"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="results/<run>")
+    parser.add_argument("--strict", action="store_true", help="what git does not keep must be there too")
+    args = parser.parse_args()
+    lines, absent, fitting = verify(args.run, args.strict)
+    for kind, found in lines.items():
+        for line in found:
+            print(f"{kind}: {line}")
+    for pattern, count in absent.items():
+        print(f"not kept here: {count} files {pattern}")
+    counts = ", ".join(f"{len(found)} {kind}" for kind, found in lines.items())
+    print(f"{args.run}: {fitting} files fit, {counts}, {sum(absent.values())} not kept here")
+    sys.exit(any(lines.values()))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -8,116 +8,11 @@ points are removed, and a nucleus without any left is dropped; both are listed i
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
-import numpy as np
-
-from nuclei.coco.rle import encode_part
-from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, run_stage, write_json
-from nuclei.data.masks import image_size, read_nucleus
-from nuclei.data.polygons import exact_polygons
+from nuclei.common.files import write_json
+from nuclei.common.stage import InputError, run_stage
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-
-CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
-
-
-def annotate_exact(path, size, segmentation):
-    """Annotation of a mask file of an image of `size` (width, height) px: area, bbox [x, y, w, h], segmentation."""
-    part, left, top, _ = read_nucleus(path, size)
-    rle = segmentation == "rle"
-    return {
-        "area": int(np.count_nonzero(part)),
-        "bbox": [left, top, part.shape[1], part.shape[0]],
-        "iscrowd": 0,
-        "mask": path.name,
-        "segmentation": encode_part(part, left, top, size) if rle else exact_polygons(part, left, top),
-    }
-
-
-def convert_exact(image, size, segmentation):
-    """(annotations, dropped) of a RawImage of `size` (width, height); nothing is ever dropped."""
-    return [annotate_exact(path, size, segmentation) for path in image.masks], []
-
-
-def imantics_dataset(image, size):
-    """imantics Dataset of one image, and the (left, top) of the part that each annotation was made from."""
-    import imantics
-
-    dataset = imantics.Dataset(image.set)
-    # imantics keeps these on the class, so that they leak from one data set to the next
-    dataset.annotations, dataset.categories, dataset.images = {}, {}, {}
-    category = imantics.Category(CATEGORY["name"], id=1, color="#000000")
-    picture = imantics.Image(path=image.file.name, id=image.number, width=size[0], height=size[1])
-    corners = []
-    for number, path in enumerate(image.masks, 1):
-        part, left, top, _ = read_nucleus(path, size)
-        corners.append((left, top))
-        # the contour of the part is that of the whole, moved; ids from 1 on avoid imantics' recursion
-        mask = imantics.Mask(part)
-        picture.add(imantics.Annotation(image=picture, category=category, mask=mask, id=number, color="#000000"))
-    dataset.add(picture)
-    return dataset, corners
-
-
-def convert_imantics(image, size, _segmentation):
-    """(annotations, dropped) of a RawImage of `size` (width, height), as the report made them."""
-    dataset, corners = imantics_dataset(image, size)
-    annotations, dropped = [], []
-    for row, path, (left, top) in zip(dataset.coco()["annotations"], image.masks, corners, strict=True):
-        polygons = [
-            (np.array(polygon).reshape(-1, 2) + (left, top)).ravel().tolist() for polygon in row["segmentation"]
-        ]
-        valid = [polygon for polygon in polygons if len(polygon) >= 6]
-        if len(valid) < len(polygons):
-            what = "a polygon" if valid else "the nucleus"
-            points = min(len(polygon) // 2 for polygon in polygons)
-            dropped.append(
-                {
-                    "image": image.id,
-                    "mask": path.name,
-                    "nucleus_dropped": not valid,
-                    "reason": f"{what} removed: polygon of {points} points, 3 wanted",
-                }
-            )
-        if valid:
-            x, y, wide, high = row["bbox"]
-            annotations.append(
-                {
-                    "area": row["area"],
-                    "bbox": [int(x + left), int(y + top), int(wide), int(high)],
-                    "iscrowd": 0,
-                    "mask": path.name,
-                    "segmentation": valid,
-                }
-            )
-    return annotations, dropped
-
-
-def convert_image(image, method, segmentation):
-    """((width, height), annotations, dropped) of one image."""
-    size = image_size(image)
-    converter = {"exact": convert_exact, "imantics": convert_imantics}[method]
-    return size, *converter(image, size, segmentation)
-
-
-def convert(images, method, segmentation="rle", threads=1):
-    """COCO content of RawImages: file names relative to dataset/train or dataset/test, ids stable."""
-    content = {"annotations": [], "categories": [CATEGORY], "images": [], "info": {"converter": method, "dropped": []}}
-    progress = Progress(f"masks -> COCO ({method})", sum(len(image.masks) for image in images), "masks")
-    with ProcessPoolExecutor(threads) as pool:
-        results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)
-        for image, ((width, height), annotations, dropped) in zip(images, results, strict=True):
-            name = f"{image.id}/images/{image.file.name}" if image.set == "train" else image.file.name
-            content["images"].append({"file_name": name, "height": height, "id": image.number, "width": width})
-            for annotation in annotations:
-                number = len(content["annotations"]) + 1
-                content["annotations"].append({**annotation, "category_id": 1, "id": number, "image_id": image.number})
-            content["info"]["dropped"] += dropped
-            progress.step(len(image.masks))
-    progress.close()
-    return content
 
 
 def main():

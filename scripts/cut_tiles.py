@@ -5,105 +5,12 @@ pieces below --min-area px are left out (and the tile's annotations say so by th
 """
 
 import argparse
-import errno
 import shutil
 from pathlib import Path
 
-import cv2
-import numpy as np
-from pycocotools import mask as coco_mask
-
-from nuclei.coco.rle import as_rle, bounding_box, encode
-from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, read_json, run_stage, write_json, written_by
-from nuclei.data.polygons import exact_polygons
-
-
-def starts(length, size, stride):
-    """Left edges (px) of tiles of `size` that cover `length` px.
-
-    >>> starts(1000, 256, 186)
-    [0, 186, 372, 558, 744]
-    """
-    if length <= size:
-        return [0]
-    edges = list(range(0, length - size, stride))
-    return [*edges, length - size]
-
-
-def decode(annotation, height, width):
-    """Bool mask (height x width) of a COCO annotation of any form."""
-    return coco_mask.decode(as_rle(annotation["segmentation"], height, width)).astype(bool)
-
-
-def cut(nuclei, left, top, size, min_area, segmentation):
-    """Annotations of a tile. nuclei: [(annotation, mask of its box, box left, box top)]."""
-    found = []
-    for annotation, part, x, y in nuclei:
-        x0, y0 = max(x, left), max(y, top)
-        x1, y1 = min(x + part.shape[1], left + size), min(y + part.shape[0], top + size)
-        if x0 >= x1 or y0 >= y1:
-            continue
-        piece = part[y0 - y : y1 - y, x0 - x : x1 - x]
-        area = int(np.count_nonzero(piece))
-        if area < min_area:
-            continue
-        a, b, c, d = bounding_box(piece)
-        piece, x0, y0 = piece[b:d, a:c], x0 + a - left, y0 + b - top
-        if segmentation == "rle":
-            whole = np.zeros((size, size), bool)
-            whole[y0 : y0 + piece.shape[0], x0 : x0 + piece.shape[1]] = piece
-            form = encode(whole)
-        else:
-            form = exact_polygons(piece, x0, y0)
-        found.append(
-            {
-                "area": area,
-                "bbox": [x0, y0, piece.shape[1], piece.shape[0]],
-                "category_id": 1,
-                "iscrowd": 0,
-                "mask": annotation["mask"],
-                "segmentation": form,
-            }
-        )
-    return found
-
-
-def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"):
-    """Write the tiles of all images below `out`; returns their COCO content. Files: <id>/<left>_<top>.png."""
-    if not 0 < stride <= size:
-        raise InputError(f"tiles: stride {stride} and size {size} found, wanted 0 < stride <= size; correct them")
-    tiles = {**content, "images": [], "annotations": []}
-    progress = Progress("tile", len(content["images"]), "images")
-    for image in content["images"]:
-        file = Path(images) / image["file_name"]
-        picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InputError(f"{file}: not a readable image, wanted a PNG; check the raw data")
-        height, width = picture.shape[:2]
-        if min(height, width) < size:
-            raise InputError(f"{file}: {width}x{height} px found, wanted {size} px a side at least; lower tiles.size")
-        nuclei = []
-        for annotation in (row for row in content["annotations"] if row["image_id"] == image["id"]):
-            mask = decode(annotation, height, width)
-            if mask.any():
-                left, top, right, bottom = bounding_box(mask)
-                nuclei.append((annotation, mask[top:bottom, left:right], left, top))
-        folder = out / image["file_name"].split("/")[0]
-        folder.mkdir(parents=True)
-        for top in starts(height, size, stride):
-            for left in starts(width, size, stride):
-                path = folder / f"{left}_{top}.png"
-                if not cv2.imwrite(str(path), picture[top : top + size, left : left + size]):
-                    raise OSError(errno.ENOSPC, "not written", str(path))  # OpenCV does not say why
-                number = len(tiles["images"]) + 1
-                name = str(path.relative_to(out))
-                tiles["images"].append({"file_name": name, "height": size, "id": number, "width": size})
-                for annotation in cut(nuclei, left, top, size, min_area, segmentation):
-                    tiles["annotations"].append({**annotation, "id": len(tiles["annotations"]) + 1, "image_id": number})
-        progress.step()
-    progress.close()
-    return tiles
+from nuclei.common.files import read_json, write_json
+from nuclei.common.stage import run_stage, written_by
+from nuclei.data.tiles import tile
 
 
 def main():

@@ -1,32 +1,12 @@
 """Fuse the predictions of several cells into an ensemble's: what they agree on gains, what one sees alone falls."""
 
 import argparse
-from collections import defaultdict
 
+from nuclei.coco.checks import check_ground_truth, check_predictions
+from nuclei.common.files import read_json, write_json
 from nuclei.common.progress import Progress
-from nuclei.common.stage import read_json, run_stage, write_json
-from nuclei.prediction.fusion import as_results, from_results, fuse, soft_nms
-from nuclei.scoring.average_precision import check_ground_truth, check_predictions
-
-
-def fuse_predictions(members, images, soft=False, step=lambda: None):
-    """Fuse COCO results as inference fuses the views of one image (nuclei.prediction.fusion.fuse).
-
-    members: a list of COCO results with RLE masks for each cell, in the order of the config. images: those of the COCO
-    JSON. soft: lower the scores of nuclei that overlap, as members often disagree on where one nucleus ends. step():
-    called after each image. Returns COCO results, surest first within an image.
-    """
-    by_image = [defaultdict(list) for _ in members]
-    for rows, own in zip(members, by_image, strict=True):
-        for row in rows:
-            own[row["image_id"]].append(row)
-    found = []
-    for image in images:
-        size = image["height"], image["width"]
-        nuclei = fuse([from_results(own[image["id"]]) for own in by_image], *size)
-        found += as_results(soft_nms(nuclei, *size) if soft else nuclei, image["id"], *size)
-        step()
-    return found
+from nuclei.common.stage import run_stage
+from nuclei.prediction.ensembles import fuse_predictions
 
 
 def main():

@@ -2,11 +2,11 @@
 
 import argparse
 
-from make_table import full_notes, full_rows, notes, report_rows
-
 from nuclei.common.stage import run_stage
+from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.cells import read_cells
-from nuclei.report.table_files import choose_models, read_models, write_table
+from nuclei.report.rows import full_notes, full_rows, notes, report_rows
+from nuclei.report.table_files import write_table
 
 
 def main():

@@ -1,36 +1,14 @@
 """Find the nuclei in the test images with a cell's chosen checkpoint: COCO results with RLE masks."""
 
 import argparse
-import pickle
 import signal
 import sys
 
-from nuclei.common.stage import InputError, run_stage, write_json
-from nuclei.compute.device import claim_gpu, precision, set_up
-from nuclei.models.checkpoints import intact
-
-
-def load_weights(model, path):
-    """Load a checkpoint of this project into a model; every layer must fit. Nothing but tensors is unpickled."""
-    import torch
-
-    if not intact(path):
-        raise InputError(
-            f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
-            "and run again, which trains what is lost"
-        )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: holds Python objects, which can run code, wanted tensors alone; if you trust its source, name "
-            "it by its SHA-256 and pass it through scripts/fetch_weights.py"
-        ) from None
-    try:
-        model.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(f"{path}: does not fit the cell's config.py ({first[:160]}); train the cell again") from None
+from nuclei.common.files import write_json
+from nuclei.common.stage import InputError, run_stage
+from nuclei.compute.device import claim_gpu, set_up
+from nuclei.compute.precision import precision
+from nuclei.prediction.trained_weights import load_weights
 
 
 def main():
@@ -58,8 +36,9 @@ def main():
 
     import nuclei.models.augmentation  # noqa: F401 - its steps, by name in config.py
     from nuclei.compute.compat import patch_streams, quiet_amp
+    from nuclei.models.detector import build_model
     from nuclei.prediction.many_looks import predict_views
-    from nuclei.prediction.single_look import build_model, predict
+    from nuclei.prediction.single_look import predict
 
     set_random_seed(config.seed)
     model = build_model(config)

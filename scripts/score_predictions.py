@@ -2,8 +2,10 @@
 
 import argparse
 
-from nuclei.common.stage import read_json, run_stage, write_json
-from nuclei.scoring.average_precision import check_ground_truth, check_predictions, score
+from nuclei.coco.checks import check_ground_truth, check_predictions
+from nuclei.common.files import read_json, write_json
+from nuclei.common.stage import run_stage
+from nuclei.scoring.average_precision import score
 
 
 def main():

@@ -1,80 +1,15 @@
 """Score the author's published submissions again: both tables "as published, re-scored"."""
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
-from check_answer import read_answer
-
-from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, read_json, run_stage, write_json
-from nuclei.report.table_files import choose_models, model_columns, read_models, read_published, signed, write_table
-from nuclei.scoring.average_precision import check_ground_truth, check_predictions, score
-
-NO_FILE = "no file published"
-AP = {cap: f"AP 0.50:0.95, {cap} detections an image" for cap in (100, 1000)}
-
-
-def score_file(path, truth):
-    """(scores, problem lines) of one answer_*.zip; no exception, so that the bad files are named together."""
-    try:
-        rows = read_answer(path)
-        check_predictions(rows, truth, str(path))
-        return score(truth, rows), []
-    except InputError as error:
-        return None, error.problems
-
-
-def score_files(files, truth, threads=1):
-    """{submission: scores} of {submission: answer_*.zip}; InputError names what is wrong with any of them."""
-    scores, problems = {}, []
-    progress = Progress("submissions", len(files), "files", every=3)
-    with ProcessPoolExecutor(threads) as pool:
-        for name, (found, wrong) in zip(files, pool.map(partial(score_file, truth=truth), files.values()), strict=True):
-            scores[name] = found
-            problems += wrong
-            progress.step()
-    progress.close()
-    if problems:
-        raise InputError(*problems)
-    return scores
-
-
-def table_rows(table, entries, published, scores):
-    """(rows as shown, rows for the CSV) of a table; scores: {submission: scores}."""
-    shown, values = [], []
-    for (number, model), known in published.items():
-        if number != table:
-            continue
-        row = {**model_columns(entries[model]), "published epoch": known["epoch"], "published mAP": known["map"]}
-        found = scores.get(known["submission"])
-        if found:
-            difference = found["map_report"] - float(known["map"])
-            file = {"file": f"answer_{known['submission']}.zip"}
-            new = {"re-scored mAP": found["map_report"], "difference": difference}
-            new |= {name: found[f"ap_{cap}"] for cap, name in AP.items()}
-            shown.append({**row, **new, "difference": signed(difference), **file})
-        else:
-            reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
-            new, file = dict.fromkeys(["re-scored mAP", "difference", *AP.values()]), {"file": reason}
-            shown.append({**row, **new, **file})
-        values.append({**row, **new, **file})
-    return shown, values
-
-
-def notes(truth, scores, published):
-    """Lines under both tables."""
-    limit = next(iter(scores.values()))["ceiling_report"]
-    lines = [
-        "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",
-        "mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image",
-        f"{len(truth['images'])} test images, {len(truth['annotations'])} nuclei; with 100 detections an image no "
-        f"model can exceed {limit:.4f}",
-    ]
-    named = {row["submission"] for row in published.values()}
-    others = [f"answer_{name}.zip ({found['map_report']:.4f})" for name, found in scores.items() if name not in named]
-    return [*lines, f"files of no row, with their re-scored mAP: {', '.join(others)}"] if others else lines
+from nuclei.coco.checks import check_ground_truth
+from nuclei.common.files import read_json, write_json
+from nuclei.common.stage import InputError, run_stage
+from nuclei.models.catalogue import choose_models, read_models
+from nuclei.report.published import notes, table_rows
+from nuclei.report.table_files import write_table
+from nuclei.scoring.published import read_published, score_files
 
 
 def main():

@@ -3,18 +3,10 @@
 import argparse
 from pathlib import Path
 
-from make_split import given_split
-
-from nuclei.common.stage import read_json, run_stage, write_json, written_by
-
-
-def subset(content, ids):
-    """The part of a COCO content that belongs to the images with these ids (folder names); all numbers unchanged."""
-    images = [image for image in content["images"] if image["file_name"].split("/")[0] in ids]
-    numbers = {image["id"] for image in images}
-    annotations = [row for row in content["annotations"] if row["image_id"] in numbers]
-    dropped = [row for row in content["info"]["dropped"] if row["image"] in ids]
-    return {**content, "images": images, "annotations": annotations, "info": {**content["info"], "dropped": dropped}}
+from nuclei.common.files import read_json, write_json
+from nuclei.common.stage import run_stage, written_by
+from nuclei.data.settings import subset
+from nuclei.data.splits import given_split
 
 
 def main():

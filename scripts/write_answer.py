@@ -1,32 +1,11 @@
 """The competition's answer: the surest detections of each test image, as answer.json and answer.zip."""
 
 import argparse
-import zipfile
 
-from nuclei.common.stage import read_json, run_stage, whole_file, write_json
-from nuclei.scoring.average_precision import check_ground_truth, check_predictions
-
-CAP = 100  # detections an image that the competition takes
-
-
-def answer(rows, cap=CAP):
-    """The `cap` rows of highest score of each image, by image and falling score; ties keep their order."""
-    chosen = []
-    for image_id in sorted({row["image_id"] for row in rows}):
-        own = [row for row in rows if row["image_id"] == image_id]
-        chosen += sorted(own, key=lambda row: -row["score"])[:cap]
-    keys = ("image_id", "bbox", "score", "category_id", "segmentation")
-    return [{key: row[key] for key in keys} for row in chosen]
-
-
-def write_zip(path, source):
-    """A zip holding `source` as answer.json; equal content gives equal bytes."""
-    with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
-        entry = zipfile.ZipInfo("answer.json", (1980, 1, 1, 0, 0, 0))
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        entry.external_attr = 0o644 << 16
-        with open(source, "rb") as content:
-            file.writestr(entry, content.read())
+from nuclei.coco.checks import check_ground_truth, check_predictions
+from nuclei.common.files import read_json, write_json
+from nuclei.common.stage import run_stage
+from nuclei.prediction.answers import answer, write_zip
 
 
 def main():

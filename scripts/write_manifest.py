@@ -6,64 +6,11 @@ Paths are relative to the run folder and there is no time stamp of its own: movi
 
 import argparse
 import json
-import platform
-import subprocess
-from importlib.metadata import distributions
 from pathlib import Path
 
-from nuclei.common.stage import InputError, read_json, run_stage, write_json
-from nuclei.workflow.manifest import canonical_sha256, data_sha256, describe, results_below
-
-
-def project_version(folder):
-    """{"commit", "dirty"} of the git checkout that holds `folder`; both None outside git."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    except FileNotFoundError:  # no git
-        found = ""
-    return {"commit": found.removesuffix("-dirty") or None, "dirty": found.endswith("-dirty") if found else None}
-
-
-def environment():
-    """{"python", "packages": {name: version}} of the environment that runs this."""
-    packages = {found.metadata["Name"]: found.version for found in distributions()}
-    return {"python": platform.python_version(), "packages": packages}
-
-
-def declared_files(run, paths):
-    """Files of the declared results, as sorted paths below `run`; those of a folder are the ones that it holds.
-
-    Raises InputError naming all that are missing.
-    """
-    missing = [path for path in paths if not Path(path).exists()]
-    if missing:
-        raise InputError(*(f"{path}: not found, wanted a result; run the stages before it" for path in missing))
-    declared = {Path(path).relative_to(run) for path in paths}
-    return [name for name in results_below(run) if {Path(name), *Path(name).parents} & declared]
-
-
-def manifest(run, config, raw, models, cells, paths):
-    """Content of manifest.json.
-
-    run: results/<run>. config: the resolved Snakemake config. raw: {part: hash of a given folder or archive, or None}.
-    models: in the order of the tables' rows. cells: their folders. paths: all declared results.
-    """
-    files = describe(run, declared_files(run, paths))
-    return {
-        "run": config["run"],
-        "project": project_version(Path(__file__).parent),
-        "environment": environment(),
-        "config": config,
-        "config_sha256": canonical_sha256(config),
-        "data": {"raw": raw, "sha256": data_sha256(files)},
-        "models": models,
-        "cells": {
-            Path(cell).relative_to(run).as_posix(): read_json(Path(cell) / "training.json", "what train.py writes")
-            for cell in cells
-        },
-        "files": files,
-    }
+from nuclei.common.files import write_json
+from nuclei.common.stage import run_stage
+from nuclei.workflow.manifest import manifest
 
 
 def main():

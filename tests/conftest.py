@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from draw_raw import draw
+
+from nuclei.data.drawing import draw
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -26,8 +26,9 @@ import threading
 from pathlib import Path
 
 import library  # noqa: F401 - lets the library be found
+from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, run_stage, sha256
+from nuclei.common.stage import InputError, run_stage
 
 VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"

@@ -22,7 +22,8 @@ from collections import Counter
 from pathlib import Path
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.stage import InputError, run_stage, sha256
+from nuclei.common.files import sha256
+from nuclei.common.stage import InputError, run_stage
 from nuclei.workflow.manifest import NAME
 
 DAY = 24 * 3600
@@ -57,7 +58,7 @@ def bound_folder(config, data=None, weights=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mmcv speaks of its next version
         from mmcv import Config
-    from train import binding, data_sha256
+    from nuclei.training.work_folder import binding, data_sha256
 
     found = Config.fromfile(str(config))
     if data is None:

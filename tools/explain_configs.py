@@ -5,24 +5,26 @@ Every difference must be listed in REASONS, and every reason must be used: that 
 
 import argparse
 import contextlib
-import functools
 import re
 import tempfile
 import zipfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from plan import markdown
-from resolve_config import resolve, zoo_path
-
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.documents import read_yaml
+from nuclei.common.files import write_text
+from nuclei.common.markdown import markdown
 from nuclei.common.nested import changes
-from nuclei.common.stage import InputError, run_stage, write_text
+from nuclei.common.stage import InputError, run_stage
 from nuclei.models.description import schedule, settings
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import read_zoo, zoo_path
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 
 WEIGHTS = "work/weights/<model>.pth"
+
+
 # Pattern of a key -> reason, by protocol; `every` holds for all of them. The protocol's own go first.
 REASONS = {
     "every": {
@@ -57,6 +59,8 @@ REASONS = {
         "lr_config.by_epoch": "mmcv's default, written out",
     },
 }
+
+
 # What a key that differs between the two versions of mmdet does to the numbers.
 EFFECTS = {
     "opencv_num_threads": "no: threads of OpenCV, read by mmdet's own tools/train.py alone",
@@ -64,6 +68,8 @@ EFFECTS = {
     "auto_scale_lr.enable": "no: off",
     "auto_scale_lr.base_batch_size": "no: off",
 }
+
+
 INTRODUCTION = """# What each model changes of its zoo config
 
 Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit. Every
@@ -80,6 +86,8 @@ versions of mmdet differs.
 `{{0,1,2}}` in a key: each of these stages of a cascade. `data.train` also stands for the data set inside a
 `RepeatDataset`. A value without a model's name is that of all models that are not named.
 """
+
+
 SETTINGS = """## 2. The settings that matter
 
 Two values with a slash between them are those of settings 1 and 2, where they differ.
@@ -87,14 +95,6 @@ Two values with a slash between them are those of settings 1 and 2, where they d
 Highest learning rate that a training reaches, in percent of the rate that it sets. Below 100 % the warm-up is not over
 when the schedule's first fall comes:
 """
-
-
-@functools.cache
-def read_zoo(path):
-    """Nested dict of a zoo config, not to be changed."""
-    from mmcv import Config
-
-    return Config.fromfile(str(path))._cfg_dict.to_dict()
 
 
 def data_paths(setting):

@@ -15,7 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.stage import InputError, read_json, run_stage
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, run_stage
 from nuclei.workflow.manifest import NAME, canonical_sha256, data_sha256, describe, results_below
 
 WEIGHTS = "*.pth"

@@ -5,11 +5,11 @@ from itertools import chain
 
 import cv2
 import imantics
-from convert_masks import convert
-from measure_conversion_loss import round_trip_iou
 
 from bench.rows import faster, require, timed, within
 from nuclei.coco.rle import encode
+from nuclei.data.conversion import convert
+from nuclei.data.conversion_loss import round_trip_iou
 from nuclei.data.masks import read_image
 from nuclei.data.raw_layout import read_layout
 

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 import yaml
 from conftest import ROOT
-from convert_masks import convert
 from mmcv import Config
 from mmcv.utils import get_logger
-from resolve_config import resolve, zoo_path
 
 from bench.rows import faster, require, timed, within
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-from nuclei.prediction.single_look import build_model
+from nuclei.models.detector import build_model
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import zoo_path
 from nuclei.training.hooks import save_checkpoint
 
 TOOL = Path(mmdet.__file__).parent / ".mim/tools/test.py"

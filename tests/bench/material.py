@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import SHARED
-from draw_raw import draw
-from fetch_raw import fetch
+
+from nuclei.data.drawing import draw
+from nuclei.data.raw_sources import fetch
 
 ARCHIVES = {"dataset": "vrdl-raw.tar.xz", "test_masks": "vrdl-test-masks.tar.xz"}
 DRAWN = {"train": 8, "test": 4, "size": 512, "seed": 7}

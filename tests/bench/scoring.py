@@ -6,16 +6,18 @@ import json
 import zlib
 
 import numpy as np
-from check_answer import read_answer
-from convert_masks import convert
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from bench.rows import faster, require, timed
+from nuclei.coco.grouping import by_image
 from nuclei.coco.rle import encode
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-from nuclei.scoring.average_precision import CAPS, by_image, evaluate, score
+from nuclei.prediction.answers import read_answer
+from nuclei.scoring.average_precision import evaluate, score
+from nuclei.scoring.names import CAPS
 
 MOST = max(CAPS)
 

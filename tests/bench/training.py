@@ -13,21 +13,23 @@ import mmdet
 import torch
 import yaml
 from conftest import ROOT
-from convert_masks import convert
-from cut_tiles import starts, tile
-from make_split import random_split
 from mmcv import Config
 from mmcv.utils import get_logger
 from mmdet.datasets import build_dataset
 from mmdet.utils import build_dp
-from resolve_config import resolve, zoo_path
 
 from bench.clock import PARTS
 from bench.inference import run
 from bench.rows import Row, below, faster, require
+from nuclei.data.conversion import convert
 from nuclei.data.masks import image_size
 from nuclei.data.raw_layout import read_layout
-from nuclei.prediction.single_look import build_model, predict
+from nuclei.data.splits import random_split
+from nuclei.data.tiles import starts, tile
+from nuclei.models.detector import build_model
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import zoo_path
+from nuclei.prediction.single_look import predict
 from nuclei.scoring.average_precision import score
 
 TOOL = Path(mmdet.__file__).parent / ".mim/tools/train.py"

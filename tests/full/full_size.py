@@ -24,11 +24,13 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataloader, build_dataset
 from mmdet.models import build_detector
 from mmdet.utils import build_dp
-from predict import load_weights
 
-from nuclei.models.classes import set_classes, walk
+from nuclei.models.classes import set_classes
+from nuclei.models.config_tree import walk
+from nuclei.models.detector import build_model
 from nuclei.models.pretrained import load_published
-from nuclei.prediction.single_look import build_model, predict
+from nuclei.prediction.single_look import predict
+from nuclei.prediction.trained_weights import load_weights
 from nuclei.training.hooks import save_checkpoint
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

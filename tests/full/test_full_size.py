@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, SHARED, needs_real_data
-from convert_masks import convert
-from fetch_raw import fetch
 
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.raw_sources import fetch
 from nuclei.workflow.protocols import fill_training, read_protocol
 
 pytestmark = [needs_real_data, pytest.mark.full]

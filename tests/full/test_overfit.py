@@ -13,11 +13,11 @@ import time
 import pytest
 import yaml
 from conftest import ROOT, SHARED, needs_real_data
-from convert_masks import convert
-from cut_tiles import tile
-from fetch_raw import fetch
 
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.raw_sources import fetch
+from nuclei.data.tiles import tile
 
 pytestmark = [needs_real_data, pytest.mark.overfit]
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]

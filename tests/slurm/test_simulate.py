@@ -2,10 +2,10 @@
 
 import pytest
 from cluster import install
-from plan import hour_lines
 from simulate import hours, lengths, measure, simulate
 
 from nuclei.common.stage import InputError
+from nuclei.report.plan_page import hour_lines
 
 CARD = {"tflops": {"fp32": 10, "fp16": 40}, "utilisation": {"fp32": 0.5, "fp16": 0.25}, "memory_gb": 8}
 HOUR = 5e12 / 2 * 3600  # multiply-adds

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import torch
-from convert_masks import convert
 from mmcv import Config
 from mmcv.ops import RoIAlign
 from mmcv.ops import roi_align as by_mmcv
@@ -17,14 +16,16 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataloader, build_dataset
 from mmdet.models import build_detector
 from mmdet.utils import build_dp
-from resolve_config import zoo_path
 from test_cell_config import resolved
 
 from nuclei.common.stage import InputError
 from nuclei.compute.acceleration import BagRoIAlign, roi_align, use_bf16, use_channels_last
-from nuclei.compute.device import check_precision
+from nuclei.compute.precision import check_precision
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-from nuclei.prediction.single_look import build_model, predict
+from nuclei.models.detector import build_model
+from nuclei.models.zoo import zoo_path
+from nuclei.prediction.single_look import predict
 
 SIDE = 96  # of the images that the models see, px
 MODELS = ["mask_r50", "pointrend_r50", "cascade_r50", "ms_rcnn_x101", "queryinst_r50"]

@@ -3,9 +3,9 @@
 import json
 
 import numpy as np
-from check_answer import answer_problems, read_answer
 from test_scores import SIDE, encode
-from write_answer import answer, write_zip
+
+from nuclei.prediction.answers import answer, answer_problems, read_answer, write_zip
 
 IMAGES = {1: (SIDE, SIDE), 2: (SIDE, SIDE)}
 

@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fetch_raw import fetch
 
 from nuclei.common.archives import download
 from nuclei.common.stage import InputError
+from nuclei.data.raw_sources import fetch
 
 
 def tar_of(path, members, mode="w:gz"):

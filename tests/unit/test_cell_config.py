@@ -5,11 +5,12 @@ import yaml
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
-from resolve_config import narrow, resolve, set_option, zoo_path
 
 from nuclei.common.stage import InputError
-from nuclei.models.classes import walk
-from nuclei.models.datasets import training_set
+from nuclei.models.config_tree import set_option, training_set, walk
+from nuclei.models.narrow import narrow
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import zoo_path
 
 MODELS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
 PATHS = {part: {"annotations": f"{part}.json", "images": f"images/{part}"} for part in ("train", "val", "test")}

@@ -10,7 +10,8 @@ import pytest
 from clean_work import bound_folder, main, newest, plan, remove, running, shown, sizes
 from conftest import ROOT
 
-from nuclei.common.stage import InputError, sha256
+from nuclei.common.files import sha256
+from nuclei.common.stage import InputError
 from nuclei.workflow.data_hash import fingerprint
 
 CONFIG = """

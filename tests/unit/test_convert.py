@@ -4,13 +4,13 @@ import cv2
 import imantics
 import numpy as np
 import pytest
-from convert_masks import convert
-from measure_conversion_loss import compare, round_trip_iou, shape_of
 from pycocotools import mask as coco_mask
-from write_annotations import subset
 
 from nuclei.coco.rle import encode
+from nuclei.data.conversion import convert
+from nuclei.data.conversion_loss import compare, round_trip_iou, shape_of
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.settings import subset
 
 
 @pytest.fixture(scope="module")

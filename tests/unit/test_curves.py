@@ -5,7 +5,8 @@ import json
 import cv2
 import matplotlib.pyplot as plt
 import pytest
-from draw_curves import draw, read_losses, read_scores
+
+from nuclei.report.curves import draw, read_losses, read_scores
 
 HEAD = "epoch\tap_100\tap50_100\tap75_100\tap_1000\tap50_1000\tap75_1000\tkept\n"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from damage import CHECK, answered
-from fetch_raw import fetch
+
+from nuclei.data.raw_sources import fetch
 
 
 def read(path):

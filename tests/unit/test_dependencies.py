@@ -34,7 +34,12 @@ def test_direct_indirect_and_late_imports_count(tmp_path):
 
 def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):
     train, tables = names("train", monkeypatch), names("tables", monkeypatch)
-    assert {"train.py", "nuclei/training/hooks.py", "nuclei/scoring/average_precision.py", "nuclei/prediction/single_look.py"} <= train
+    assert {
+        "train.py",
+        "nuclei/training/hooks.py",
+        "nuclei/scoring/average_precision.py",
+        "nuclei/prediction/single_look.py",
+    } <= train
     assert not {"nuclei/report/table_files.py", "tables.py", "nuclei/data/raw_layout.py"} & train
     assert "nuclei/training/hooks.py" not in tables
 

@@ -15,16 +15,9 @@ from conftest import ROOT
 from mmcv import Config
 
 from nuclei.common.stage import InputError
-from nuclei.compute.device import (
-    check_precision,
-    claim,
-    claim_gpu,
-    describe,
-    driver_version,
-    find_device,
-    hide_gpus,
-    set_tf32,
-)
+from nuclei.compute.device import claim_gpu, describe, driver_version, find_device, hide_gpus
+from nuclei.compute.locks import claim
+from nuclei.compute.precision import check_precision, set_tf32
 
 HOLD = """
 import os, sys, time

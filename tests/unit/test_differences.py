@@ -16,7 +16,6 @@ from explain_configs import (
     kept_versions,
     list_differences,
     page,
-    read_zoo,
     resolve_all,
     versions_part,
     zoo_path,
@@ -28,6 +27,7 @@ from nuclei.common.nested import changes
 from nuclei.common.stage import InputError
 from nuclei.models.description import settings
 from nuclei.models.schedule import learning_rates
+from nuclei.models.zoo import read_zoo
 
 PAGE = ROOT / "docs/differences.md"
 CONFIG = read_yaml(ROOT / "config/config.yaml")

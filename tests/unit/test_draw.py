@@ -5,10 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-from draw_raw import draw
-from measure_conversion_loss import shape_of
 
 from nuclei.common.stage import InputError
+from nuclei.data.conversion_loss import shape_of
+from nuclei.data.drawing import draw
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from fuse_predictions import fuse_predictions
 from pycocotools import mask as coco_mask
 from test_tables import make_cell
 
 from nuclei.coco.rle import encode
 from nuclei.common.stage import InputError
-from nuclei.prediction.fusion import as_results, from_results
-from nuclei.scoring.average_precision import NAMES, score
+from nuclei.prediction.ensembles import fuse_predictions
+from nuclei.prediction.instances import as_results, from_results
+from nuclei.scoring.average_precision import score
+from nuclei.scoring.names import NAMES
 from nuclei.workflow.configuration import check_config
 
 SIDE = 64

@@ -15,7 +15,6 @@ import check_raw
 import numpy as np
 import pytest
 import yaml
-from check_answer import answer_problems, read_answer
 from conftest import ROOT
 from damage import SIDE, row, truth
 from fuzzing import (
@@ -31,17 +30,21 @@ from fuzzing import (
     small_data_set,
     tar_of_right_sums,
 )
-from make_split import given_split
 from test_configuration import merged
-from write_annotations import subset
 
+from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.archives import unpack
 from nuclei.common.documents import read_yaml
-from nuclei.common.stage import InputError, read_json, written_by
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, written_by
 from nuclei.data.masks import image_size, read_mask
 from nuclei.data.raw_layout import RawImage, read_test_ids
-from nuclei.report.table_files import read_models, read_published
-from nuclei.scoring.average_precision import check_ground_truth, check_predictions, score
+from nuclei.data.settings import subset
+from nuclei.data.splits import given_split
+from nuclei.models.catalogue import read_models
+from nuclei.prediction.answers import answer_problems, read_answer
+from nuclei.scoring.average_precision import score
+from nuclei.scoring.published import read_published
 from nuclei.workflow.configuration import check_config
 
 
@@ -185,7 +188,9 @@ def test_configs(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     right, models = merged("demo"), (ROOT / "config/models.yaml").read_bytes()
     schema = read_yaml("config/schema.yaml")
-    monkeypatch.setattr("nuclei.workflow.configuration.read_yaml", lambda path: schema if "schema" in path else read_yaml(path))
+    monkeypatch.setattr(
+        "nuclei.workflow.configuration.read_yaml", lambda path: schema if "schema" in path else read_yaml(path)
+    )
 
     def case(chance):
         config, path = right, "config/models.yaml"

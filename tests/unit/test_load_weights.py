@@ -11,8 +11,8 @@ from test_cell_config import MODELS, resolved
 
 from nuclei.common.stage import InputError
 from nuclei.models.classes import set_classes
+from nuclei.models.detector import build_model
 from nuclei.models.pretrained import load_published
-from nuclei.prediction.single_look import build_model
 
 HEADS = {
     "mask_r50": {"bbox_head.fc_cls", "bbox_head.fc_reg", "mask_head.conv_logits"},

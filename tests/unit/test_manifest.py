@@ -11,12 +11,13 @@ import zipfile
 import pytest
 from conftest import ROOT
 from verify_run import not_kept, same, score_of, verify
-from write_answer import write_zip
-from write_manifest import environment, manifest, project_version
 
-from nuclei.common.stage import InputError, sha256
-from nuclei.scoring.average_precision import NAMES
-from nuclei.workflow.manifest import canonical_sha256
+from nuclei.common.files import sha256
+from nuclei.common.stage import InputError
+from nuclei.prediction.answers import write_zip
+from nuclei.scoring.names import NAMES
+from nuclei.workflow.code_version import project_version
+from nuclei.workflow.manifest import canonical_sha256, environment, manifest
 
 MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
 TWO = ["mask_r50/seed0", "cascade_r50/seed1"]

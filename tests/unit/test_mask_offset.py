@@ -7,9 +7,9 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from convert_masks import convert
-from measure_mask_offset import offset, peak
 
+from nuclei.data.conversion import convert
+from nuclei.data.mask_offset import offset, peak
 from nuclei.data.raw_layout import read_layout
 from nuclei.models.augmentation import MoveImage
 

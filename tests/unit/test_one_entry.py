@@ -10,17 +10,19 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
-from convert_masks import convert
 from mmcv import Config
 from mmcv.runner import build_optimizer
 from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataloader, build_dataset
 from mmdet.utils import build_dp
-from resolve_config import resolve, zoo_path
 from test_cell_config import training
 
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-from nuclei.prediction.single_look import build_model, predict
+from nuclei.models.detector import build_model
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import zoo_path
+from nuclei.prediction.single_look import predict
 
 ENTRIES = {
     "htc": {"zoo": "htc/htc_without_semantic_r50_fpn_1x_coco"},

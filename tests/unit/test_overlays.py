@@ -5,11 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-from draw_overlays import FALSE, FOUND, MISSED, draw, match
 from pycocotools import mask as coco_mask
 from test_scores import by_pycocotools, encode, random_case
 
 from nuclei.common.stage import InputError
+from nuclei.report.overlays import FALSE, FOUND, MISSED, draw, match
 
 
 def square(left, top, size=64, side=12):

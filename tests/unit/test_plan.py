@@ -7,27 +7,25 @@ import torch
 from conftest import ROOT
 from mmcv import Config
 from mmdet.models import build_detector
-from plan import (
+from plan import iterations_an_epoch
+from test_cell_config import resolved
+from torch.utils.flop_counter import FlopCounterMode
+
+from nuclei.common.files import sha256
+from nuclei.common.stage import InputError
+from nuclei.report.plan_page import hour_lines, measured_peak, read_cards, state
+from nuclei.training.cost import (
     checkpoint_bytes,
     count_model,
     epochs_done,
     forward_macs,
-    hour_lines,
     hours,
-    iterations_an_epoch,
-    measured_peak,
     plan_cell,
-    read_cards,
     resized,
     shapes,
-    state,
     validations,
 )
-from test_cell_config import resolved
-from torch.utils.flop_counter import FlopCounterMode
-from train import binding, data_sha256
-
-from nuclei.common.stage import InputError, sha256
+from nuclei.training.work_folder import binding, data_sha256
 
 CARD = {"tflops": {"fp32": 10, "fp16": 40}, "utilisation": {"fp32": 0.5, "fp16": 0.25}, "memory_gb": 8}
 KEEP = {"best": 1, "metrics": ["ap50_100", "ap_1000"], "every": 0}

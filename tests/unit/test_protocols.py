@@ -4,11 +4,12 @@ import pytest
 import yaml
 from conftest import ROOT
 from mmcv import Config
-from resolve_config import resolve, zoo_path
 from test_cell_config import MODELS, PATHS, training
 
 from nuclei.common.stage import InputError
-from nuclei.models.datasets import training_set
+from nuclei.models.config_tree import training_set
+from nuclei.models.resolve import resolve
+from nuclei.models.zoo import zoo_path
 from nuclei.workflow.protocols import fill_training, read_protocol
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from check_answer import answer_problems, read_answer
 from conftest import ROOT, SHARED
 from pycocotools import mask as coco_mask
 from test_scores import SIDE, by_pycocotools, encode
-from write_answer import write_zip
 
-from nuclei.report.table_files import read_published
-from nuclei.scoring.average_precision import NAMES, check_ground_truth, score
+from nuclei.coco.checks import check_ground_truth
+from nuclei.prediction.answers import answer_problems, read_answer, write_zip
+from nuclei.scoring.average_precision import score
+from nuclei.scoring.names import NAMES
+from nuclei.scoring.published import read_published
 
 needs_real_data = pytest.mark.skipif(
     not (SHARED / "submissions").is_dir() or not (SHARED / "vrdl-test-masks.tar.xz").is_file(),

@@ -5,11 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-from check_raw import check
 from PIL import Image
 
 from nuclei.coco.rle import bounding_box
 from nuclei.data.masks import decode_png, image_size, read_image, read_mask, read_nucleus
+from nuclei.data.raw_check import check
 from nuclei.data.raw_layout import RawImage
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 import yaml
-from check_raw import check
 from conftest import ROOT, SHARED, needs_real_data
-from convert_masks import convert
-from fetch_raw import fetch
-from measure_conversion_loss import compare
 
+from nuclei.data.conversion import convert
+from nuclei.data.conversion_loss import compare
+from nuclei.data.raw_check import check
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.raw_sources import fetch
 
 pytestmark = needs_real_data
 

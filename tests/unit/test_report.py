@@ -5,9 +5,9 @@ import csv
 import re
 
 import pytest
-from make_report import CELL_KEYS, render
 
 from nuclei.common.stage import InputError
+from nuclei.report.page import CELL_KEYS, render
 from nuclei.report.table_files import write_table
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=")

@@ -7,8 +7,10 @@ import pytest
 from bench.scoring import by_pycocotools
 from pycocotools import mask as coco_mask
 
+from nuclei.coco.checks import check_ground_truth, check_predictions, rle_problem
 from nuclei.common.stage import InputError
-from nuclei.scoring.average_precision import NAMES, ceiling, check_ground_truth, check_predictions, rle_problem, score
+from nuclei.scoring.average_precision import ceiling, score
+from nuclei.scoring.names import NAMES
 
 SIDE = 40
 

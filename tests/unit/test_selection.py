@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from select_checkpoint import choose, read_epochs
 
 from nuclei.common.stage import InputError
-from nuclei.scoring.average_precision import NAMES
+from nuclei.scoring.names import NAMES
+from nuclei.training.selection import choose, read_epochs
 
 
 def rows(*values, kept=None):

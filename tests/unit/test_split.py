@@ -3,9 +3,9 @@
 import pytest
 import yaml
 from conftest import ROOT
-from make_split import given_split, random_split
 
 from nuclei.common.stage import InputError
+from nuclei.data.splits import given_split, random_split
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from nuclei.common.files import read_json, whole_file, write_json
 from nuclei.common.progress import Progress, duration
-from nuclei.common.stage import InputError, read_json, run_stage, whole_file, write_json
+from nuclei.common.stage import InputError, run_stage
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

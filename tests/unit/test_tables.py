@@ -9,8 +9,10 @@ import pytest
 from conftest import ROOT
 
 from nuclei.common.stage import InputError
-from nuclei.report.table_files import latex_text, read_models, read_published, signed, write_table
-from nuclei.scoring.average_precision import NAMES
+from nuclei.models.catalogue import read_models
+from nuclei.report.table_files import latex_text, signed, write_table
+from nuclei.scoring.names import NAMES
+from nuclei.scoring.published import read_published
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from convert_masks import convert
-from cut_tiles import decode, starts, tile
 
 from nuclei.common.stage import InputError
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.tiles import decode, starts, tile
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import time
 import pytest
 import torch
 from conftest import ROOT
-from select_checkpoint import read_epochs
 from unit.training_cell import command, cut, flip, rows_of, train, without_memory
 
-from nuclei.training.hooks import epochs_to_keep
+from nuclei.training.kept_epochs import epochs_to_keep
+from nuclei.training.selection import read_epochs
 
 
 def test_outputs(undisturbed):

@@ -8,8 +8,11 @@ from pycocotools import mask as coco_mask
 from scipy import ndimage
 
 from nuclei.coco.rle import bounding_box, encode, encode_part
-from nuclei.prediction.fusion import Nucleus, distinct, fuse, rles, soft_nms
-from nuclei.prediction.many_looks import Viewer, box_back, turn, turn_back, windows
+from nuclei.prediction.fusion import distinct, fuse, soft_nms
+from nuclei.prediction.instances import Nucleus, rles
+from nuclei.prediction.many_looks import Viewer
+from nuclei.prediction.sliding_window import windows
+from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
 SHAPES = st.tuples(
     st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**32 - 1)

@@ -8,9 +8,9 @@ import threading
 import numpy
 import pytest
 import torch
-from fetch_weights import check_hash, fetch
 
 from nuclei.common.stage import InputError
+from nuclei.models.weight_files import check_hash, fetch
 
 
 @pytest.fixture

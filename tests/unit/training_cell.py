@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 from conftest import ROOT
-from convert_masks import convert
 from unit.test_cell_config import MODELS, training
 
+from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 
 

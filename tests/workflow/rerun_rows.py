@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import yaml
 from conftest import checkout
-from draw_raw import draw
 from workflow.tiny import reverse_times, snakemake
+
+from nuclei.data.drawing import draw
 
 CONFIG = {
     "run": "tiny",

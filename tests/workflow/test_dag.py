@@ -17,12 +17,12 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, checkout
-from fuse_predictions import fuse_predictions
 from mmcv import Config
 from mmdet.models import build_detector
 from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.models.classes import set_classes
+from nuclei.prediction.ensembles import fuse_predictions
 from nuclei.scoring.average_precision import score
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, checkout
-from draw_raw import draw
 from rerun_rows import (
     CELLS,
     DATA,
@@ -32,6 +31,8 @@ from rerun_rows import (
     write_config,
 )
 from workflow.tiny import planned, snakemake
+
+from nuclei.data.drawing import draw
 
 HEAD = f"""# What runs again
 

@@ -1,13 +1,13 @@
-"""The device that a stage computes on: found, claimed among concurrent jobs, its precision set, its state described."""
+"""The device that a stage computes on: found, claimed among concurrent jobs, its state described."""
 
-import fcntl
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from nuclei.common.stage import InputError
+from nuclei.compute.locks import claim
+from nuclei.compute.precision import check_precision, precision, set_tf32
 
 
 def hide_gpus(name):
@@ -36,35 +36,6 @@ def find_device(name):
     return device
 
 
-def claim(names, folder, label="", between=lambda: None, pause=1.0, say_every=300.0, busy=None):
-    """Hold the first free of `names` against every other process of this machine; wait while none is free.
-
-    folder: where the lock files lie, one a name. between(): called while waiting; may raise to stop. busy(): what to
-    say while waiting, where the names are no GPUs.
-    Returns (name, handle): it is held until the handle is closed or the process ends, however it ends.
-    """
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    start = said = None
-    while True:
-        for name in names:
-            handle = (Path(folder) / name).open("a")
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                handle.close()
-                continue
-            os.register_at_fork(after_in_child=handle.close)  # a loader's worker may outlive a killed training
-            return name, handle
-        now = time.monotonic()
-        if said is None or now - said >= say_every:
-            since = f", {(now - start) / 60:.0f} min so far" if said else ""
-            why = busy() if busy else f"no free GPU among {len(names)}, waits for one"
-            print(f"{label}: {why}{since}", file=sys.stderr, flush=True)
-            start, said = start or now, now
-        between()
-        time.sleep(pause)
-
-
 def claim_gpu(device, label, between=lambda: None):
     """Claim the GPU `device` (without an index: the first free one) and make it torch's current one.
 
@@ -82,40 +53,6 @@ def claim_gpu(device, label, between=lambda: None):
     torch.cuda.set_device(device)  # mmcv resumes to the current one
     print(f"{label}: computes on {device}, {torch.cuda.get_device_name(device)}, {name}", file=sys.stderr, flush=True)
     return device, handle
-
-
-def set_tf32(on):
-    """Let a GPU round the factors of fp32 products to TF32 (10 bits) or not; torch alone does so in convolutions."""
-    import torch
-
-    torch.backends.cuda.matmul.allow_tf32 = on
-    torch.backends.cudnn.allow_tf32 = on
-
-
-def precision(config):
-    """fp32, fp16 or bf16: what an mmdet Config trains in, by our keys or by mmdet's own for fp16."""
-    if "Fp16" in config.get("optimizer_config", {}).get("type", "") or config.get("fp16") is not None:
-        return "fp16"
-    return config.get("precision", "fp32")
-
-
-def check_precision(config, device, trains=True):
-    """InputError for what the device cannot compute: fp16 on any CPU (mmcv), bf16 on one without it.
-
-    trains: prediction with a model trained in bf16 is fp32.
-    """
-    import torch
-
-    wanted = precision(config)
-    if trains and wanted == "bf16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        raise InputError(
-            "training.precision: bf16 asked for on a CPU without it, wanted one with AVX-512 or AMX; set it to fp32"
-        )
-    if wanted == "fp16" and device.type != "cuda":
-        raise InputError(
-            f"training.precision: fp16 asked for on a {device.type.upper()}, wanted a GPU; "
-            "set it to fp32, or compute.device to cuda"
-        )
 
 
 def set_up(args, trains=True):

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from kornia_rs.io import decode_image_png_u8
 
+from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
-
-MOST_PIXELS = 2**30  # of an image; OpenCV reads no larger one
 
 
 def decode_png(data):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
 
-from nuclei.common.stage import InputError, read_json
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError
 
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 

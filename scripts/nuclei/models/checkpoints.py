@@ -1,13 +1,10 @@
-"""Checkpoints on disk: whole or damaged, and the state that a broken-off training goes on from."""
+"""Checkpoints on disk: written whole, and found whole or damaged."""
 
 import io
 import os
-import sys
 import zipfile
 
-from nuclei.common.stage import whole_file
-
-LAST, PREVIOUS = "last.pth", "previous.pth"
+from nuclei.common.files import whole_file
 
 
 def write_tensors(path, content):
@@ -34,30 +31,3 @@ def intact(path):
 def epoch_of(path):
     """N of epoch_N.pth."""
     return int(path.stem.split("_")[1])
-
-
-def newest_state(work, label):
-    """Meta of the newest state that a training can go on from, put in place as last.pth; None: it starts anew.
-
-    Damaged files, and half-written ones that a kill left, are removed. A state is of no use if weights up to its epoch
-    are damaged, since they would not be made again. Call only while holding the work folder's lock.
-    """
-    import torch
-
-    for path in work.glob(".*.pth"):
-        path.unlink()
-    damaged = sorted(path for path in work.glob("*.pth") if not intact(path))
-    for path in damaged:
-        print(f"{label}: {path} is damaged and removed", file=sys.stderr, flush=True)
-        path.unlink()
-    lost = min((epoch_of(path) for path in damaged if path.name.startswith("epoch_")), default=float("inf"))
-    for path in (work / LAST, work / PREVIOUS):
-        if path.exists():
-            meta = torch.load(path, map_location="cpu", weights_only=True)["meta"]
-            if meta["epoch"] < lost:
-                os.replace(path, work / LAST)
-                return meta
-            path.unlink()
-    if damaged:
-        print(f"{label}: no state is left to go on from: starts anew", file=sys.stderr, flush=True)
-    return None

@@ -1,16 +1,8 @@
-"""The model part of an mmdet config: its nested dicts, and its number of classes."""
+"""The classes of a model config."""
+
+from nuclei.models.config_tree import walk
 
 CLASSES = ("nucleus",)
-
-
-def walk(node):
-    """Yield every dict in a nested config, outermost first."""
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from walk(child)
 
 
 def set_classes(model, count, before):

@@ -1,7 +1,7 @@
 """The settings in force in a resolved mmdet config, as text."""
 
 from nuclei.common.nested import flatten
-from nuclei.models.datasets import training_set
+from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch, learning_rates
 
 

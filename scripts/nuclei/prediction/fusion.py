@@ -1,72 +1,12 @@
-"""Detections of one image as nuclei, what several looks at it agree on, and which of them overlap."""
+"""Fusion of what several looks at one image found, and what to do with nuclei that overlap."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from nuclei.coco.rle import bounding_box, decode_part, encode_part
-
-SAME = 0.5  # mask IoU from which two detections are of one nucleus, as in the report's metric
-
-
-@dataclass
-class Nucleus:
-    """A detection: score, box [left, top, right, bottom] px, and the bool mask of the part at (x, y) of its image."""
-
-    score: float
-    box: np.ndarray
-    mask: np.ndarray
-    x: int
-    y: int
-
-    @property
-    def extent(self):
-        """[left, top, right, bottom] of the mask in its image; right and bottom exclusive, px."""
-        return [self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]]
-
-
-def rles(nuclei, height, width):
-    """COCO RLEs of nuclei in a frame of that size."""
-    return [encode_part(nucleus.mask, nucleus.x, nucleus.y, (width, height)) for nucleus in nuclei]
-
-
-def as_results(nuclei, image_id, height, width):
-    """COCO results of the nuclei of one image (height x width px)."""
-    rows = []
-    for nucleus, code in zip(nuclei, rles(nuclei, height, width), strict=True):
-        left, top, right, bottom = map(float, nucleus.box)
-        box = [left, top, right - left, bottom - top]
-        rows.append(dict(image_id=image_id, category_id=1, bbox=box, score=nucleus.score, segmentation=code))
-    return rows
-
-
-def from_results(rows):
-    """Nuclei of COCO results with RLE masks, surest first, without those of empty mask or no score."""
-    found = []
-    for row in rows:
-        if coco_mask.area(row["segmentation"]) and row["score"] > 0:
-            x, y, width, height = row["bbox"]
-            box = np.array([x, y, x + width, y + height])
-            found.append(Nucleus(row["score"], box, *decode_part(row["segmentation"])))
-    return sorted(found, key=lambda nucleus: -nucleus.score)
-
-
-def overlaps(first, second):
-    """Mask IoU of every RLE of `first` with every one of `second`."""
-    if not first or not second:
-        return np.zeros((len(first), len(second)))
-    return np.asarray(coco_mask.iou(first, second, [False] * len(second)))
-
-
-def pairs(iou, least=SAME):
-    """One-to-one pairs (row, column) with iou >= least, columns in order, each with the best row that is left."""
-    taken = np.zeros(len(iou), bool)
-    for column in range(iou.shape[1]):
-        values = np.where(taken, -1.0, iou[:, column])
-        if len(values) and values.max() >= least:
-            taken[row := int(values.argmax())] = True
-            yield row, column
+from nuclei.coco.matching import SAME, overlaps, pairs
+from nuclei.coco.rle import bounding_box
+from nuclei.prediction.instances import Nucleus, rles
 
 
 def mean_nucleus(members, views):

@@ -1,4 +1,4 @@
-"""Detection with more than one look: flipped and turned views, scales, and windows of images of any size.
+"""Many looks: test-time augmentation and the sliding window together.
 
 A window is a square part of an image; what its views agree on is fused, then the windows are joined. Memory depends
 on the window and on the number of nuclei, not on the size of the image.
@@ -13,61 +13,10 @@ import numpy as np
 from nuclei.coco.rle import bounding_box
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
-from nuclei.prediction.fusion import Nucleus, as_results, distinct, fuse, soft_nms
-
-
-def turn(array, view):
-    """View 0 to 7 of an image (height x width [x channels]): turned by 90 degrees view % 4 times, from 4 on mirrored.
-
-    >>> turn(np.array([[1, 2]]), 1).tolist(), turn(np.array([[1, 2]]), 4).tolist()
-    ([[2], [1]], [[2, 1]])
-    """
-    turned = np.rot90(array, view % 4)
-    return np.fliplr(turned) if view >= 4 else turned
-
-
-def turn_back(array, view):
-    """Undo `turn`."""
-    return np.rot90(np.fliplr(array) if view >= 4 else array, -(view % 4))
-
-
-def box_back(box, view, height, width):
-    """Box [left, top, right, bottom] of a view, in the image that it was turned from (height x width)."""
-    left, top, right, bottom = box
-    high, wide = (width, height) if view % 2 else (height, width)
-    if view >= 4:
-        left, right = wide - right, wide - left
-    for _ in range(view % 4):  # a quarter turn clockwise: (x, y) -> (high - y, x)
-        left, top, right, bottom = high - bottom, left, high - top, right
-        high, wide = wide, high
-    return np.array([left, top, right, bottom])
-
-
-def windows(length, size, overlap):
-    """(start, end, core start, core end) of windows along a side; the cores part it, the borders lie in mid-overlap.
-
-    >>> windows(1800, 1000, 200)
-    [(0, 1000, 0, 900), (800, 1800, 900, 1800)]
-    """
-    if not size or length <= size:
-        return [(0, length, 0, length)]
-    count = -(-(length - overlap) // (size - overlap))
-    edges = [round(k * (length - size) / (count - 1)) for k in range(count)]
-    middles = [0, *((a + size + b) // 2 for a, b in zip(edges, edges[1:], strict=False)), length]
-    return [(edge, edge + size, middles[k], middles[k + 1]) for k, edge in enumerate(edges)]
-
-
-def belongs(nucleus, row, column, height, width):
-    """Whether a window (row, column of `windows`) reports a nucleus: it lies whole in it, or its centre in its core."""
-    left, top, right, bottom = nucleus.extent
-    whole = (
-        (left > column[0] or left == 0)
-        and (right < column[1] or right == width)
-        and (top > row[0] or top == 0)
-        and (bottom < row[1] or bottom == height)
-    )
-    middle = column[2] <= (left + right) / 2 < column[3] and row[2] <= (top + bottom) / 2 < row[3]
-    return whole or middle
+from nuclei.prediction.fusion import distinct, fuse, soft_nms
+from nuclei.prediction.instances import Nucleus, as_results
+from nuclei.prediction.sliding_window import belongs, windows
+from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
 
 class Viewer:

@@ -1,17 +1,7 @@
-"""Run a detector over a data set; shared by validation and by prediction on the test images."""
+"""One look: a detector over whole images. Validation and prediction share it."""
 
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
-
-
-def build_model(config):
-    """Build the detector of a resolved mmdet Config, initialised, on the CPU."""
-    from mmdet.models import build_detector
-
-    model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
-    model.init_weights()
-    model.CLASSES = tuple(config.data.test.classes)
-    return model
 
 
 def predict(model, dataset, workers=0, label="predict", between=lambda: None):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from nuclei.common.stage import InputError, read_json
-from nuclei.scoring.average_precision import NAMES
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError
+from nuclei.scoring.names import NAMES
+from nuclei.workflow.run_folder import cell_folder
 
 # part of a cell: its file, the keys that are read from it, the script that makes it
 PARTS = {
@@ -11,11 +13,6 @@ PARTS = {
     "choice": ("checkpoint.json", ("epoch", "policy", "metric", "value", "sha256"), "select_checkpoint.py"),
     "training": ("training.json", ("config_sha256", "data_sha256", "code_version", "device"), "train.py"),
 }
-
-
-def cell_folder(run, setting, model, seed):
-    """Folder of a cell's results."""
-    return Path(run) / "cells" / f"setting{setting}" / model / f"seed{seed}"
 
 
 def read_part(folder, part):

@@ -1,73 +1,12 @@
-"""Writing a table as CSV, Markdown, LaTeX and HTML, and the models file that names its rows."""
+"""A table as CSV, Markdown, LaTeX and HTML."""
 
 import html
 
 import pandas as pd
-import yaml
 
-from nuclei.common.stage import InputError, write_text
+from nuclei.common.files import write_text
 
 NOT_SCORED = "not scored"
-
-
-def read_models(path):
-    """Entries of models.yaml in its order: {name: {method, backbone, multiscale, lr_schd, …}}."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            entries = yaml.safe_load(file)["models"]
-        for entry in entries.values():
-            model_columns(entry)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted models.yaml; check the path") from None
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        found = " ".join(str(error).split())[:80]
-        raise InputError(
-            f"{path}: no models file ({found}), wanted models with method, backbone, multiscale, lr_schd; correct it"
-        ) from None
-    return entries
-
-
-def choose_models(entries, names, path):
-    """The named models in the order of models.yaml; InputError names those that it does not hold."""
-    unknown = [name for name in names if name not in entries]
-    if unknown:
-        raise InputError(f"{path}: holds no {', '.join(unknown)}, wanted one of {', '.join(entries)}; correct the name")
-    return [name for name in entries if name in names]
-
-
-def model_columns(entry):
-    """The report's first four columns for an entry of models.yaml."""
-    return {
-        "model": entry["method"],
-        "backbone": entry["backbone"],
-        "multiscale": "yes" if entry["multiscale"] else "no",
-        "lr schd": entry["lr_schd"],
-    }
-
-
-def read_published(path):
-    """Published numbers: {(table, model): row} with epoch (int), map (str as printed), submission (str or None)."""
-    wanted = ["table", "model", "epoch", "map", "submission"]
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-        if list(table.columns) != wanted:
-            raise ValueError(f"columns {', '.join(table.columns)}")
-        rows = {}
-        for row in table.to_dict("records"):
-            float(row["map"])
-            rows[int(row["table"]), row["model"]] = {
-                "epoch": int(row["epoch"]),
-                "map": row["map"],
-                "submission": row["submission"] or None,
-            }
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted published.tsv; check the path") from None
-    except ValueError as error:
-        found = " ".join(str(error).split())[:80]
-        raise InputError(
-            f"{path}: {found} found, wanted columns {', '.join(wanted)} with numbers; correct it"
-        ) from None
-    return rows
 
 
 def shown(value):
@@ -82,6 +21,8 @@ def signed(value):
 
 
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+
+
 LATEX |= {char: f"\\{char}" for char in "&%$#_{}"}
 
 

@@ -26,12 +26,16 @@ from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
 import nuclei.models.augmentation  # noqa: F401 - its steps, by name in config.py
+from nuclei.common.files import whole_file
 from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, whole_file
+from nuclei.common.stage import InputError
 from nuclei.compute.stop import StopRequest
-from nuclei.models.checkpoints import LAST, PREVIOUS, epoch_of, write_tensors
+from nuclei.models.checkpoints import epoch_of, write_tensors
 from nuclei.prediction.single_look import predict
-from nuclei.scoring.average_precision import NAMES, score
+from nuclei.scoring.average_precision import score
+from nuclei.scoring.names import NAMES
+from nuclei.training.kept_epochs import epochs_to_keep
+from nuclei.training.resume import LAST, PREVIOUS
 
 
 def save_checkpoint(path, model, meta, optimizer=None):
@@ -46,21 +50,6 @@ def log_row(path, **row):
     """Append one row to log.jsonl."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
-
-
-def epochs_to_keep(rows, best, metrics, every):
-    """Epochs whose weights stay on disk.
-
-    rows: [{"epoch", <scores or None>}] of the finished epochs; best: how many by each of `metrics`; every: each n-th
-    (0: none). The last finished epoch always stays. Ties go to the earlier epoch. Returns a set of epochs.
-    """
-    keep = {rows[-1]["epoch"]} if rows else set()
-    keep |= {row["epoch"] for row in rows if every and row["epoch"] % every == 0}
-    for metric in metrics:
-        scored = [row for row in rows if row.get(metric) is not None]
-        scored.sort(key=lambda row: (-row[metric], row["epoch"]))
-        keep |= {row["epoch"] for row in scored[:best]}
-    return keep
 
 
 @HOOKS.register_module()

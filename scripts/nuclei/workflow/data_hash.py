@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from nuclei.common.stage import sha256, write_json
+from nuclei.common.files import sha256, write_json
 
 
 def fingerprint(path, memory):

@@ -3,11 +3,17 @@
 import hashlib
 import json
 import os
+import platform
+from importlib.metadata import distributions
 from pathlib import Path
 
-from nuclei.common.stage import sha256
+from nuclei.common.files import read_json, sha256
+from nuclei.common.stage import InputError
+from nuclei.workflow.code_version import project_version
 
 NAME = "manifest.json"
+
+
 # top of a run folder that is no result: how long and how loud a run was, and a person's notes
 NO_RESULTS = {"logs", "benchmarks", "README.md", NAME}
 
@@ -41,3 +47,44 @@ def describe(run, names):
 def data_sha256(files):
     """Hash of a run's data: of the names and hashes (see describe) of its files in data/."""
     return canonical_sha256({name: entry["sha256"] for name, entry in files.items() if name.startswith("data/")})
+
+
+def environment():
+    """{"python", "packages": {name: version}} of the environment that runs this."""
+    packages = {found.metadata["Name"]: found.version for found in distributions()}
+    return {"python": platform.python_version(), "packages": packages}
+
+
+def declared_files(run, paths):
+    """Files of the declared results, as sorted paths below `run`; those of a folder are the ones that it holds.
+
+    Raises InputError naming all that are missing.
+    """
+    missing = [path for path in paths if not Path(path).exists()]
+    if missing:
+        raise InputError(*(f"{path}: not found, wanted a result; run the stages before it" for path in missing))
+    declared = {Path(path).relative_to(run) for path in paths}
+    return [name for name in results_below(run) if {Path(name), *Path(name).parents} & declared]
+
+
+def manifest(run, config, raw, models, cells, paths):
+    """Content of manifest.json.
+
+    run: results/<run>. config: the resolved Snakemake config. raw: {part: hash of a given folder or archive, or None}.
+    models: in the order of the tables' rows. cells: their folders. paths: all declared results.
+    """
+    files = describe(run, declared_files(run, paths))
+    return {
+        "run": config["run"],
+        "project": project_version(Path(__file__).parent),
+        "environment": environment(),
+        "config": config,
+        "config_sha256": canonical_sha256(config),
+        "data": {"raw": raw, "sha256": data_sha256(files)},
+        "models": models,
+        "cells": {
+            Path(cell).relative_to(run).as_posix(): read_json(Path(cell) / "training.json", "what train.py writes")
+            for cell in cells
+        },
+        "files": files,
+    }

@@ -1,0 +1,46 @@
+"""Splits of the training images into training and validation images."""
+
+import random
+from reprlib import repr as short
+
+from nuclei.common.stage import InputError
+
+
+def given_split(ids, split, file):
+    """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
+    halves = list(split.values()) if isinstance(split, dict) and set(split) == {"train", "validation"} else [None]
+    if not all(isinstance(half, list) and all(isinstance(id_, str) for id_ in half) for half in halves):
+        wanted = "two lists of image ids (text; numbers in quotes), train and validation"
+        raise InputError(f"{file}: {short(split)} found, wanted {wanted}; correct it")
+    train, validation = split["train"], split["validation"]
+    named = [*train, *validation]
+    problems = [f"{file}: {id_} is no training image; remove it" for id_ in sorted(set(named) - set(ids))]
+    problems += [f"{file}: {id_} is in neither half; add it" for id_ in sorted(set(ids) - set(named))]
+    problems += [
+        f"{file}: {id_} is in both halves, wanted one; remove it from the other"
+        for id_ in sorted(set(train) & set(validation))
+    ]
+    problems += [
+        f"{file}: {id_} is named twice in {half}, wanted once; remove one"
+        for half in ("train", "validation")
+        for id_ in sorted({id_ for id_ in split[half] if split[half].count(id_) > 1})
+    ]
+    problems += [
+        f"{file}: {half} is empty, wanted an image at least; add one"
+        for half in ("train", "validation")
+        if not split[half]
+    ]
+    if problems:
+        raise InputError(*problems)
+    return {"train": sorted(train), "validation": sorted(validation)}
+
+
+def random_split(ids, fraction, seed):
+    """Seeded split of ids; round(fraction * n) of them validate, at least one, and at least one trains."""
+    if not 0 < fraction < 1:
+        raise InputError(f"split.validation_fraction: {fraction} found, wanted more than 0 and less than 1; correct it")
+    if len(ids) < 2:
+        raise InputError(f"split: {len(ids)} training image found, wanted 2 at least; add images")
+    count = min(max(1, round(fraction * len(ids))), len(ids) - 1)
+    validation = random.Random(seed).sample(sorted(ids), count)
+    return {"train": sorted(set(ids) - set(validation)), "validation": sorted(validation)}

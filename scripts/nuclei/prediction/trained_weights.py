@@ -1,0 +1,29 @@
+"""Loading the weights that a cell of this project trained."""
+
+import pickle
+
+from nuclei.common.stage import InputError
+from nuclei.models.checkpoints import intact
+
+
+def load_weights(model, path):
+    """Load a checkpoint of this project into a model; every layer must fit. Nothing but tensors is unpickled."""
+    import torch
+
+    if not intact(path):
+        raise InputError(
+            f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
+            "and run again, which trains what is lost"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: holds Python objects, which can run code, wanted tensors alone; if you trust its source, name "
+            "it by its SHA-256 and pass it through scripts/fetch_weights.py"
+        ) from None
+    try:
+        model.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"{path}: does not fit the cell's config.py ({first[:160]}); train the cell again") from None

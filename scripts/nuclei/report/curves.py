@@ -1,0 +1,62 @@
+"""Training curves of a setting: validation score by epoch with the chosen epoch marked, and training loss."""
+
+import csv
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from nuclei.common.files import read_json, whole_file
+from nuclei.common.stage import InputError
+from nuclei.workflow.run_folder import cell_folder
+
+
+def read_scores(path, metric):
+    """(epochs, scores) of epochs.tsv, for the epochs that have a score."""
+    with Path(path).open(newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row[metric]]
+    return [int(row["epoch"]) for row in rows], [float(row[metric]) for row in rows]
+
+
+def read_losses(path):
+    """(epochs, losses) of log.jsonl; an epoch's stretches lie at fractions of it."""
+    rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    rows = [row for row in rows if row["mode"] == "train"]
+    if not rows:
+        raise InputError(f"{path}: no training rows found, wanted one at least; train again")
+    length = max(row["iter"] for row in rows)
+    return [row["epoch"] - 1 + row["iter"] / length for row in rows], [row["loss"] for row in rows]
+
+
+def draw(run, setting, models, seeds, metric, out):
+    """Write the figure (PNG)."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    colours = plt.get_cmap("tab10")
+    for number, model in enumerate(models):
+        for seed in seeds:
+            folder = cell_folder(run, setting, model, seed)
+            epochs, scores = read_scores(folder / "epochs.tsv", metric)
+            colour, label = colours(number % 10), model if seed == seeds[0] else None
+            left.plot(epochs, scores, color=colour, marker=".", label=label, lw=1.2)
+            chosen = read_json(folder / "checkpoint.json")
+            if chosen["epoch"] in epochs:
+                left.plot(chosen["epoch"], scores[epochs.index(chosen["epoch"])], "o", ms=10, mfc="none", color=colour)
+            right.plot(*read_losses(folder / "log.jsonl"), color=colour, lw=1.2, label=label)
+    kind, cap = metric.split("_")
+    names = {"ap": "AP 0.50:0.95", "ap50": "AP50", "ap75": "AP75"}
+    left.set(
+        xlabel="epoch", ylabel=f"{names[kind]}, {cap} detections an image", title="validation (ring: chosen epoch)"
+    )
+    right.set(xlabel="epoch", ylabel="loss", title="training loss")
+    for axes in (left, right):
+        axes.update_datalim([(0, 0)], updatex=False)  # else the margin on top is a share of the data's range
+        axes.autoscale_view()
+        axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    right.legend(frameon=False, fontsize=9)
+    figure.suptitle(f"Setting {setting}")
+    with whole_file(out) as temporary:
+        figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
+    plt.close(figure)

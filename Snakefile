@@ -18,12 +18,9 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"
-include: "rules/plan.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
-include: "rules/ensembles.smk"
-include: "rules/manifest.smk"
 
 
 wildcard_constraints:
@@ -31,6 +28,7 @@ wildcard_constraints:
     model="|".join(MODELS),
     seed="[0-9]+",
     method="exact|imantics",
+    ensemble="|".join(ENSEMBLES) or "-",
 
 
 localrules:
@@ -49,6 +47,7 @@ rule all:
         cell_files("scores.json"),
         ensemble_files("scores.json"),
         table_files(),
+        table_files("_full"),
         published_files() if config["published"]["submissions"] else [],
 
 

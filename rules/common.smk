@@ -14,11 +14,12 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from nuclei.workflow.configuration import check_config, explored_models
-from nuclei.workflow.data_hash import fingerprint
-from nuclei.workflow.code_hash import behaviour, local_modules
-from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.common.stage import InputError
+from nuclei.workflow.code_hash import code_hash, local_modules
+from nuclei.workflow.configuration import check_config, explored_models
+from nuclei.workflow.data_hash import data_hash
+from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
+from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
 try:
     MODELS_FILE = config.get("models_file", "config/models.yaml")
@@ -29,9 +30,9 @@ except InputError as error:
 
 RESULTS = f"results/{config['run']}"
 WORK = f"work/{config['run']}"
-CELL = f"{RESULTS}/cells/setting{{setting}}/{{model}}/seed{{seed}}"
+CELL = str(cell_folder(RESULTS, "{setting}", "{model}", "{seed}"))
 CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
-ENSEMBLE = f"{RESULTS}/ensembles/setting{{setting}}/{{ensemble}}"
+ENSEMBLE = str(ensemble_folder(RESULTS, "{setting}", "{ensemble}"))
 ENSEMBLE_LOGS = f"{RESULTS}/logs/setting{{setting}}.ensemble.{{ensemble}}"
 ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
 WEIGHTS_FOLDER = config["weights_folder"]
@@ -44,6 +45,8 @@ MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
 ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}
 METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
+NOTE = config["tables"]["note"] or ""
+FORMS = ["csv", "md", "tex", "html"]
 
 
 def code(script, environment):
@@ -51,7 +54,7 @@ def code(script, environment):
 
     For params: a change reruns the stage; a comment, a touch, a fresh clone or a moved folder does not.
     """
-    modules = [f"{path} {behaviour(path)[:16]}" for path in local_modules(f"scripts/{script}.py")]
+    modules = [f"{path} {code_hash(path)[:16]}" for path in local_modules(f"scripts/{script}.py")]
     found = yaml.safe_load(Path(f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"]
     pins = [pin for row in found for pin in (row["pip"] if isinstance(row, dict) else [row])]
     after = Path(f"envs/{environment}.post-deploy.sh")
@@ -59,9 +62,28 @@ def code(script, environment):
     return [*modules, *(f"{environment}: {pin}" for pin in pins)]
 
 
+def verbatim(value):
+    """A param that Snakemake takes as it is: in a text of the config's, braces would be taken for wildcards."""
+    return lambda wildcards: value
+
+
 def option(name, value):
-    """A command line's option with its value quoted for the shell, or nothing without a value."""
-    return f"{name} {shlex.quote(value)}" if value else ""
+    """A command line's option with its value, or its values, quoted for the shell; nothing without a value."""
+    if value in (None, "", []):
+        return ""
+    values = value if isinstance(value, list) else [value]
+    return " ".join([name, *(shlex.quote(str(one)) for one in values)])
+
+
+def switch(name, on):
+    """A command line's option without a value, or nothing."""
+    return name if on else ""
+
+
+def braces(values):
+    """Bash's brace expansion of several words, for lists of files too long for one argument of the shell."""
+    words = list(map(str, values))
+    return f"{{{','.join(words)}}}" if len(words) > 1 else words[0]
 
 
 def scaled(amount):
@@ -91,7 +113,8 @@ def answer_files():
 
 def members(name, setting, ensemble):
     """Path of `name` in the cells that make an ensemble."""
-    return [f"{RESULTS}/cells/setting{setting}/{cell}/{name}" for cell in ENSEMBLES[ensemble]]
+    cells = (member.split("/seed") for member in ENSEMBLES[ensemble])
+    return [str(cell_folder(RESULTS, setting, model, seed) / name) for model, seed in cells]
 
 
 def raw_source(part):
@@ -120,22 +143,23 @@ def raw_input(*parts):
 def raw_state(part):
     """Hash of the content of a given folder or archive, so that a change reruns its stages and a touch does not."""
     source = raw_source(part)
-    return fingerprint(source, "work/fingerprints") if source and Path(source).exists() else source
+    return data_hash(source, "work/fingerprints") if source and Path(source).exists() else source
 
 
 def file_state(path):
     """Hash of a given file (or None). For params, beside an `ancient` input: a fresh clone changes the file's time."""
-    return fingerprint(path, "work/fingerprints")
+    return data_hash(path, "work/fingerprints")
 
 
-def model_entry(name):
-    """models.yaml's entry of a model, with the protocol's changes and the config's model_options on top."""
-    return fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name))
+def model_entry(wildcards):
+    """models.yaml's entry of a model as JSON, with the protocol's changes and the config's model_options on top."""
+    name = wildcards.model
+    return json.dumps(fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name)))
 
 
-def weights(name):
+def weights(wildcards):
     """File of the COCO weights that a model starts from, or [] for a random start."""
-    return f"work/weights/{name}.pth" if TRAINING["weights"] == "coco" else []
+    return f"work/weights/{wildcards.model}.pth" if TRAINING["weights"] == "coco" else []
 
 
 def annotations(part):
@@ -144,9 +168,9 @@ def annotations(part):
     return f"{RESULTS}/data/annotations/setting{{setting}}/{name}.json"
 
 
-def training_images():
-    """Pattern of the folder that the training annotations' file names start from."""
-    return f"{WORK}/tiles/setting{{setting}}" if config["tiles"] else f"{raw_folder('dataset')}/train"
+def training_images(wildcards):
+    """Folder that the file names of the training annotations start from."""
+    return f"{WORK}/tiles/setting{wildcards.setting}" if config["tiles"] else f"{raw_folder('dataset')}/train"
 
 
 def polygons():
@@ -154,11 +178,14 @@ def polygons():
     return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
 
 
-def table_files():
-    """All files of the tables of the chosen settings, of the explored models' table and of the ensembles'."""
-    pairs = [f"table{setting}" for setting in config["settings"]] + (["explored"] if EXPLORED else [])
-    tables = [f"{table}{family}" for table in pairs for family in ("", "_full")] + (["ensembles"] if ENSEMBLES else [])
-    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=["csv", "md", "tex", "html"])
+def table_files(family="", forms=FORMS):
+    """Files of the tables of the chosen settings, of the explored models' table and of the ensembles'.
+
+    family: "" for the report's score, "_full" for the others, which ensembles have in the same table.
+    """
+    tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
+    tables += ["ensembles"] if ENSEMBLES and not family else []
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
 
 
 def table_columns(models):
@@ -168,4 +195,4 @@ def table_columns(models):
 
 def published_files():
     """Both tables of the published submissions, re-scored."""
-    return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=["csv", "md", "tex", "html"])
+    return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)

@@ -21,7 +21,7 @@ if config["raw"]["draw"]:
             runtime=scaled(10),
         params:
             *code("draw_raw", "data"),
-            out=lambda wildcards, output: str(Path(output.dataset).parent),
+            out=f"{WORK}/raw",
             draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
@@ -49,11 +49,7 @@ else:
             *code("fetch_raw", "data"),
             source=lambda wildcards: raw_source(wildcards.part),
             state=lambda wildcards: raw_state(wildcards.part),
-            sha256=lambda wildcards: (
-                f"--sha256 {config['raw'][wildcards.part]['sha256']}"
-                if config["raw"][wildcards.part]["sha256"]
-                else ""
-            ),
+            sha256=lambda wildcards: option("--sha256", config["raw"][wildcards.part]["sha256"]),
         message:
             "raw data: {wildcards.part}"
         shell:
@@ -78,11 +74,11 @@ rule check_raw:
         runtime=scaled(15),
     params:
         *code("check_raw", "data"),
-        dataset=lambda wildcards: raw_folder("dataset"),
-        masks=option("--test-masks", raw_folder("test_masks")),
-        split=option("--split", config["split"]["file"]),
-        overlap="--allow-overlap" if config["raw"]["allow_overlap"] else "",
-        expected=" ".join(f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()),
+        dataset=verbatim(raw_folder("dataset")),
+        masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
+        split=verbatim(option("--split", config["split"]["file"])),
+        overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
+        expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
         state=[raw_state("dataset"), raw_state("test_masks"), file_state(config["split"]["file"])],
     message:
         "check of the raw data"
@@ -108,15 +104,15 @@ rule make_split:
     params:
         *code("make_split", "data"),
         state=file_state(config["split"]["file"]),
-        how=(
+        how=verbatim(
             option("--file", config["split"]["file"])
-            if config["split"]["file"]
-            else f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
+            or f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
         ),
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output} > {log} 2>&1"
+        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output}"
+        " > {log} 2>&1"
 
 
 rule convert_train:
@@ -134,13 +130,13 @@ rule convert_train:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
-        *code("convert_masks", "data"),
-        dataset=lambda wildcards: raw_folder("dataset"),
+        *code("convert_train", "data"),
+        dataset=verbatim(raw_folder("dataset")),
         segmentation=config["conversion"]["segmentation"],
     message:
         "training masks -> COCO ({wildcards.method})"
     shell:
-        "python scripts/convert_masks.py --dataset {params.dataset:q} --images train --method {wildcards.method}"
+        "python scripts/convert_train.py --dataset {params.dataset:q} --method {wildcards.method}"
         " --segmentation {params.segmentation} --out {output} --threads {threads} 2>&1 | tee {log}"
 
 
@@ -159,14 +155,14 @@ rule convert_test:
         mem_mb=scaled(2000),
         runtime=scaled(15),
     params:
-        *code("convert_masks", "data"),
-        dataset=lambda wildcards: raw_folder("dataset"),
-        masks=option("--test-masks", raw_folder("test_masks")),
+        *code("convert_test", "data"),
+        dataset=verbatim(raw_folder("dataset")),
+        masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
     message:
         "test images and masks -> COCO (exact)"
     shell:
-        "python scripts/convert_masks.py --dataset {params.dataset:q} --images test {params.masks} --method exact"
-        " --segmentation rle --out {output} --threads {threads} 2>&1 | tee {log}"
+        "python scripts/convert_test.py --dataset {params.dataset:q} {params.masks} --out {output} --threads {threads}"
+        " 2>&1 | tee {log}"
 
 
 rule write_annotations:
@@ -188,7 +184,7 @@ rule write_annotations:
         runtime=scaled(5),
     params:
         *code("write_annotations", "data"),
-        out=lambda wildcards, output: str(Path(output[0]).parents[1]),
+        out=f"{RESULTS}/data/annotations",
     message:
         "annotations of settings 1 and 2"
     shell:
@@ -213,7 +209,7 @@ rule measure_conversion_loss:
         runtime=scaled(30),
     params:
         *code("measure_conversion_loss", "data"),
-        dataset=lambda wildcards: raw_folder("dataset"),
+        dataset=verbatim(raw_folder("dataset")),
     message:
         "what each converter loses"
     shell:
@@ -239,7 +235,7 @@ if config["tiles"]:
             runtime=scaled(30),
         params:
             *code("cut_tiles", "data"),
-            images=f"{raw_folder('dataset')}/train",
+            images=verbatim(f"{raw_folder('dataset')}/train"),
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],
         message:

@@ -1,7 +1,8 @@
-"""Predictions on the test images and the competition's answer, per cell.
+"""Predictions on the test images and the competition's answer, of each cell and of each ensemble of cells.
 
-In: the cell's config.py and checkpoint.pth, data/coco/test.json, the test images.
-Out: predictions.json (COCO results), answer.json, answer.zip (checked by tools/check_answer.py).
+In: the cell's config.py and checkpoint.pth, data/coco/test.json, the test images; of an ensemble its members'
+predictions.json.
+Out: predictions.json (COCO results), answer.json, answer.zip (checked as tools/check_answer.py does).
 """
 
 
@@ -25,10 +26,10 @@ rule predict:
     params:
         *code("predict", "mmdet"),
         device=config["compute"]["device"],
-        tf32="--tf32" if config["compute"]["tf32"] else "",
+        tf32=switch("--tf32", config["compute"]["tf32"]),
         look=config["inference"],
-        soft="--soft-nms" if config["inference"]["soft_nms"] else "",
-        window=f"--window {config['inference']['window']}" if config["inference"]["window"] else "",
+        soft=switch("--soft-nms", config["inference"]["soft_nms"]),
+        window=option("--window", config["inference"]["window"]),
     message:
         "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -55,11 +56,48 @@ rule write_answer:
         mem_mb=scaled(1000),
         runtime=scaled(5),
     params:
-        *code("write_answer", "report") + code("check_answer", "report"),
-        ids=f"{raw_folder('dataset')}/test_img_ids.json",
+        *code("write_answer", "report"),
+        ids=verbatim(f"{raw_folder('dataset')}/test_img_ids.json"),
     message:
         "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
-        "(python scripts/write_answer.py --predictions {input.predictions} --test-images {input.images}"
-        " --out {output.answer} --zip {output.zip}"
-        " && python tools/check_answer.py --answer {output.zip} --test-img-ids {params.ids}) > {log} 2>&1"
+        "python scripts/write_answer.py --predictions {input.predictions} --test-images {input.images}"
+        " --test-img-ids {params.ids:q} --out {output.answer} --zip {output.zip} > {log} 2>&1"
+
+
+rule fuse_predictions:
+    input:
+        predictions=lambda wildcards: members("predictions.json", wildcards.setting, wildcards.ensemble),
+        images=f"{RESULTS}/data/coco/test.json",
+    output:
+        f"{ENSEMBLE}/predictions.json",
+    log:
+        f"{ENSEMBLE_LOGS}.fuse.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(3000),
+        runtime=scaled(30),
+    params:
+        *code("fuse_predictions", "report"),
+        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order too
+        soft=switch("--soft-nms", config["inference"]["soft_nms"]),
+    message:
+        "ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+    shell:
+        "python scripts/fuse_predictions.py --predictions {input.predictions} --test-images {input.images} {params.soft}"
+        " --label {wildcards.ensemble}/setting{wildcards.setting} --out {output} 2>&1 | tee {log}"
+
+
+use rule write_answer as write_ensemble_answer with:
+    input:
+        predictions=f"{ENSEMBLE}/predictions.json",
+        images=f"{RESULTS}/data/coco/test.json",
+        raw=raw_input("dataset"),
+    output:
+        answer=f"{ENSEMBLE}/answer.json",
+        zip=f"{ENSEMBLE}/answer.zip",
+    log:
+        f"{ENSEMBLE_LOGS}.answer.log",
+    message:
+        "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"

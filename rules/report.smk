@@ -1,18 +1,32 @@
-"""Tables 1 and 2, the list of cells behind them, figures and the report page.
+"""Tables 1 and 2, the list of cells behind them, figures, the report page, and the manifest of it all.
 
-In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md.
+In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md;
+scores.json of the ensembles; for the manifest every declared result of the run.
 Out: tables/table{1,2}.* (the report's score), tables/table{1,2}_full.* (the other scores), tables/cells.csv,
-figures/, report.html.
+tables/explored*.*, tables/ensembles.*, figures/, report.html, manifest.json (`python tools/verify_run.py` checks by it).
 """
 
-FORMS = ["csv", "md", "tex", "html"]
+CELL_RESULTS = [
+    "config.py",
+    "checkpoints",
+    "epochs.tsv",
+    "log.jsonl",
+    "training.json",
+    "checkpoint.pth",
+    "checkpoint.json",
+    "predictions.json",
+    "answer.json",
+    "answer.zip",
+    "scores.json",
+]
 
 
 rule make_table:
     input:
-        scores=lambda wildcards: cell_files("scores.json", [wildcards.setting], TABLED),
-        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting], TABLED),
+        scores=cell_files("scores.json", ["{setting}"], TABLED),
+        choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
         published=ancient("config/published.tsv"),
+        models=ancient(MODELS_FILE),
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -24,20 +38,18 @@ rule make_table:
         runtime=scaled(5),
     params:
         *code("make_table", "report"),
-        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        models=" ".join(TABLED),
-        models_file=MODELS_FILE,
+        models=TABLED,
         entries=table_columns(TABLED),
-        seeds=" ".join(map(str, config["seeds"])),
-        published="--published config/published.tsv" if config["tables"]["published"] else "",
+        seeds=config["seeds"],
+        published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
-        note=config["tables"]["note"] or "",
-        out=lambda wildcards, output: str(Path(output[0]).parent),
+        note=verbatim(NOTE),
+        out=f"{RESULTS}/tables",
     message:
         "Table {wildcards.setting}"
     shell:
-        "python scripts/make_table.py --run-dir {params.run} --setting {wildcards.setting}"
-        " --models-file {params.models_file} --models {params.models} --seeds {params.seeds}"
+        "python scripts/make_table.py --setting {wildcards.setting} --models-file {input.models:q}"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
         " {params.published} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
 
 
@@ -45,6 +57,7 @@ rule make_explored_table:
     input:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
+        models=ancient(MODELS_FILE),
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -56,20 +69,45 @@ rule make_explored_table:
         runtime=scaled(5),
     params:
         *code("make_explored_table", "report"),
-        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        settings=" ".join(map(str, config["settings"])),
-        models=" ".join(EXPLORED),
-        models_file=MODELS_FILE,
+        settings=config["settings"],
+        models=EXPLORED,
         entries=table_columns(EXPLORED),
-        seeds=" ".join(map(str, config["seeds"])),
-        note=config["tables"]["note"] or "",
-        out=lambda wildcards, output: str(Path(output[0]).parent),
+        seeds=config["seeds"],
+        note=verbatim(NOTE),
+        out=f"{RESULTS}/tables",
     message:
         "table of the explored models"
     shell:
-        "python scripts/make_explored_table.py --run-dir {params.run} --settings {params.settings}"
-        " --models-file {params.models_file} --models {params.models} --seeds {params.seeds}"
+        "python scripts/make_explored_table.py --settings {params.settings} --models-file {input.models:q}"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
         " --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+
+
+rule make_ensembles_table:
+    input:
+        scores=ensemble_files("scores.json"),
+        choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
+    output:
+        expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+    log:
+        f"{RESULTS}/logs/ensembles_table.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("make_ensembles_table", "report"),
+        settings=config["settings"],
+        ensembles=verbatim(json.dumps(ENSEMBLES)),
+        note=verbatim(NOTE),
+        out=f"{RESULTS}/tables",
+    message:
+        "table of the ensembles"
+    shell:
+        "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
+        " --scores {input.scores} --choices {input.choices} --data-note {params.note:q} --out-dir {params.out}"
+        " > {log} 2>&1"
 
 
 rule make_cells_table:
@@ -88,22 +126,23 @@ rule make_cells_table:
         runtime=scaled(5),
     params:
         *code("make_cells_table", "report"),
-        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        settings=" ".join(map(str, config["settings"])),
-        models=" ".join(MODELS),
-        seeds=" ".join(map(str, config["seeds"])),
+        run=RESULTS,
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
     message:
         "where each table cell comes from"
     shell:
         "python scripts/make_cells_table.py --run-dir {params.run} --settings {params.settings} --models {params.models}"
-        " --seeds {params.seeds} --out {output} > {log} 2>&1"
+        " --seeds {params.seeds} --scores {input.scores} --choices {input.choices} --trainings {input.trainings}"
+        " --out {output} > {log} 2>&1"
 
 
 rule draw_curves:
     input:
-        epochs=lambda wildcards: cell_files("epochs.tsv", [wildcards.setting]),
-        rows=lambda wildcards: cell_files("log.jsonl", [wildcards.setting]),
-        choices=lambda wildcards: cell_files("checkpoint.json", [wildcards.setting]),
+        epochs=cell_files("epochs.tsv", ["{setting}"]),
+        logs=cell_files("log.jsonl", ["{setting}"]),
+        choices=cell_files("checkpoint.json", ["{setting}"]),
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
@@ -115,15 +154,15 @@ rule draw_curves:
         runtime=scaled(5),
     params:
         *code("draw_curves", "report"),
-        run=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        models=" ".join(MODELS),
-        seeds=" ".join(map(str, config["seeds"])),
+        models=list(MODELS),
+        seeds=config["seeds"],
         metric=config["selection"]["metric"],
     message:
         "training curves, setting {wildcards.setting}"
     shell:
-        "python scripts/draw_curves.py --run-dir {params.run} --setting {wildcards.setting} --models {params.models}"
-        " --seeds {params.seeds} --metric {params.metric} --out {output} > {log} 2>&1"
+        "python scripts/draw_curves.py --setting {wildcards.setting} --models {params.models} --seeds {params.seeds}"
+        " --epochs {input.epochs} --logs {input.logs} --choices {input.choices} --metric {params.metric}"
+        " --out {output} > {log} 2>&1"
 
 
 rule draw_overlays:
@@ -142,7 +181,7 @@ rule draw_overlays:
         runtime=scaled(10),
     params:
         *code("draw_overlays", "report"),
-        images=f"{raw_folder('dataset')}/test",
+        images=verbatim(f"{raw_folder('dataset')}/test"),
     message:
         "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
@@ -152,10 +191,11 @@ rule draw_overlays:
 
 rule make_report:
     input:
-        tables=table_files(),
+        tables=table_files(forms=["html"]),
+        full_tables=table_files("_full", forms=["html"]),
         cells=f"{RESULTS}/tables/cells.csv",
         data=f"{RESULTS}/data/raw.md",
-        loss=f"{RESULTS}/data/conversion_loss.md",
+        conversion=f"{RESULTS}/data/conversion_loss.md",
         curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
         overlays=expand(
             f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
@@ -174,11 +214,60 @@ rule make_report:
         runtime=scaled(5),
     params:
         *code("make_report", "report"),
-        run=lambda wildcards, output: str(Path(output[0]).parent),
+        run=RESULTS,
         title=f"Nuclei segmentation, run {config['run']}",
-        note=config["tables"]["note"] or "",
+        note=verbatim(NOTE),
     message:
         "report page"
     shell:
         "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} --data-note {params.note:q}"
-        " --files {input.tables} {input.curves} {input.overlays} --out {output} > {log} 2>&1"
+        " --tables {input.tables} --full-tables {input.full_tables} --curves {input.curves}"
+        " --overlays {input.overlays} --data {input.data} --conversion {input.conversion} --cells {input.cells}"
+        " --out {output} > {log} 2>&1"
+
+
+rule write_manifest:
+    input:
+        cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
+        checkpoints=ancient(cell_files("checkpoints")),
+        files=[
+            rules.check_raw.output,
+            rules.make_split.output,
+            rules.measure_conversion_loss.input.annotations,
+            rules.convert_test.output,
+            rules.write_annotations.output,
+            expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
+            rules.measure_conversion_loss.output,
+            [ensemble_files(name) for name in ENSEMBLE_RESULTS],
+            table_files(),
+            table_files("_full"),
+            rules.make_cells_table.output,
+            rules.make_report.input.curves,
+            rules.make_report.input.overlays,
+            rules.make_report.output,
+            published_files() if config["published"]["submissions"] else [],
+        ],
+    output:
+        f"{RESULTS}/manifest.json",
+    log:
+        f"{RESULTS}/logs/manifest.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(500),
+        runtime=scaled(30),
+    params:
+        *code("write_manifest", "report"),
+        run=RESULTS,
+        config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
+        raw=verbatim(json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")})),
+        models=[name for name in CATALOGUE["models"] if name in MODELS],
+        # {input.cells} by brace expansion: hundreds of cells make a list too long for the shell
+        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
+        results=verbatim(braces(CELL_RESULTS)),
+    message:
+        "manifest: hashes and provenance of every result"
+    shell:
+        "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
+        " --models {params.models} --trainings {params.cells}/training.json"
+        " --files {params.cells}/{params.results} {input.files} --out {output} > {log} 2>&1"

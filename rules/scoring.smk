@@ -1,7 +1,7 @@
-"""Scores of a cell's predictions, and of the published submissions.
+"""Scores of the predictions of each cell and ensemble, and of the published submissions.
 
 In: predictions.json, data/coco/test.json (with the test masks' nuclei, where test masks are given).
-Out: scores.json per cell; published/table{1,2}.* with the author's submissions re-scored.
+Out: scores.json of each cell and ensemble; published/table{1,2}.* with the author's submissions re-scored.
 """
 
 
@@ -27,6 +27,18 @@ rule score_predictions:
         " --out {output} > {log} 2>&1"
 
 
+use rule score_predictions as score_ensemble with:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{ENSEMBLE}/predictions.json",
+    output:
+        f"{ENSEMBLE}/scores.json",
+    log:
+        f"{ENSEMBLE_LOGS}.score.log",
+    message:
+        "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+
+
 rule score_published:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
@@ -44,14 +56,14 @@ rule score_published:
         runtime=scaled(15),
     params:
         *code("score_published", "report"),
-        submissions=config["published"]["submissions"],
+        submissions=verbatim(config["published"]["submissions"]),
         state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
-        out=lambda wildcards, output: str(Path(output[0]).parent),
+        out=f"{RESULTS}/published",
     message:
         "published submissions, re-scored"
     shell:
         "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
-        " --published {input.published} --models-file {input.models} --out-dir {params.out}"
+        " --published {input.published} --models-file {input.models:q} --out-dir {params.out}"
         " --threads {threads} > {log} 2>&1"
 
 

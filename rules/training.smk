@@ -3,6 +3,7 @@
 In: annotations/setting{setting}/{train,validation}.json, the images, models.yaml.
 Out, in the cell's folder: config.py, checkpoints/, epochs.tsv, log.jsonl, training.json, checkpoint.pth, checkpoint.json.
 State of unfinished trainings: work/<run>/cells/, which is no output; see scripts/train.py.
+On demand: `snakemake plan` prints what the trainings will take and what of it is done; it makes no file.
 """
 
 
@@ -20,7 +21,7 @@ rule fetch_weights:
         runtime=scaled(60),
     params:
         url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
-        folder=option("--folder", WEIGHTS_FOLDER),
+        folder=verbatim(option("--folder", WEIGHTS_FOLDER)),
     message:
         "COCO weights of {wildcards.model}"
     shell:
@@ -39,18 +40,22 @@ rule resolve_config:
         runtime=scaled(5),
     params:
         *code("resolve_config", "mmdet"),
-        model=lambda wildcards: json.dumps(model_entry(wildcards.model)),
-        training=json.dumps(TRAINING),
-        train=f"{annotations('train')} {training_images()}",
-        validation=f"{annotations('validation')} {raw_folder('dataset')}/train",
-        test=f"{RESULTS}/data/coco/test.json {raw_folder('dataset')}/test",
-        polygons="--polygons" if polygons() else "",
-        weights=lambda wildcards: f"--weights {weights(wildcards.model)}" if weights(wildcards.model) else "",
+        model=model_entry,
+        training=verbatim(json.dumps(TRAINING)),
+        train=annotations("train"),
+        train_images=training_images,
+        validation=annotations("validation"),
+        validation_images=verbatim(f"{raw_folder('dataset')}/train"),
+        test=f"{RESULTS}/data/coco/test.json",
+        test_images=verbatim(f"{raw_folder('dataset')}/test"),
+        polygons=switch("--polygons", polygons()),
+        weights=lambda wildcards: option("--weights", weights(wildcards)),
     message:
         "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
-        " --train {params.train} --validation {params.validation} --test {params.test}"
+        " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
+        " --test {params.test} {params.test_images:q}"
         " {params.polygons} {params.weights} --seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
@@ -59,9 +64,9 @@ rule train:
         config=f"{CELL}/config.py",
         train=annotations("train"),
         validation=annotations("validation"),
-        images=ancient([training_images()] if config["tiles"] else []),
+        images=ancient([f"{WORK}/tiles/setting{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
-        weights=lambda wildcards: weights(wildcards.model),
+        weights=weights,
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",
@@ -78,9 +83,9 @@ rule train:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("train", "mmdet"),
-        work=f"{WORK}/cells/setting{{setting}}/{{model}}/seed{{seed}}",
+        work=str(cell_folder(WORK, "{setting}", "{model}", "{seed}")),
         device=config["compute"]["device"],
-        tf32="--tf32" if config["compute"]["tf32"] else "",
+        tf32=switch("--tf32", config["compute"]["tf32"]),
         keep=config["checkpoints"],
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -112,10 +117,39 @@ rule select_checkpoint:
         *code("select_checkpoint", "mmdet"),
         policy=config["selection"]["policy"],
         metric=config["selection"]["metric"],
-        epoch=f"--epoch {config['selection']['epoch']}" if config["selection"]["epoch"] else "",
+        epoch=option("--epoch", config["selection"]["epoch"]),
     message:
         "checkpoint of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/select_checkpoint.py --epochs {input.epochs} --checkpoints {input.checkpoints}"
         " --policy {params.policy} --metric {params.metric} {params.epoch}"
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
+
+
+rule plan:
+    input:
+        configs=cell_files("config.py"),
+        annotations=expand([annotations("train"), annotations("validation")], setting=config["settings"]),
+        cards="config/cards.yaml",
+        measured="docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else [],
+    log:
+        f"{RESULTS}/logs/plan.log",
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
+    params:
+        *code("plan", "mmdet"),
+        work=WORK,
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
+        keep=config["checkpoints"],
+        measured=lambda wildcards, input: option("--measured", list(input.measured)),
+    message:
+        "plan of all trainings"
+    shell:
+        "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
+        " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
+        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} {params.measured} 2> >(tee {log} >&2)"

@@ -28,7 +28,7 @@ def main():
     beside = out.with_name(f".{out.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     content = read_json(args.annotations)
-    with written_by("annotate_settings.py", args.annotations):
+    with written_by("write_annotations.py", args.annotations):
         for image in content["images"]:
             Path(image["file_name"]), image["id"]
         for row in content["annotations"]:

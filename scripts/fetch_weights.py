@@ -7,9 +7,10 @@ what is written holds nothing but tensors, which torch loads with weights_only=T
 import argparse
 from pathlib import Path
 
+from nuclei.common.files import cache_folder
 from nuclei.common.stage import InputError, run_stage
 from nuclei.models.checkpoints import write_tensors
-from nuclei.models.weight_files import check_hash, default_cache, fetch
+from nuclei.models.weight_files import check_hash, fetch
 
 
 def main():
@@ -17,7 +18,7 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--folder", help="take the file from here instead of the network")
     parser.add_argument(
-        "--cache", default=str(default_cache()), help="folder of downloaded files (default: %(default)s)"
+        "--cache", default=str(cache_folder("weights")), help="folder of downloaded files (default: %(default)s)"
     )
     parser.add_argument("--out", required=True, help="checkpoint with tensors only")
     args = parser.parse_args()

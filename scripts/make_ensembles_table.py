@@ -5,25 +5,28 @@ import json
 
 from nuclei.common.stage import run_stage
 from nuclei.report.cells import check_same_images
-from nuclei.report.ensembles import read_ensemble, rows
+from nuclei.report.ensembles import read_ensembles, rows
 from nuclei.report.rows import scored_on
 from nuclei.report.table_files import write_table
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", required=True, help="results/<run>")
     parser.add_argument("--settings", nargs="+", type=int, choices=[1, 2], required=True)
     parser.add_argument("--ensembles", type=json.loads, required=True, help='JSON: {"name": ["model/seed0", …], …}')
+    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, by setting, then ensemble")
+    parser.add_argument(
+        "--choices", nargs="+", required=True, help="checkpoint.json, by setting, then ensemble, then member"
+    )
     parser.add_argument("--data-note", default="", help="first line under the table")
     parser.add_argument("--out-dir", required=True)
     args = parser.parse_args()
-    found = [read_ensemble(args.run_dir, n, *item) for n in args.settings for item in args.ensembles.items()]
+    found = read_ensembles(args.settings, args.ensembles, args.scores, args.choices)
     check_same_images(found)
     shown, values = rows(found)
     notes = [args.data_note] if args.data_note else []
     notes += ["predictions of the members, fused: mean score, mean mask of what they agree on (mask IoU 0.5)"]
-    notes += ["mAP: AP50 @100, the report's metric", scored_on(found[0]["scores"])]
+    notes += ["mAP: AP50 @100, the report's metric", scored_on(found[0].scores)]
     write_table(shown, f"{args.out_dir}/ensembles", "Ensembles", notes, values)
 
 

@@ -13,18 +13,20 @@ from nuclei.scoring.published import read_published
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", required=True, help="results/<run>")
     parser.add_argument("--setting", type=int, choices=[1, 2], required=True)
     parser.add_argument("--models-file", required=True, help="models.yaml; its order is the order of the rows")
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
+    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, model by model and then seed by seed")
+    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json, in the same order")
     parser.add_argument("--published", help="published.tsv: adds published epoch, mAP and the difference")
     parser.add_argument("--data-note", default="", help="first line under each table")
     parser.add_argument("--out-dir", required=True)
     args = parser.parse_args()
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)
-    cells = read_cells(args.run_dir, args.setting, models, args.seeds, ("scores", "choice"))
+    found = read_cells(args.models, args.seeds, scores=args.scores, choice=args.choices)
+    cells = {model: found[model] for model in models}
     published = read_published(args.published) if args.published else None
     title = f"Table {args.setting}: {SETTINGS[args.setting]}"
     rows, values = report_rows(args.setting, entries, cells, published)

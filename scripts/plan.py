@@ -9,39 +9,43 @@ import sys
 from pathlib import Path
 
 from nuclei.common.stage import run_stage
+from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
 from nuclei.training.cost import count_model, epochs_done, plan_cell, shapes
 from nuclei.workflow.run_folder import cell_folder
 
 
-def plan(cells, args):
-    """{cell name: its numbers}, for cells [(setting, model, seed)]; a detector is counted once, whoever shares it."""
+def plan(configs, work, keep, measured):
+    """{cell name: its numbers}; a detector is counted once, whichever cells share it.
+
+    configs: {(setting, model, seed): path of config.py}. work: work/<run>. keep: {"best", "metrics", "every"}.
+    measured: CSV of the full-size tests, or None.
+    """
     from mmcv import Config
 
-    keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-    configs, counted, rows = {}, {}, {}
-    for setting, model, seed in cells:
-        config = Config.fromfile(cell_folder(args.run_dir, setting, model, seed) / "config.py")
+    read, counted, rows = {}, {}, {}
+    for cell, path in configs.items():
+        config = Config.fromfile(path)
         sizes = shapes(config)
-        configs[setting, model, seed] = config, sizes, (repr(config.model), sizes)
-    distinct = len({key for _, _, key in configs.values()})
-    for (setting, model, seed), (config, sizes, key) in configs.items():
+        read[cell] = config, sizes, (repr(config.model), sizes)
+    distinct = len({key for _, _, key in read.values()})
+    for (setting, model, seed), (config, sizes, key) in read.items():
         if key not in counted:
             counted[key] = count_model(config, sizes)
             found = " / ".join(number(counted[key][0][shape], 1e9) for shape in sizes)
             print(f"plan: counted {model} {len(counted)}/{distinct}: {found} GFLOPs", file=sys.stderr, flush=True)
         macs, weights = counted[key]
-        name = Path(f"setting{setting}", model, f"seed{seed}")
-        done = epochs_done(cell_folder(args.run_dir, setting, model, seed), Path(args.work) / name, config)
+        folder = Path(configs[setting, model, seed]).parent
+        done = epochs_done(folder, cell_folder(work, setting, model, seed), config)
         row = plan_cell(config, [macs[shape] for shape in sizes], weights, done, keep)
-        rows[str(name)] = {**row, "peak": measured_peak(args.measured, model, setting)}
+        rows[f"setting{setting}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
     return rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", required=True, help="results/<run>")
-    parser.add_argument("--work", required=True, help="work/<run>/cells, with the state of unfinished trainings")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--configs", nargs="+", required=True, help="config.py, by setting, then model, then seed")
+    parser.add_argument("--work", required=True, help="work/<run>, with the state of unfinished trainings")
     parser.add_argument("--settings", nargs="+", type=int, required=True)
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
@@ -53,8 +57,13 @@ def main():
     parser.add_argument("--measured", help="CSV of the full-size tests, with model, setting, peak_gb")
     args = parser.parse_args()
     cards = read_cards(args.cards, args.schema)
-    cells = [(setting, model, seed) for setting in args.settings for model in args.models for seed in args.seeds]
-    print(page(plan(cells, args), cards))
+    configs = {
+        (setting, *cell): path
+        for setting, paths in by_setting(args.settings, args.configs).items()
+        for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
+    }
+    keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
+    print(page(plan(configs, args.work, keep, args.measured), cards))
 
 
 if __name__ == "__main__":

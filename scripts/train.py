@@ -15,8 +15,8 @@ from nuclei.common.stage import run_stage
 from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.loop import train
-from nuclei.training.outputs import publish, published
-from nuclei.training.work_folder import binding, data_sha256, lock
+from nuclei.training.outputs import Outputs, are_in_place, put_in_place
+from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
 
 
 def arguments():
@@ -58,24 +58,26 @@ def main():
     if args.tf32:
         config.tf32 = True  # other weights, so another work folder
     weights = sha256(config.load_from) if config.load_from else None
-    data = data_sha256(config)
+    data = training_data_sha256(config)
     bound = binding(config, data, weights)
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
     started = now()
     try:
         StopRequest.check()
-        held = lock(work, args.label, StopRequest.check)
-        state = train(config, work, device, args)
+        held = hold_work_folder(work, args.label, StopRequest.check)
+        keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
+        state = train(config, work, device, args.label, keep)
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
-    if published(work, config.runner.max_epochs, args):
+    outputs = Outputs(*map(Path, (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)))
+    if are_in_place(work, config.runner.max_epochs, outputs):
         return
-    publish(work, state["rows"], args)
+    put_in_place(work, state["rows"], outputs)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
     write_json(
-        args.out_provenance,
+        outputs.provenance,
         {
             "cell": args.label,
             "work": work.name,

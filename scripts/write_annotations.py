@@ -16,7 +16,7 @@ def main():
     parser.add_argument("--out-dir", required=True, help="folder for setting{1,2}/{train,validation}.json")
     args = parser.parse_args()
     content, split, out = read_json(args.annotations), read_json(args.split), Path(args.out_dir)
-    with written_by("mask2coco.py", args.annotations):
+    with written_by("convert_train.py", args.annotations):
         there = {image["file_name"].split("/")[0] for image in content["images"]}
         split = given_split(there, split, args.split)
         parts = {half: subset(content, set(ids)) for half, ids in split.items()}

@@ -1,17 +1,19 @@
-"""The competition's answer: the surest detections of each test image, as answer.json and answer.zip."""
+"""The competition's answer: the surest detections of each test image, as answer.json and answer.zip, read again."""
 
 import argparse
+import sys
 
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.files import read_json, write_json
 from nuclei.common.stage import run_stage
-from nuclei.prediction.answers import answer, write_zip
+from nuclei.prediction.answers import answer, check_answer, write_zip
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, help="COCO results")
     parser.add_argument("--test-images", required=True, help="COCO JSON of the test images")
+    parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json, which the answer is checked against")
     parser.add_argument("--out", required=True, help="answer.json")
     parser.add_argument("--zip", required=True, help="answer.zip")
     args = parser.parse_args()
@@ -20,6 +22,8 @@ def main():
     check_predictions(rows, images, args.predictions, box=True)
     write_json(args.out, answer(rows), indent=None)
     write_zip(args.zip, args.out)
+    for line in check_answer(args.zip, args.test_img_ids):
+        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,11 @@ def main():
     parser.add_argument("--config", type=json.loads, required=True, help="the whole resolved config, as JSON")
     parser.add_argument("--raw", type=json.loads, required=True, help="hash of each given part of the raw data, JSON")
     parser.add_argument("--models", nargs="+", required=True, help="in the order of the tables' rows")
-    parser.add_argument("--cell-files", nargs="+", required=True, help="results of each cell, below its folder")
-    parser.add_argument("--files", nargs="+", required=True, help="the other results")
+    parser.add_argument("--trainings", nargs="+", required=True, help="training.json of each cell")
+    parser.add_argument("--files", nargs="+", required=True, help="every result, files and folders")
     parser.add_argument("--out", required=True, help="manifest.json")
     args = parser.parse_args()
-    run, config = Path(args.run_dir), args.config
-    cells = [
-        run / "cells" / f"setting{setting}" / model / f"seed{seed}"
-        for setting in config["settings"]
-        for model in args.models
-        for seed in config["seeds"]
-    ]
-    paths = [*args.files, *(cell / name for cell in cells for name in args.cell_files)]
-    write_json(args.out, manifest(run, config, args.raw, args.models, cells, paths))
+    write_json(args.out, manifest(Path(args.run_dir), args.config, args.raw, args.models, args.trainings, args.files))
 
 
 if __name__ == "__main__":

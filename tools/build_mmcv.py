@@ -26,7 +26,7 @@ import threading
 from pathlib import Path
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.files import sha256
+from nuclei.common.files import cache_folder, sha256
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage
 
@@ -270,9 +270,8 @@ def main():
         import torch  # noqa: F401
     except ImportError as error:
         raise InputError(f"torch: cannot be imported ({error}), wanted before mmcv-full is built; install it") from None
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     choice = {"1": "yes", "0": "no"}.get(os.environ.get("MMCV_CUDA", ""), args.cuda)
-    wheel = cached_wheel(home / "nuclei" / "mmcv-full", wants_cuda(choice), find_compiler(), args.jobs)
+    wheel = cached_wheel(cache_folder("mmcv-full"), wants_cuda(choice), find_compiler(), args.jobs)
     if args.install:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(wheel)]
         subprocess.run(command, check=True)

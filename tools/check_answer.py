@@ -4,11 +4,8 @@ import argparse
 import sys
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.stage import refuse, run_stage
-from nuclei.data.raw_layout import read_test_ids
-from nuclei.prediction.answers import answer_problems, read_answer
-
-CAP = 100
+from nuclei.common.stage import run_stage
+from nuclei.prediction.answers import check_answer
 
 
 def main():
@@ -16,16 +13,8 @@ def main():
     parser.add_argument("--answer", required=True, help="answer.zip or answer.json")
     parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json")
     args = parser.parse_args()
-    problems = []
-    ids = read_test_ids(args.test_img_ids, problems)
-    refuse(problems, args.test_img_ids)
-    images = {number: (height, width) for number, width, height in ids.values()}
-    rows = read_answer(args.answer)
-    problems, warnings = answer_problems(rows, images, args.answer)
-    refuse(problems, args.answer)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(f"{args.answer}: {len(rows)} detections of {len(images)} images, form is right")
+    for line in check_answer(args.answer, args.test_img_ids):
+        print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)
 
 
 if __name__ == "__main__":

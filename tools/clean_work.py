@@ -58,11 +58,11 @@ def bound_folder(config, data=None, weights=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mmcv speaks of its next version
         from mmcv import Config
-    from nuclei.training.work_folder import binding, data_sha256
+    from nuclei.training.work_folder import binding, training_data_sha256
 
     found = Config.fromfile(str(config))
     if data is None:
-        data, weights = data_sha256(found), sha256(found.load_from) if found.load_from else None
+        data, weights = training_data_sha256(found), sha256(found.load_from) if found.load_from else None
     return binding(found, data, weights)[:16]
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import write_text
-from nuclei.common.markdown import markdown
+from nuclei.common.markdown import table_lines
 from nuclei.common.nested import changes
 from nuclei.common.stage import InputError, run_stage
-from nuclei.models.description import schedule, settings
+from nuclei.models.description import schedule_in_force, settings_in_force
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import read_zoo, zoo_path
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
@@ -225,9 +225,9 @@ def difference_part(differences, models):
             (every if len(found) == len(models) else some).append([*row, these(found, models)])
         head = ["key", "zoo", "ours", "reason"]
         if every:
-            lines += ["All models:", "", *markdown(head, [row[:-1] for row in every]), ""]
+            lines += ["All models:", "", *table_lines(head, [row[:-1] for row in every]), ""]
         if some:
-            lines += ["Some models, the others as in the zoo:", "", *markdown([*head, "models"], some), ""]
+            lines += ["Some models, the others as in the zoo:", "", *table_lines([*head, "models"], some), ""]
     return lines
 
 
@@ -238,9 +238,9 @@ def by_setting(values):
 
 def in_force(config, images):
     """(highest rates as text, {setting: text}) of one resolved config; images: training images of each setting."""
-    shares, schedules = zip(*(schedule(config, number) for number in images), strict=True)
+    shares, schedules = zip(*(schedule_in_force(config, number) for number in images), strict=True)
     rows = {name: by_setting([one[name] for one in schedules]) for name in schedules[0]}
-    return by_setting([f"{share:.0%}" for share in shares]), settings(config) | rows
+    return by_setting([f"{share:.0%}" for share in shares]), settings_in_force(config) | rows
 
 
 def settings_part(resolved, images):
@@ -252,17 +252,17 @@ def settings_part(resolved, images):
     }
     models = list(next(iter(resolved.values())))
     rates = [[model, *(found[protocol, model][0] for protocol in resolved)] for model in models]
-    lines = [*SETTINGS.splitlines(), "", *markdown(["model", *resolved], rates), ""]
+    lines = [*SETTINGS.splitlines(), "", *table_lines(["model", *resolved], rates), ""]
     names = {name: None for _, texts in found.values() for name in texts}
     shared = {name: {texts[name] for _, texts in found.values()} for name in names}
     shared = {name: texts.pop() for name, texts in shared.items() if len(texts) == 1}
-    lines += ["The same for all models and protocols:", "", *markdown(["setting", "value"], shared.items()), ""]
+    lines += ["The same for all models and protocols:", "", *table_lines(["setting", "value"], shared.items()), ""]
     for model in models:
         own = {name: [found[protocol, model][1][name] for protocol in resolved] for name in names if name not in shared}
         same = [[name, values[0]] for name, values in own.items() if len(set(values)) == 1]
         other = [[name, *values] for name, values in own.items() if len(set(values)) > 1]
-        lines += [f"### {model}", "", *markdown(["setting", "under every protocol"], same), ""]
-        lines += [*markdown(["setting", *resolved], other), ""]
+        lines += [f"### {model}", "", *table_lines(["setting", "under every protocol"], same), ""]
+        lines += [*table_lines(["setting", *resolved], other), ""]
     return lines
 
 
@@ -325,7 +325,7 @@ def versions_part(names, old, effects=EFFECTS):
     if not rows:
         return [*lines, "No key differs.", ""]
     head = ["key", before, mmdet.__version__, "configs", "changes numbers"]
-    return [*lines, *markdown(head, rows), "", "No other key differs."]
+    return [*lines, *table_lines(head, rows), "", "No other key differs."]
 
 
 def kept_versions(names, path):

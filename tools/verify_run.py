@@ -7,7 +7,6 @@ which none was kept, may be absent, as in a folder kept in git: these are counte
 
 import argparse
 import csv
-import re
 import statistics
 import sys
 import zipfile
@@ -17,7 +16,8 @@ from pathlib import Path, PurePosixPath
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
-from nuclei.workflow.manifest import NAME, canonical_sha256, data_sha256, describe, results_below
+from nuclei.report.titles import score_of
+from nuclei.workflow.manifest import NAME, canonical_sha256, describe, results_below, results_data_sha256
 
 WEIGHTS = "*.pth"
 # what git keeps for all cells or for none
@@ -39,7 +39,7 @@ AGAIN = "restore it, or delete it and run the pipeline again"
 def read_manifest(run):
     """Content of manifest.json; InputError where it lacks a part or names files outside the folder."""
     path = Path(run) / NAME
-    found = read_json(path, "what manifest.py writes")
+    found = read_json(path, "what write_manifest.py writes")
     try:
         for name, entry in found["files"].items():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
@@ -48,7 +48,9 @@ def read_manifest(run):
         [found["cells"].items(), list(found["models"]), found["config"]["seeds"], found["data"]["sha256"]]
         str.lower(found["config_sha256"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: found no manifest ({error!r}), wanted what manifest.py writes; {AGAIN}") from None
+        raise InputError(
+            f"{path}: found no manifest ({error!r}), wanted what write_manifest.py writes; {AGAIN}"
+        ) from None
     return found
 
 
@@ -170,14 +172,6 @@ def check_list(files, cells):
                     yield contradiction(name, f"{key} of {cell}", text, known[key], f"{cell}/{source}")
 
 
-def score_of(column):
-    """(key of scores.json, whether its deviation over the seeds) of a table's column; None for other columns."""
-    if column in ("mAP", "mAP sd"):
-        return "map_report", column.endswith(" sd")
-    found = re.fullmatch(r"(AP|AP50|AP75)(?: 0\.50:0\.95)? @(\d+)( sd)?", column)
-    return (f"{found[1].lower()}_{found[2]}", bool(found[3])) if found else None
-
-
 def check_table(files, name, cells, models):
     """Contradictions of a table's numbers with scores.json and checkpoint.json of the cells behind each row.
 
@@ -210,7 +204,7 @@ def contradictions(run, manifest, hashes):
     files, config = Cells(run), manifest["config"]
     for source, found, wanted in (
         ("config_sha256", manifest["config_sha256"], canonical_sha256(config)),
-        ("data.sha256", manifest["data"]["sha256"], data_sha256(manifest["files"])),
+        ("data.sha256", manifest["data"]["sha256"], results_data_sha256(manifest["files"])),
     ):
         if found != wanted:
             yield f"{NAME}: found {source} {found}, wanted {wanted} of its own content; {AGAIN}"

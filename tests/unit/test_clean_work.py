@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
-from nuclei.workflow.data_hash import fingerprint
+from nuclei.workflow.data_hash import data_hash
 
 CONFIG = """
 data = dict(
@@ -202,7 +202,7 @@ def test_fingerprints_of_vanished_sources_go(tmp_path):
     for name in ("data.zip", "answers/a.zip", "unknown.zip"):
         put(f"./{name}")
     for name in ("data.zip", "answers", "unknown.zip"):
-        fingerprint(name, "work/fingerprints")
+        data_hash(name, "work/fingerprints")
     write_manifest({"draw": None, "dataset": {"path": "data.zip"}, "test_masks": {"path": None}})
     os.unlink("unknown.zip")
     assert goes() == {}

@@ -7,8 +7,8 @@ import time
 import yaml
 from conftest import ROOT
 
-from nuclei.workflow.code_hash import behaviour, local_modules
-from nuclei.workflow.data_hash import fingerprint
+from nuclei.workflow.code_hash import code_hash, local_modules
+from nuclei.workflow.data_hash import data_hash
 
 
 def names(script, monkeypatch):
@@ -56,24 +56,24 @@ def test_fingerprint_follows_content_alone(tmp_path):
     (data / "sub").mkdir(parents=True)
     (data / "sub/a").write_text("1")
     (data / "b").write_text("2")
-    first = fingerprint(data, memory)
-    assert fingerprint(data, memory) == first
+    first = data_hash(data, memory)
+    assert data_hash(data, memory) == first
     os.utime(data / "b", (time.time() + 99, time.time() + 99))
-    assert fingerprint(data, memory) == first
+    assert data_hash(data, memory) == first
     data.rename(tmp_path / "moved")
-    assert fingerprint(tmp_path / "moved", memory) == first
+    assert data_hash(tmp_path / "moved", memory) == first
     (tmp_path / "moved/b").write_text("3")
-    changed = fingerprint(tmp_path / "moved", memory)
+    changed = data_hash(tmp_path / "moved", memory)
     (tmp_path / "moved/b").rename(tmp_path / "moved/c")
-    assert len({first, changed, fingerprint(tmp_path / "moved", memory)}) == 3
-    assert fingerprint(tmp_path / "moved/c", memory) != first
-    assert fingerprint(None, memory) is None
+    assert len({first, changed, data_hash(tmp_path / "moved", memory)}) == 3
+    assert data_hash(tmp_path / "moved/c", memory) != first
+    assert data_hash(None, memory) is None
 
 
 def test_comments_docstrings_and_layout_are_no_behaviour(tmp_path):
     def found(text):
         (tmp_path / "module.py").write_text(text)
-        return behaviour(tmp_path / "module.py")
+        return code_hash(tmp_path / "module.py")
 
     code = 'def f(a):\n    """Says what."""\n    return a + 1\n'
     assert found(code) == found('"""Module."""\n\n\n# why\ndef f( a ):\n    return (a + 1)  # the next\n')

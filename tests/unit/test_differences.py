@@ -25,7 +25,7 @@ from mmcv import Config
 from nuclei.common.documents import read_yaml
 from nuclei.common.nested import changes
 from nuclei.common.stage import InputError
-from nuclei.models.description import settings
+from nuclei.models.description import settings_in_force
 from nuclei.models.schedule import learning_rates
 from nuclei.models.zoo import read_zoo
 
@@ -151,18 +151,18 @@ def test_values_of_the_reports_protocol(resolved):
 
 
 def test_settings_in_force_are_read_off_the_right_keys(resolved):
-    texts = settings(resolved["as_run"]["mask_x101"][1])
+    texts = settings_in_force(resolved["as_run"]["mask_x101"][1])
     assert texts["normalisation, training"] == "BGR, mean 103.53 116.28 123.675, std 57.375 57.12 58.395"
     assert texts["normalisation, validation"] == "as in training"
     assert texts["normalisation, test"] == "BGR, mean 103.53 116.28 123.675, std 1 1 1"
     assert texts["scale, training"] == "1333 x 640 to 800"
-    assert settings(resolved["as_run"]["cascade_x101"][1])["scale, training"] == "1333 x 800"
-    assert settings(resolved["report"]["pointrend_r50"][1])["scale, training"].endswith(
+    assert settings_in_force(resolved["as_run"]["cascade_x101"][1])["scale, training"] == "1333 x 800"
+    assert settings_in_force(resolved["report"]["pointrend_r50"][1])["scale, training"].endswith(
         "one of 640, 672, 704, 736, 768, 800"
     )
     assert texts["masks, training"] == "polygons"
     assert texts["NMS"] == "nms, IoU 0.5"
-    assert settings(resolved["as_run"]["mask_r101"][1])["score threshold"] == "0.01"
+    assert settings_in_force(resolved["as_run"]["mask_r101"][1])["score threshold"] == "0.01"
 
 
 def test_warm_up_outlasts_the_first_fall_of_the_rate(resolved):

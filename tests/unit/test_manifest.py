@@ -10,14 +10,14 @@ import zipfile
 
 import pytest
 from conftest import ROOT
-from verify_run import not_kept, same, score_of, verify
+from verify_run import not_kept, same, verify
 
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import write_zip
+from nuclei.report.titles import score_of
 from nuclei.scoring.names import NAMES
-from nuclei.workflow.code_version import project_version
-from nuclei.workflow.manifest import canonical_sha256, environment, manifest
+from nuclei.workflow.manifest import canonical_sha256, environment, manifest, project_version
 
 MODELS, SEEDS = ["mask_r50", "cascade_r50"], [0, 1]
 TWO = ["mask_r50/seed0", "cascade_r50/seed1"]

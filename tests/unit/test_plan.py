@@ -25,7 +25,7 @@ from nuclei.training.cost import (
     shapes,
     validations,
 )
-from nuclei.training.work_folder import binding, data_sha256
+from nuclei.training.work_folder import binding, training_data_sha256
 
 CARD = {"tflops": {"fp32": 10, "fp16": 40}, "utilisation": {"fp32": 0.5, "fp16": 0.25}, "memory_gb": 8}
 KEEP = {"best": 1, "metrics": ["ap50_100", "ap_1000"], "every": 0}
@@ -146,7 +146,7 @@ def test_a_detector_without_forward_dummy_is_not_counted():
 def test_epochs_done(cell):
     config, work = Config.fromfile(cell / "config.py"), cell / "work"
     assert epochs_done(cell, work, config) == 0
-    other, own = work / ("0" * 16), work / binding(config, data_sha256(config), None)[:16]
+    other, own = work / ("0" * 16), work / binding(config, training_data_sha256(config), None)[:16]
     for folder, epochs in ((other, [9]), (own, [3, 10, 7])):
         folder.mkdir(parents=True)
         for epoch in epochs:

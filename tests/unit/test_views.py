@@ -10,7 +10,7 @@ from scipy import ndimage
 from nuclei.coco.rle import bounding_box, encode, encode_part
 from nuclei.prediction.fusion import distinct, fuse, soft_nms
 from nuclei.prediction.instances import Nucleus, rles
-from nuclei.prediction.many_looks import Viewer
+from nuclei.prediction.many_looks import ManyLooks
 from nuclei.prediction.sliding_window import windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
@@ -93,7 +93,7 @@ def test_soft_nms_doubts_both_of_two_that_overlap():
     assert soft_nms([], 90, 90) == []
 
 
-class Bright(Viewer):
+class Bright(ManyLooks):
     """Finds the connected bright parts of an image, each surer the larger it is; counts its looks."""
 
     looks = 0

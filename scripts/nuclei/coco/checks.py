@@ -55,14 +55,16 @@ def check_ground_truth(content, file="ground truth"):
     """
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in keys):
-        raise InputError(f"{file}: wanted COCO JSON with the lists {', '.join(keys)}; make it by mask2coco.py")
+        raise InputError(
+            f"{file}: wanted COCO JSON with the lists {', '.join(keys)}; make it by convert_train.py or convert_test.py"
+        )
     problems, images, known = [], {}, set()
     for number, image in enumerate(content["images"]):
         problem = image_problem(image)
         if not problem and image["id"] in images:
             problem = f"id {image['id']} found twice"
         if problem:
-            problems.append(f"{file}: image {number}: {problem}; make it by mask2coco.py")
+            problems.append(f"{file}: image {number}: {problem}; make it by convert_train.py or convert_test.py")
         else:
             images[image["id"]] = (image["height"], image["width"])
     refuse(problems, file)  # before the annotations, which would all seem to belong to no image
@@ -71,12 +73,14 @@ def check_ground_truth(content, file="ground truth"):
         if not problem and row["id"] in known:
             problem = f"id {row['id']} found twice"
         if problem:
-            problems.append(f"{file}: annotation {number}: {problem}; make it by mask2coco.py")
+            problems.append(f"{file}: annotation {number}: {problem}; make it by convert_train.py or convert_test.py")
         else:
             known.add(row["id"])
     ids = [category.get("id") if isinstance(category, dict) else category for category in content["categories"]]
     if ids != [1] and (ids or content["annotations"]):
-        problems.append(f"{file}: categories {short(ids)}, wanted the category 1 alone; make it by mask2coco.py")
+        problems.append(
+            f"{file}: categories {short(ids)}, wanted the category 1 alone; make it by convert_train.py or convert_test.py"
+        )
     refuse(problems, file)
 
 

@@ -51,6 +51,11 @@ def read_json(path, wanted="JSON"):
         raise InputError(f"{path}: not JSON ({str(error)[:80]}), wanted {wanted}; make the file again") from None
 
 
+def cache_folder(name):
+    """Folder of this user for what is made or fetched once: below $XDG_CACHE_HOME or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuclei" / name
+
+
 def sha256(path):
     """SHA-256 of a file's content, as hex digits."""
     with open(path, "rb") as file:

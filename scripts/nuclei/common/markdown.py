@@ -1,7 +1,7 @@
 """Tables in Markdown."""
 
 
-def markdown(header, rows):
+def table_lines(header, rows):
     """Lines of a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from nuclei.common.stage import InputError
-from nuclei.compute.locks import claim
+from nuclei.compute.locks import hold_first_free
 from nuclei.compute.precision import check_precision, precision, set_tf32
 
 
@@ -48,7 +48,12 @@ def claim_gpu(device, label, between=lambda: None):
         return device, None
     indices = range(torch.cuda.device_count()) if device.index is None else [device.index]
     names = {str(torch.cuda.get_device_properties(index).uuid): index for index in indices}
-    name, handle = claim(list(names), Path(tempfile.gettempdir()) / f"nuclei-gpus-{os.getuid()}", label, between)
+    folder = Path(tempfile.gettempdir()) / f"nuclei-gpus-{os.getuid()}"
+
+    def waiting():
+        return f"no free GPU among {len(names)}, waits for one"
+
+    name, handle = hold_first_free(list(names), folder, waiting, label, between)
     device = torch.device("cuda", names[name])
     torch.cuda.set_device(device)  # mmcv resumes to the current one
     print(f"{label}: computes on {device}, {torch.cuda.get_device_name(device)}, {name}", file=sys.stderr, flush=True)

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 
-def claim(names, folder, label="", between=lambda: None, pause=1.0, say_every=300.0, busy=None):
+def hold_first_free(names, folder, waiting, label="", between=lambda: None, pause=1.0, say_every=300.0):
     """Hold the first free of `names` against every other process of this machine; wait while none is free.
 
-    folder: where the lock files lie, one a name. between(): called while waiting; may raise to stop. busy(): what to
-    say while waiting, where the names are no GPUs.
+    folder: where the lock files lie, one for each name. waiting(): what to say while none is free. label: start of
+    that line. between(): called while waiting; may raise to stop. pause: seconds between two looks. say_every: seconds
+    between two lines.
     Returns (name, handle): it is held until the handle is closed or the process ends, however it ends.
     """
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,8 +30,7 @@ def claim(names, folder, label="", between=lambda: None, pause=1.0, say_every=30
         now = time.monotonic()
         if said is None or now - said >= say_every:
             since = f", {(now - start) / 60:.0f} min so far" if said else ""
-            why = busy() if busy else f"no free GPU among {len(names)}, waits for one"
-            print(f"{label}: {why}{since}", file=sys.stderr, flush=True)
+            print(f"{label}: {waiting()}{since}", file=sys.stderr, flush=True)
             start, said = start or now, now
         between()
         time.sleep(pause)

@@ -123,14 +123,14 @@ def compare(images, contents, threads=1):
 
 
 def read_contents(paths):
-    """COCO contents of files made by mask2coco.py, each by another converter; InputError otherwise."""
-    contents = [read_json(path, "COCO JSON of mask2coco.py") for path in paths]
+    """COCO contents of files made by convert_train.py, each by another converter; InputError otherwise."""
+    contents = [read_json(path, "COCO JSON of convert_train.py") for path in paths]
     problems, seen = [], {}
     for path, content in zip(paths, contents, strict=True):
         name = content.get("info", {}).get("converter") if isinstance(content, dict) else None
         if not name or not isinstance(content.get("annotations"), list):
             problems.append(
-                f"{path}: no converter in info or no annotations, wanted COCO JSON of mask2coco.py; make it"
+                f"{path}: no converter in info or no annotations, wanted COCO JSON of convert_train.py; make it"
             )
         elif name in seen:
             problems.append(f"{path}: made by {name} as {seen[name]} was, wanted another converter; leave one out")

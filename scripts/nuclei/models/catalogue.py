@@ -38,12 +38,3 @@ def model_columns(entry):
         "multiscale": "yes" if entry["multiscale"] else "no",
         "lr schd": entry["lr_schd"],
     }
-
-
-def explored_models(config, models):
-    """Names of the models that a table of their own shows, beside those of config["models"]."""
-    return [
-        name
-        for name, entry in models.items()
-        if config["explored"] and entry.get("explored") and name not in config["models"]
-    ]

@@ -32,7 +32,7 @@ def scales(value, mode):
     return f"{value[0][0]} x " + (" to ".join(short) if mode == "range" else f"one of {', '.join(short)}")
 
 
-def settings(config):
+def settings_in_force(config):
     """{setting: text}: the settings that matter of one resolved config."""
     model, data, rate = config["model"], config["data"], config["lr_config"]
     train, test = training_set(config)["pipeline"], data["test"]["pipeline"]
@@ -73,7 +73,7 @@ def settings(config):
     }
 
 
-def schedule(config, images):
+def schedule_in_force(config, images):
     """The rate and the iterations of one training; images: how many it has, all of one aspect.
 
     Returns (highest rate as a share of the config's, {what: text}).

@@ -84,6 +84,34 @@ def set_data(config, paths):
         dataset["classes"] = CLASSES
 
 
+def set_loader(config, training):
+    """Set images per iteration, loader processes and passes over the images per epoch; what is null stays the zoo's."""
+    data = config["data"]
+    if training["batch"]:
+        data["samples_per_gpu"] = training["batch"]
+    if training["workers"] is not None:
+        data["workers_per_gpu"] = training["workers"]
+    if training["repeat"]:
+        data["train"] = dict(type="RepeatDataset", times=training["repeat"], dataset=training_set(config))
+
+
+def set_step(config, training):
+    """Set what happens to the gradients of a step: clipping, precision, accumulation over iterations."""
+    step, hook = config["optimizer_config"], "OptimizerHook"
+    if training["clip"]:
+        step["grad_clip"] = dict(max_norm=training["clip"], norm_type=2)
+    if training["precision"] == "fp16":
+        hook = "Fp16OptimizerHook"
+        step["loss_scale"] = "dynamic"
+    elif training["precision"] == "bf16":
+        config["precision"] = "bf16"  # mmdet's own tools do not know it, and train in fp32
+    if training["accumulate"]:
+        hook = f"GradientCumulative{hook}"
+        step["cumulative_iters"] = training["accumulate"]
+    if hook != "OptimizerHook":
+        step["type"] = hook
+
+
 def set_memory(model, training):
     """Switches that trade time for GPU memory: checkpointed backbone, assignment of many nuclei on the CPU."""
     if training["checkpointing"]:
@@ -107,7 +135,10 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
         set_option(config, path, value)
     set_classes(config["model"], len(CLASSES), before=80)
     set_data(config, paths)
+    set_loader(config, training)
     set_schedule(config, training)
+    set_step(config, training)
+    config["evaluation"] = dict(interval=training["validate_every"], metric=["segm"])
     set_scales(config, training["train_scales"], training["test_scale"])
     set_augmentation(config, training)
     set_offset(config, training["offset"])

@@ -1,17 +1,10 @@
 """Files of published COCO weights: fetched once into a cache and checked by their hash."""
 
-import os
 import re
-from pathlib import Path
 
 from nuclei.common.archives import download
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
-
-
-def default_cache():
-    """Cache folder of this user: $XDG_CACHE_HOME or ~/.cache, below it nuclei/weights."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuclei" / "weights"
 
 
 def check_hash(path, source):

@@ -7,7 +7,8 @@ from pathlib import Path
 from nuclei.coco.checks import prediction_problem
 from nuclei.common.archives import DAMAGE
 from nuclei.common.files import read_json, whole_file
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, refuse
+from nuclei.data.raw_layout import read_test_ids
 
 CAP = 100  # detections an image that the competition takes
 
@@ -71,3 +72,20 @@ def answer_problems(rows, images, file):
     if outside:  # only the order counts, and the scores that Mask Scoring R-CNN gives may leave the range
         warnings.append(f"{file}: {outside} scores outside 0 to 1")
     return problems, warnings
+
+
+def check_answer(path, ids_file):
+    """Check an answer (answer.zip or answer.json) against the competition's form.
+
+    ids_file: test_img_ids.json. Returns lines for people: warnings, then that the form is right. Raises InputError with
+    all problems.
+    """
+    problems = []
+    ids = read_test_ids(ids_file, problems)
+    refuse(problems, ids_file)
+    images = {number: (height, width) for number, width, height in ids.values()}
+    rows = read_answer(path)
+    problems, warnings = answer_problems(rows, images, path)
+    refuse(problems, path)
+    right = f"{path}: {len(rows)} detections of {len(images)} images, form is right"
+    return [*(f"warning: {warning}" for warning in warnings), right]

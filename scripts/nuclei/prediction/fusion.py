@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nuclei.coco.matching import SAME, overlaps, pairs
+from nuclei.coco.matching import SAME_NUCLEUS, greedy_pairs, iou_matrix
 from nuclei.coco.rle import bounding_box
 from nuclei.prediction.instances import Nucleus, rles
 
@@ -37,7 +37,7 @@ def fuse(found, height, width):
     for nuclei in found:
         codes = rles(nuclei, height, width)
         matched = set()
-        for group, column in pairs(overlaps(references, codes)):
+        for group, column in greedy_pairs(iou_matrix(references, codes)):
             groups[group].append(nuclei[column])
             matched.add(column)
         for column, nucleus in enumerate(nuclei):
@@ -60,7 +60,7 @@ def distinct(nuclei, height, width):
             low, high = np.maximum(box[:2], boxes[i + 1 :, :2]), np.minimum(box[2:], boxes[i + 1 :, 2:])
             near = i + 1 + np.flatnonzero(kept[i + 1 :] & (low < high).all(1))
             codes = rles([nuclei[i], *(nuclei[j] for j in near)], height, width)
-            kept[near[overlaps(codes[:1], codes[1:])[0] >= SAME]] = False
+            kept[near[iou_matrix(codes[:1], codes[1:])[0] >= SAME_NUCLEUS]] = False
     return [nucleus for nucleus, keep in zip(nuclei, kept, strict=True) if keep]
 
 
@@ -71,7 +71,7 @@ def soft_nms(nuclei, height, width):
     the surer one is in doubt too. Returns nuclei, surest first.
     """
     codes, scores = rles(nuclei, height, width), np.array([nucleus.score for nucleus in nuclei])
-    iou = overlaps(codes, codes)
+    iou = iou_matrix(codes, codes)
     np.fill_diagonal(iou, 0)
     doubt = (iou * scores).max(1, initial=0)
     lowered = [replace(n, score=float(score)) for n, score in zip(nuclei, scores * (1 - doubt), strict=True)]

@@ -19,7 +19,7 @@ from nuclei.prediction.sliding_window import belongs, windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
 
-class Viewer:
+class ManyLooks:
     """Runs a detector over views of windows.
 
     model: wrapped by mmdet's build_dp. pipeline: the test data set's, from MultiScaleFlipAug on. views: 1, 2 (mirrored
@@ -96,14 +96,14 @@ class Viewer:
 
 
 def predict_views(model, dataset, pipeline, label="predict", **options):
-    """As nuclei.prediction.single_look.predict, with the options of Viewer; an image gives all nuclei that its views found."""
+    """As nuclei.prediction.single_look.predict, with the options of ManyLooks; an image gives all nuclei that its views found."""
     import torch
     from mmdet.datasets.pipelines import Compose
 
     model.eval()
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
     read = Compose(pipeline[1:at])  # what happens to an image as it is read, ahead of windows and views
-    viewer = Viewer(model, pipeline[at:], **options)
+    viewer = ManyLooks(model, pipeline[at:], **options)
     progress = Progress(label, sum(viewer.passes(row["height"], row["width"]) for row in dataset.data_infos), "views")
     viewer.between = progress.step
     found = []

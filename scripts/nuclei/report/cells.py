@@ -1,62 +1,101 @@
-"""Reading a run's cells (model, setting, seed): their scores, chosen checkpoint and provenance."""
+"""Reading the files of a run's cells (model, setting, seed): their scores, chosen checkpoint and provenance."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 from nuclei.scoring.names import NAMES
-from nuclei.workflow.run_folder import cell_folder
 
-# part of a cell: its file, the keys that are read from it, the script that makes it
+# part of a cell: the option that names its files, the keys that are read, the stage that writes it
 PARTS = {
-    "scores": ("scores.json", ("scored", "images", "nuclei", "map_report", "ceiling_report", *NAMES), "score.py"),
-    "choice": ("checkpoint.json", ("epoch", "policy", "metric", "value", "sha256"), "select_checkpoint.py"),
-    "training": ("training.json", ("config_sha256", "data_sha256", "code_version", "device"), "train.py"),
+    "scores": ("--scores", ("scored", "images", "nuclei", "map_report", "ceiling_report", *NAMES), "score_predictions"),
+    "choice": ("--choices", ("epoch", "policy", "metric", "value", "sha256"), "select_checkpoint"),
+    "training": ("--trainings", ("config_sha256", "data_sha256", "code_version", "device"), "train"),
 }
 
 
-def read_part(folder, part):
-    """Content of one part of a cell; InputError where its file is missing, damaged or lacks a key."""
-    name, keys, script = PARTS[part]
-    content = read_json(Path(folder) / name, f"what {script} writes")
+@dataclass(frozen=True)
+class Cell:
+    """What was read of one cell: contents of its scores.json, checkpoint.json and training.json, and their paths."""
+
+    files: dict[str, Path]
+    scores: dict[str, Any] | None = None
+    choice: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
+
+
+def read_part(path: str | Path, part: str) -> dict[str, Any]:
+    """Content of a file that holds one part of a cell; InputError where it is missing, damaged or lacks a key."""
+    _, keys, script = PARTS[part]
+    content = read_json(path, f"what {script}.py writes")
     lacking = [key for key in keys if key not in content]
     if lacking:
-        raise InputError(f"{Path(folder) / name}: lacks {', '.join(lacking)}; run {script} again")
+        raise InputError(f"{path}: lacks {', '.join(lacking)}; run {script}.py again")
     return content
 
 
-def read_cells(run, setting, models, seeds, parts=tuple(PARTS)):
+def by_cell(
+    models: Sequence[str], seeds: Sequence[int], paths: Sequence[str], option: str
+) -> dict[tuple[str, int], Path]:
+    """{(model, seed): path} of the files of one setting, given model by model and within a model seed by seed.
+
+    option: what named them on the command line, for the InputError where there are more or fewer files than cells.
+    """
+    wanted = len(models) * len(seeds)
+    if len(paths) != wanted:
+        raise InputError(
+            f"{option}: {len(paths)} files found, wanted {wanted}: one for each of the models and seeds, in their order"
+        )
+    keys = [(model, seed) for model in models for seed in seeds]
+    return dict(zip(keys, map(Path, paths), strict=True))
+
+
+def by_setting(settings: Sequence[int], paths: Sequence[str]) -> dict[int, Sequence[str]]:
+    """{setting: its share of the files}, which are given setting by setting, equally many each."""
+    share = len(paths) // len(settings)
+    return {setting: paths[at * share : (at + 1) * share or None] for at, setting in enumerate(settings)}
+
+
+def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[str]) -> dict[str, list[Cell]]:
     """Read the cells of a setting: {model: [cell of each seed]}, in the given order.
 
-    A cell is {"folder": Path, part: content of its file, …}. Raises InputError naming every file that is missing or
-    lacks a key, and cells that were not all scored on the same images.
+    files: for each part of PARTS that is wanted, its files in the order of by_cell. Raises InputError naming every file
+    that is missing or lacks a key, and cells that were not all scored on the same images.
     """
-    cells, problems = {}, []
+    paths = {part: by_cell(models, seeds, given, PARTS[part][0]) for part, given in files.items()}
+    cells: dict[str, list[Cell]] = {model: [] for model in models}
+    problems: list[str] = []
     for model in models:
-        cells[model] = []
         for seed in seeds:
-            cell = {"folder": cell_folder(run, setting, model, seed)}
-            for part in parts:
+            own = {part: found[model, seed] for part, found in paths.items()}
+            contents = {}
+            for part, path in own.items():
                 try:
-                    cell[part] = read_part(cell["folder"], part)
+                    contents[part] = read_part(path, part)
                 except InputError as error:
                     problems += error.problems
-            cells[model].append(cell)
+            cells[model].append(Cell(own, **contents))
     if problems:
         raise InputError(*problems)
-    if "scores" in parts:
+    if "scores" in files:
         check_same_images(cell for found in cells.values() for cell in found)
     return cells
 
 
-def check_same_images(cells):
-    """Raise InputError unless all cells were scored on equally many images and nuclei, the numbers below a table."""
+def check_same_images(cells: Iterable[Any]) -> None:
+    """Raise InputError unless all cells were scored on equally many images and nuclei, the numbers below a table.
+
+    cells: Cell, or anything else with `scores` and `files`.
+    """
     first = None
     for cell in cells:
-        found = tuple(cell["scores"][key] for key in ("scored", "images", "nuclei"))
-        first = first or (found, cell["folder"])
+        found = tuple(cell.scores[key] for key in ("scored", "images", "nuclei"))
+        first = first or (found, cell.files["scores"])
         if found != first[0]:
             raise InputError(
-                f"{cell['folder'] / 'scores.json'}: scored, images, nuclei are {found}, wanted {first[0]} as in "
-                f"{first[1] / 'scores.json'}; score both against the same test masks"
+                f"{cell.files['scores']}: scored, images, nuclei are {found}, wanted {first[0]} as in {first[1]}; "
+                "score both against the same test masks"
             )

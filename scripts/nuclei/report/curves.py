@@ -4,11 +4,14 @@ import csv
 import json
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from nuclei.common.files import read_json, whole_file
 from nuclei.common.stage import InputError
-from nuclei.workflow.run_folder import cell_folder
+from nuclei.report.titles import long_title
 
 
 def read_scores(path, metric):
@@ -28,25 +31,23 @@ def read_losses(path):
     return [row["epoch"] - 1 + row["iter"] / length for row in rows], [row["loss"] for row in rows]
 
 
-def draw(run, setting, models, seeds, metric, out):
-    """Write the figure (PNG)."""
+def draw(setting, models, seeds, metric, files, out):
+    """Write the figure (PNG).
+
+    files: {"epochs": epochs.tsv, "logs": log.jsonl, "choices": checkpoint.json}, each {(model, seed): path}.
+    """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     colours = plt.get_cmap("tab10")
     for number, model in enumerate(models):
         for seed in seeds:
-            folder = cell_folder(run, setting, model, seed)
-            epochs, scores = read_scores(folder / "epochs.tsv", metric)
+            epochs, scores = read_scores(files["epochs"][model, seed], metric)
             colour, label = colours(number % 10), model if seed == seeds[0] else None
             left.plot(epochs, scores, color=colour, marker=".", label=label, lw=1.2)
-            chosen = read_json(folder / "checkpoint.json")
+            chosen = read_json(files["choices"][model, seed])
             if chosen["epoch"] in epochs:
                 left.plot(chosen["epoch"], scores[epochs.index(chosen["epoch"])], "o", ms=10, mfc="none", color=colour)
-            right.plot(*read_losses(folder / "log.jsonl"), color=colour, lw=1.2, label=label)
-    kind, cap = metric.split("_")
-    names = {"ap": "AP 0.50:0.95", "ap50": "AP50", "ap75": "AP75"}
-    left.set(
-        xlabel="epoch", ylabel=f"{names[kind]}, {cap} detections an image", title="validation (ring: chosen epoch)"
-    )
+            right.plot(*read_losses(files["logs"][model, seed]), color=colour, lw=1.2, label=label)
+    left.set(xlabel="epoch", ylabel=long_title(metric), title="validation (ring: chosen epoch)")
     right.set(xlabel="epoch", ylabel="loss", title="training loss")
     for axes in (left, right):
         axes.update_datalim([(0, 0)], updatex=False)  # else the margin on top is a share of the data's range

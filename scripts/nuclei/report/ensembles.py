@@ -1,7 +1,11 @@
 """Rows of the ensembles' table."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from nuclei.common.stage import InputError
 from nuclei.report.cells import read_part
 from nuclei.report.rows import spread
 from nuclei.report.table_files import NOT_SCORED
@@ -9,26 +13,58 @@ from nuclei.report.titles import column
 from nuclei.scoring.names import NAMES
 
 
-def read_ensemble(run, setting, name, members):
-    """{"folder", "scores", "setting", "name", "members", "epochs": of each member's checkpoint} of one ensemble."""
-    cells = Path(run) / "cells" / f"setting{setting}"
-    epochs = [str(read_part(cells / member, "choice")["epoch"]) for member in members]
-    folder = Path(run) / "ensembles" / f"setting{setting}" / name
-    scores = read_part(folder, "scores")
-    return dict(folder=folder, scores=scores, setting=setting, name=name, members=members, epochs=epochs)
+@dataclass(frozen=True)
+class Ensemble:
+    """An ensemble of one setting: its members ("model/seed0"), their chosen epochs, and its scores."""
+
+    setting: int
+    name: str
+    members: list[str]
+    epochs: list[str]
+    scores: dict[str, Any]
+    files: dict[str, Path]
 
 
-def rows(ensembles):
+def read_ensembles(
+    settings: Sequence[int], ensembles: dict[str, list[str]], scores: Sequence[str], choices: Sequence[str]
+) -> list[Ensemble]:
+    """The ensembles of all settings, setting by setting.
+
+    ensembles: {name: members}. scores: a scores.json for each ensemble, by setting, then ensemble. choices: a
+    checkpoint.json for each of their members, in the same order. Raises InputError where there are more or fewer files.
+    """
+    count = len(settings) * len(ensembles)
+    trainings = len(settings) * sum(map(len, ensembles.values()))
+    problems = [
+        f"{option}: {len(given)} files found, wanted {wanted}: one for each {what}, in their order"
+        for option, given, wanted, what in (
+            ("--scores", scores, count, "setting and ensemble"),
+            ("--choices", choices, trainings, "setting, ensemble and member"),
+        )
+        if len(given) != wanted
+    ]
+    if problems:
+        raise InputError(*problems)
+    left_scores, left_choices, found = iter(scores), iter(choices), []
+    for setting in settings:
+        for name, members in ensembles.items():
+            epochs = [str(read_part(next(left_choices), "choice")["epoch"]) for _ in members]
+            path = Path(next(left_scores))
+            found.append(Ensemble(setting, name, members, epochs, read_part(path, "scores"), {"scores": path}))
+    return found
+
+
+def rows(ensembles: Sequence[Ensemble]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(rows as shown, rows for the CSV): the report's mAP, then AP, AP50 and AP75 at both caps; mAP is AP50 @100."""
     shown, values = [], []
     for one in ensembles:
         row = {
-            "ensemble": one["name"],
-            "setting": str(one["setting"]),
-            "members": ", ".join(one["members"]),
-            "epochs": ", ".join(one["epochs"]),
+            "ensemble": one.name,
+            "setting": str(one.setting),
+            "members": ", ".join(one.members),
+            "epochs": ", ".join(one.epochs),
         }
-        scores = {"mAP": one["scores"]["map_report"], **{column(name): one["scores"][name] for name in NAMES}}
+        scores = {"mAP": one.scores["map_report"], **{column(name): one.scores[name] for name in NAMES}}
         shown.append(row | {key: spread(score, None, 1) for key, score in scores.items()})
         values.append(row | {key: NOT_SCORED if score is None else score for key, score in scores.items()})
     return shown, values

@@ -6,27 +6,12 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from nuclei.coco.matching import match
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import answer
 
 # blue, green, red; told apart by people who see red and green alike
 FOUND, MISSED, FALSE = (200, 220, 0), (0, 190, 255), (220, 0, 220)
-
-
-def match(truth, found, threshold=0.5):
-    """Which of the predictions (surest first) match a true nucleus, as COCO does: greedily, each nucleus once.
-
-    truth, found: COCO RLE lists. Returns (matched predictions, matched nuclei), bool arrays.
-    """
-    right, taken = np.zeros(len(found), bool), np.zeros(len(truth), bool)
-    if truth and found:
-        ious = np.array(coco_mask.iou(found, truth, [0] * len(truth)))
-        for row in range(len(found)):
-            free = np.where(taken, -1.0, ious[row])
-            best = int(free.argmax())
-            if free[best] >= threshold:
-                right[row] = taken[best] = True
-    return right, taken
 
 
 def outlines(image, segmentations, colour):

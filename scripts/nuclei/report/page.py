@@ -2,6 +2,8 @@
 
 import base64
 import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -90,29 +92,34 @@ def cell_rows(path):
     return rows
 
 
-def render(run, title, note, files=None):
-    """The page (HTML) of a run folder; InputError names what is missing.
+@dataclass(frozen=True)
+class Parts:
+    """Paths of what the page shows, each list in the order of the page."""
 
-    files: the tables and figures that belong to the run; None: all that lie in the folder, stale ones too.
-    """
-    run = Path(run)
-    missing = [
-        f"{path}: not found, wanted for the report; run the stages before it"
-        for path in (run / "tables" / "cells.csv", run / "data" / "raw.md", run / "data" / "conversion_loss.md")
-        if not path.is_file()
-    ]
+    tables: Sequence[str]
+    full_tables: Sequence[str]
+    curves: Sequence[str]
+    overlays: Sequence[str]
+    data: str
+    conversion: str
+    cells: str
+
+
+def render(run, title, note, parts):
+    """The page (HTML) of a run; InputError names every file that is missing. run: folder that the page names."""
+    shown = [*parts.tables, *parts.full_tables, *parts.curves, *parts.overlays]
+    missing = [path for path in [parts.cells, parts.data, parts.conversion, *shown] if not Path(path).is_file()]
     if missing:
-        raise InputError(*missing)
+        raise InputError(*(f"{path}: not found, wanted for the report; run the stages before it" for path in missing))
 
-    def found(*patterns):
-        paths = [path for pattern in patterns for path in sorted(run.glob(pattern))]
-        return [path for path in paths if files is None or path in map(Path, files)]
+    def texts(paths):
+        return [Path(path).read_text(encoding="utf-8") for path in paths]
 
-    def text(*patterns):
-        return [path.read_text(encoding="utf-8") for path in found(*patterns)]
+    def pictures(paths):
+        return [(path.stem, inline(path)) for path in map(Path, paths)]
 
     def as_html(path):
-        return markdown.markdown(path.read_text(encoding="utf-8"), extensions=["tables"])
+        return markdown.markdown(Path(path).read_text(encoding="utf-8"), extensions=["tables"])
 
     return (
         jinja2.Environment(autoescape=True)
@@ -122,13 +129,13 @@ def render(run, title, note, files=None):
             note=note,
             run=run,
             parts=PARTS,
-            tables=text("tables/table[12].html", "tables/explored.html", "tables/ensembles.html"),
-            full=text("tables/table[12]_full.html", "tables/explored_full.html"),
-            curves=[(path.stem, inline(path)) for path in found("figures/curves_*.png")],
-            overlays=[(path.stem, inline(path)) for path in found("figures/overlays/*.jpg")],
-            data=as_html(run / "data" / "raw.md"),
-            conversion=as_html(run / "data" / "conversion_loss.md"),
+            tables=texts(parts.tables),
+            full=texts(parts.full_tables),
+            curves=pictures(parts.curves),
+            overlays=pictures(parts.overlays),
+            data=as_html(parts.data),
+            conversion=as_html(parts.conversion),
             keys=CELL_KEYS,
-            cells=cell_rows(run / "tables" / "cells.csv"),
+            cells=cell_rows(Path(parts.cells)),
         )
     )

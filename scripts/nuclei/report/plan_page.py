@@ -3,7 +3,7 @@
 import csv
 
 from nuclei.common.documents import read_yaml, schema_problems
-from nuclei.common.markdown import markdown
+from nuclei.common.markdown import table_lines
 from nuclei.common.stage import InputError
 from nuclei.training.cost import FLOPS, STEP, hours
 
@@ -67,7 +67,7 @@ def cell_lines(rows):
     work = [total(key, 1e15 / FLOPS) for key in ("training", "validation")]
     ends = ["", total("disk", 1e9), f"{finished} of {len(rows)} done", sum(row["left"] for row in rows.values())]
     lines.append([f"all {len(rows)}", *seen[:3], "", work[0], seen[3], work[1], *ends])
-    return markdown(header, lines)
+    return table_lines(header, lines)
 
 
 def hour_lines(rows, cards):
@@ -87,7 +87,7 @@ def hour_lines(rows, cards):
     short = f", without {uncounted} not counted" if uncounted else ""
     for index, name in enumerate((f"all {len(rows)}{short}", f"of that remains{short}")):
         lines.append([name, "", *(number(sums[card][index]) for card in cards)])
-    return markdown(["cell", "precision", *cards], lines)
+    return table_lines(["cell", "precision", *cards], lines)
 
 
 def page(rows, cards):
@@ -99,7 +99,7 @@ def page(rows, cards):
     ]
     header = ["card", "fp32 TFLOPS", "fp16 TFLOPS", "utilisation fp32", "utilisation fp16", "memory GB", "note"]
     parts = ["## Trainings", cell_lines(rows), "## Expected GPU hours (from assumptions)", hour_lines(rows, cards)]
-    parts += ["## Cards (assumptions)", markdown(header, facts), "## How to read it", [NOTES]]
+    parts += ["## Cards (assumptions)", table_lines(header, facts), "## How to read it", [NOTES]]
     return "\n\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 
 

@@ -5,12 +5,12 @@ from nuclei.scoring.names import NAMES
 
 def provenance(run, setting, model, seed, cell):
     """The row of one cell (see read_cells)."""
-    training, choice, scores = cell["training"], cell["choice"], cell["scores"]
+    training, choice, scores = cell.training, cell.choice, cell.scores
     return {
         "setting": setting,
         "model": model,
         "seed": seed,
-        "folder": str(cell["folder"].relative_to(run)),
+        "folder": str(cell.files["scores"].parent.relative_to(run)),
         "epoch": choice["epoch"],
         "policy": choice["policy"],
         "metric": choice["metric"],

@@ -2,11 +2,10 @@
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.table_files import signed
+from nuclei.report.titles import long_title
+from nuclei.scoring.names import CAPS
 
 NO_FILE = "no file published"
-
-
-AP = {cap: f"AP 0.50:0.95, {cap} detections an image" for cap in (100, 1000)}
 
 
 def table_rows(table, entries, published, scores):
@@ -21,11 +20,14 @@ def table_rows(table, entries, published, scores):
             difference = found["map_report"] - float(known["map"])
             file = {"file": f"answer_{known['submission']}.zip"}
             new = {"re-scored mAP": found["map_report"], "difference": difference}
-            new |= {name: found[f"ap_{cap}"] for cap, name in AP.items()}
+            new |= {long_title(f"ap_{cap}"): found[f"ap_{cap}"] for cap in CAPS}
             shown.append({**row, **new, "difference": signed(difference), **file})
         else:
             reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
-            new, file = dict.fromkeys(["re-scored mAP", "difference", *AP.values()]), {"file": reason}
+            new, file = (
+                dict.fromkeys(["re-scored mAP", "difference", *(long_title(f"ap_{cap}") for cap in CAPS)]),
+                {"file": reason},
+            )
             shown.append({**row, **new, **file})
         values.append({**row, **new, **file})
     return shown, values

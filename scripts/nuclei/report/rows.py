@@ -32,8 +32,8 @@ def report_rows(setting, entries, cells, published):
     """
     rows, values = [], []
     for model, found in cells.items():
-        scores = [cell["scores"]["map_report"] for cell in found]
-        epochs = ", ".join(str(cell["choice"]["epoch"]) for cell in found)
+        scores = [cell.scores["map_report"] for cell in found]
+        epochs = ", ".join(str(cell.choice["epoch"]) for cell in found)
         average, sd = mean(scores), deviation(scores)
         row = {**model_columns(entries[model]), "epoch": epochs, "mAP": spread(average, sd, len(found))}
         value = {**row, "mAP": NOT_SCORED if average is None else average}
@@ -62,7 +62,7 @@ def full_rows(entries, cells):
         row = model_columns(entries[model])
         value = dict(row)
         for name in NAMES:
-            scores = [cell["scores"][name] for cell in found]
+            scores = [cell.scores[name] for cell in found]
             average, sd = mean(scores), deviation(scores)
             row[column(name)] = spread(average, sd, len(found))
             value[column(name)] = NOT_SCORED if average is None else average
@@ -71,6 +71,18 @@ def full_rows(entries, cells):
         rows.append(row)
         values.append(value)
     return rows, values
+
+
+def with_setting(tables):
+    """(rows as shown, rows for the CSV) of several settings as one table, with the setting as the fifth column.
+
+    tables: {setting: (rows as shown, rows for the CSV)}.
+    """
+    joined = [], []
+    for setting, pair in tables.items():
+        for rows, target in zip(pair, joined, strict=True):
+            target += [{**dict(list(row.items())[:4]), "setting": str(setting), **row} for row in rows]
+    return joined
 
 
 def scored_on(scores, extra=""):
@@ -88,7 +100,7 @@ def seeds_line(count):
 def notes(cells, published, data_note):
     """Lines under a table: metric in full, what was scored, ceiling, seeds."""
     found = next(iter(cells.values()))
-    scores = found[0]["scores"]
+    scores = found[0].scores
     lines = [data_note] if data_note else []
     lines.append("mAP: COCO mask AP at IoU 0.50 (AP50) with at most 100 detections an image")
     limit = f"; with 100 detections an image no model can exceed {scores['ceiling_report'] or 0:.4f}"
@@ -104,4 +116,4 @@ def full_notes(cells, data_note):
     lines = [data_note] if data_note else []
     lines.append("COCO mask AP over IoU 0.50:0.05:0.95, at IoU 0.50 (AP50) and at IoU 0.75 (AP75)")
     lines.append("@100, @1000: at most so many detections an image; the report's metric is AP50 @100 alone")
-    return [*lines, scored_on(found[0]["scores"]), seeds_line(len(found))]
+    return [*lines, scored_on(found[0].scores), seeds_line(len(found))]

@@ -14,7 +14,7 @@ from nuclei.compute.precision import precision
 from nuclei.models.checkpoints import epoch_of
 from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch
-from nuclei.training.work_folder import binding, data_sha256
+from nuclei.training.work_folder import binding, training_data_sha256
 
 FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
 
@@ -121,7 +121,7 @@ def epochs_done(folder, work, config):
     if not work.is_dir() or (config.load_from and not Path(config.load_from).is_file()):
         return 0
     weights = sha256(config.load_from) if config.load_from else None
-    bound = work / binding(config, data_sha256(config), weights)[:16]
+    bound = work / binding(config, training_data_sha256(config), weights)[:16]
     # the last finished epoch's weights always stay
     return min(wanted, max(map(epoch_of, bound.glob("epoch_*.pth")), default=0))
 

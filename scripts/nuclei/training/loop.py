@@ -9,8 +9,12 @@ from nuclei.training.resume import LAST, newest_state
 from nuclei.workflow.code_version import code_version
 
 
-def train(config, work, device, args):
-    """Train to the last epoch, from last.pth if there is one. Returns the state saved with the last epoch."""
+def train(config, work, device, label, keep):
+    """Train to the last epoch, from last.pth if there is one. Returns the state saved with the last epoch.
+
+    config: resolved mmdet Config. work: the held work folder. label: name of the cell in progress lines. keep: {"best",
+    "metrics", "every"}, see epochs_to_keep.
+    """
     import torch
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
@@ -21,16 +25,15 @@ def train(config, work, device, args):
     from nuclei.models.pretrained import load_published
     from nuclei.training.hooks import memory_errors
 
-    keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-    state = newest_state(work, args.label)
+    state = newest_state(work, label)
     if state:
         done, wanted = state["epoch"], config.runner.max_epochs
         if done >= wanted:
-            print(f"{args.label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
+            print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
             return state["nuclei"]
         config.resume_from = str(work / LAST)
-        print(f"{args.label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
-    device, _gpu = claim_gpu(device, args.label, StopRequest.check)  # held as long as it is referenced
+        print(f"{label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
+    device, _gpu = claim_gpu(device, label, StopRequest.check)  # held as long as it is referenced
     config.device = device.type
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
@@ -40,16 +43,16 @@ def train(config, work, device, args):
     config.custom_hooks = [
         *config.get("custom_hooks", []),
         dict(type="EpochSeed", seed=config.seed, priority="VERY_HIGH"),
-        dict(type="Narrate", log=str(work / "log.jsonl"), label=args.label),
+        dict(type="Narrate", log=str(work / "log.jsonl"), label=label),
         dict(
             type="EpochEnd",
             work=str(work),
             validation=config.data.val.to_dict(),
             keep=keep,
-            label=args.label,
+            label=label,
             every=every,
             workers=workers,
-            version=code_version(),
+            version=code_version() or "unknown",
             priority="LOW",
         ),
     ]
@@ -58,7 +61,7 @@ def train(config, work, device, args):
     model = build_model(config)
     model.CLASSES = dataset.CLASSES
     if config.load_from and not config.resume_from:
-        load_published(model, config, config.load_from, args.label)
+        load_published(model, config, config.load_from, label)
     config.load_from = None
     if device.type == "cpu":
         use_channels_last(model)
@@ -68,6 +71,6 @@ def train(config, work, device, args):
     quiet_amp()
     if not workers:
         patch_epoch_sleep()
-    with memory_errors(args.label):
+    with memory_errors(label):
         train_detector(model, dataset, config, validate=False, meta={})
     return torch.load(work / LAST, map_location="cpu", weights_only=True)["meta"]["nuclei"]

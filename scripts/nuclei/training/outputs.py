@@ -4,15 +4,29 @@ import csv
 import io
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from nuclei.common.files import read_json, write_text
 from nuclei.models.checkpoints import epoch_of
 
 
-def publish(work, rows, args):
-    """Put the finished training's outputs in place: kept weights as hard links, tables and log as copies."""
-    out = Path(args.out_checkpoints)
+@dataclass(frozen=True)
+class Outputs:
+    """Paths of what a finished training leaves: kept weights, scores by epoch, log, provenance."""
+
+    checkpoints: Path
+    epochs: Path
+    log: Path
+    provenance: Path
+
+
+def put_in_place(work, rows, outputs):
+    """Put all outputs but the provenance in place: kept weights as hard links, table and log as copies.
+
+    rows: the score table, a row for each epoch.
+    """
+    out = outputs.checkpoints
     beside = out.with_name(f".{out.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -29,14 +43,13 @@ def publish(work, rows, args):
     writer.writeheader()
     for row in rows:
         writer.writerow({**row, "kept": int(row["epoch"] in kept)})
-    write_text(args.out_epochs, table.getvalue())
-    write_text(args.out_log, (work / "log.jsonl").read_text())
+    write_text(outputs.epochs, table.getvalue())
+    write_text(outputs.log, (work / "log.jsonl").read_text())
 
 
-def published(work, epochs, args):
-    """Whether another process put this training's outputs in place, for which this one waited; see lock()."""
-    outputs = [Path(path) for path in (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)]
-    if not all(path.exists() for path in outputs):
+def are_in_place(work, epochs, outputs):
+    """Whether another process put the outputs of this training in place while this one waited for the work folder."""
+    if not all(path.exists() for path in (outputs.checkpoints, outputs.epochs, outputs.log, outputs.provenance)):
         return False
-    record = read_json(args.out_provenance)
+    record = read_json(outputs.provenance)
     return (record.get("work"), record.get("epochs")) == (work.name, epochs)

@@ -49,7 +49,7 @@ def choose(rows, policy, metric="ap50_100", epoch=None):
         if not found:
             raise InputError(
                 f"selection.epoch: weights of epoch {epoch} are not kept, wanted one of {names}; "
-                "choose one of these or set training.keep before training"
+                "choose one of these or set checkpoints.every before training"
             )
         return {
             "epoch": epoch,
@@ -71,6 +71,6 @@ def choose(rows, policy, metric="ap50_100", epoch=None):
     if top["epoch"] != best["epoch"]:
         reason = (
             f"highest {metric} on the validation images among the kept epochs ({names}); epoch {top['epoch']} scored "
-            f"{top[metric]:.4f} but its weights were not kept (add {metric} to training.keep.metrics before training)"
+            f"{top[metric]:.4f} but its weights were not kept (add {metric} to checkpoints.metrics before training)"
         )
     return {"epoch": best["epoch"], "policy": policy, "metric": metric, "value": best[metric], "reason": reason}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
-from nuclei.compute.locks import claim
+from nuclei.compute.locks import hold_first_free
 from nuclei.models.config_tree import training_set
 
 
-def data_sha256(config):
+def training_data_sha256(config):
     """SHA-256 over the annotations of the training and validation sets and over the images they name."""
     digest, images = hashlib.sha256(), set()
     for dataset in (training_set(config), config["data"]["val"]):
@@ -41,17 +41,17 @@ def binding(config, data, weights):
     return hashlib.sha256(f"{text}\n{data}".encode()).hexdigest()
 
 
-def lock(folder, label, between):
-    """Hold the work folder for this process, freed on any exit; wait while another training holds it.
+def hold_work_folder(folder, label, between):
+    """Hold a work folder for this process until the returned handle is closed; wait while another training holds it.
 
-    One that outlives a killed Snakemake finishes its work so, and this one finds it done. between(): called while
-    waiting; may raise to stop.
+    A training that outlives a killed Snakemake finishes its work in this way, and the next one finds it done.
+    between(): called while waiting; may raise to stop.
     """
 
-    def busy():
+    def waiting():
         return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
 
-    _, handle = claim(["lock"], folder, label, between, busy=busy)
+    _, handle = hold_first_free(["lock"], folder, waiting, label, between)
     handle.truncate(0)
     handle.write(f"process {os.getpid()} on {platform.node()}")
     handle.flush()

@@ -43,6 +43,6 @@ def local_modules(script, root=None):
     return sorted(str(path) for path in found)
 
 
-def behaviour(path):
+def code_hash(path):
     """SHA-256 of what a Python file does: of its syntax tree without docstrings. Comments and layout leave it alone."""
     return facts(Path(path).read_text(encoding="utf-8"))[1]

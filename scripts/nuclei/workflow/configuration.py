@@ -10,7 +10,6 @@ import yaml
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
-from nuclei.models.catalogue import explored_models
 
 
 def retype(value, schema):
@@ -52,6 +51,15 @@ def exponents(value):
         return [exponents(item) for item in value]
     exponent = isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value)
     return float(value) if exponent else value
+
+
+def explored_models(config, models):
+    """Names of the models that a table of their own shows, beside those of config["models"]."""
+    return [
+        name
+        for name, entry in models.items()
+        if config["explored"] and entry.get("explored") and name not in config["models"]
+    ]
 
 
 def ensemble_problems(config, models):

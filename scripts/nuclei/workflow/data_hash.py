@@ -8,7 +8,7 @@ from pathlib import Path
 from nuclei.common.files import sha256, write_json
 
 
-def fingerprint(path, memory):
+def data_hash(path, memory):
     """SHA-256 over the names and contents of all files below `path` (or of one file); None for no path.
 
     memory: folder where the hashes are kept by size and modification time in ns. Moving or touching files leaves the

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
-from nuclei.workflow.code_version import project_version
+from nuclei.workflow.code_version import code_version
 
 NAME = "manifest.json"
 
@@ -44,9 +44,15 @@ def describe(run, names):
     return found
 
 
-def data_sha256(files):
+def results_data_sha256(files):
     """Hash of a run's data: of the names and hashes (see describe) of its files in data/."""
     return canonical_sha256({name: entry["sha256"] for name, entry in files.items() if name.startswith("data/")})
+
+
+def project_version(folder=Path(__file__).parent):
+    """{"commit", "dirty"} of the git checkout that holds `folder`; both None outside git."""
+    found = code_version(folder)
+    return {"commit": found and found.removesuffix("-dirty"), "dirty": found and found.endswith("-dirty")}
 
 
 def environment():
@@ -67,24 +73,23 @@ def declared_files(run, paths):
     return [name for name in results_below(run) if {Path(name), *Path(name).parents} & declared]
 
 
-def manifest(run, config, raw, models, cells, paths):
+def manifest(run, config, raw, models, trainings, paths):
     """Content of manifest.json.
 
     run: results/<run>. config: the resolved Snakemake config. raw: {part: hash of a given folder or archive, or None}.
-    models: in the order of the tables' rows. cells: their folders. paths: all declared results.
+    models: in the order of the tables' rows. trainings: training.json of each cell. paths: all declared results.
     """
     files = describe(run, declared_files(run, paths))
     return {
         "run": config["run"],
-        "project": project_version(Path(__file__).parent),
+        "project": project_version(),
         "environment": environment(),
         "config": config,
         "config_sha256": canonical_sha256(config),
-        "data": {"raw": raw, "sha256": data_sha256(files)},
+        "data": {"raw": raw, "sha256": results_data_sha256(files)},
         "models": models,
         "cells": {
-            Path(cell).relative_to(run).as_posix(): read_json(Path(cell) / "training.json", "what train.py writes")
-            for cell in cells
+            Path(path).parent.relative_to(run).as_posix(): read_json(path, "what train.py writes") for path in trainings
         },
         "files": files,
     }

@@ -76,6 +76,7 @@ docs: $(READY)
 lint: $(READY)
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check .
 	snakemake --lint --configfile config/demo.yaml
 

@@ -15,7 +15,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import image_size, read_mask, read_nucleus
 from nuclei.data.raw_layout import RawImage, read_layout, read_test_ids
-from nuclei.data.splits import Split, given_split
+from nuclei.data.splits import Half, Split, given_split
 
 COUNTS = ("train", "test", "setting1_train", "setting1_validation")
 
@@ -111,7 +111,7 @@ def counts(rows: Sequence[ImageRow], split: Split | None = None) -> dict[str, in
     """Numbers of nuclei: of `train` and `test`, and with a split also of `setting1_train` and `setting1_validation`."""
     found = {name: sum(row["nuclei"] for row in rows if row["set"] == name) for name in ("train", "test")}
     if split:
-        half: Literal["train", "validation"]
+        half: Half
         for half in ("train", "validation"):
             found[f"setting1_{half}"] = sum(
                 row["nuclei"] for row in rows if row["set"] == "train" and row["id"] in split.get(half, [])

@@ -4,16 +4,12 @@ import random
 from collections.abc import Collection
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, TypedDict
+from typing import Any, Literal
 
 from nuclei.common.stage import InputError
 
-
-class Split(TypedDict):
-    """Content of split.json and of a split file: the ids of the images in each half."""
-
-    train: list[str]
-    validation: list[str]
+Half = Literal["train", "validation"]
+Split = dict[Half, list[str]]  # content of split.json and of a split file: the ids of the images in both halves
 
 
 def given_split(ids: Collection[str], split: Any, file: Path | str) -> Split:

@@ -12,7 +12,8 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import read_answer
 from nuclei.scoring.average_precision import score
-from nuclei.scoring.types import PublishedRow, Scores
+from nuclei.scoring.published_row import PublishedRow
+from nuclei.scoring.types import Scores
 
 
 def read_published(path: Path | str) -> dict[tuple[int, str], PublishedRow]:

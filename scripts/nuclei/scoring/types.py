@@ -1,4 +1,4 @@
-"""Shapes of the dictionaries that hold scores: scores.json, and the rows of published.tsv."""
+"""Shapes of the dictionaries that hold scores, as in scores.json."""
 
 from typing import NotRequired, TypedDict
 
@@ -39,14 +39,3 @@ class Scores(AveragePrecisions):
     ceiling_report: float | None
     map_report: float | None
     per_image: NotRequired[list[ImageScores]]
-
-
-class PublishedRow(TypedDict):
-    """What the report printed for one model in one table.
-
-    map: the text as printed, so that its digits are kept. submission: name of the published answer_<submission>.zip.
-    """
-
-    epoch: int
-    map: str
-    submission: str | None

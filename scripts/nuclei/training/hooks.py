@@ -35,7 +35,7 @@ from nuclei.compute.stop import StopRequest
 from nuclei.models.checkpoints import epoch_of, write_tensors
 from nuclei.prediction.single_look import predict
 from nuclei.scoring.average_precision import score
-from nuclei.scoring.names import NAMES, ScoreName
+from nuclei.scoring.names import NAMES
 from nuclei.scoring.types import AveragePrecisions
 from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.resume import LAST, PREVIOUS
@@ -278,8 +278,7 @@ class EpochEnd(Hook):
         )
         everything = score(self.dataset.coco.dataset, found, per_image=False)
         scores = cast(AveragePrecisions, {name: everything[name] for name in NAMES})
-        shown: tuple[ScoreName, ...] = ("ap50_100", "ap_100", "ap50_1000", "ap_1000")
-        line = ", ".join(f"{name} {scores[name]:.4f}" for name in shown)
+        line = ", ".join(f"{name} {scores[name]:.4f}" for name in ("ap50_100", "ap_100", "ap50_1000", "ap_1000"))
         print(f"{self.label} epoch {epoch}/{runner.max_epochs}: validation {line}", file=sys.stderr, flush=True)
         log_row(self.log, mode="val", epoch=epoch, **scores)
         return scores

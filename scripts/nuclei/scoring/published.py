@@ -1,13 +1,14 @@
 """The numbers that the report printed, and new scores of the predictions that its author published."""
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from nuclei.coco.checks import check_predictions
+from nuclei.coco.types import Content
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import read_answer
@@ -44,7 +45,7 @@ def read_published(path: Path | str) -> dict[tuple[int, str], PublishedRow]:
     return rows
 
 
-def score_file(path: Path, truth: dict[str, Any]) -> tuple[Scores | None, list[str]]:
+def score_file(path: Path, truth: Content) -> tuple[Scores | None, list[str]]:
     """Scores of one answer_*.zip against the COCO ground truth `truth`, and the problem lines of the file.
 
     One of the two is empty. Bad files raise no exception here, so that all of them can be named together.
@@ -57,7 +58,7 @@ def score_file(path: Path, truth: dict[str, Any]) -> tuple[Scores | None, list[s
         return None, error.problems
 
 
-def score_files(files: dict[str, Path], truth: dict[str, Any], threads: int = 1) -> dict[str, Scores]:
+def score_files(files: Mapping[str, Path], truth: Content, threads: int = 1) -> dict[str, Scores]:
     """Scores of published submissions: {submission: scores}.
 
     files: {submission: its answer_*.zip}. truth: COCO ground truth of the test images. threads: processes.

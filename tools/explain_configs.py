@@ -24,6 +24,7 @@ from nuclei.models.description import schedule_in_force, settings_in_force
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import read_zoo, zoo_path
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
+from nuclei.workflow.types import ModelChanges, ModelEntry, ProtocolChanges
 
 WEIGHTS = "work/weights/<model>.pth"
 
@@ -123,7 +124,7 @@ def data_paths(setting: int | str) -> dict[str, dict[str, str]]:
 
 def resolve_all(
     config: Nested,
-    models: Mapping[str, Nested],
+    models: Mapping[str, ModelEntry],
     protocols: Iterable[str],
     setting: int | str = "<N>",
     seed: int | str = "<seed>",
@@ -153,10 +154,10 @@ def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]
         for model, pair in models.items()
         for key, before, after in changes(*pair)
     ]
-    listed = [((protocol, "every"), f"{model}, {protocol}", *row) for protocol, model, *row in flat]
+    listed = [((protocol, "every"), f"{model}, {protocol}", key, zoo, ours) for protocol, model, key, zoo, ours in flat]
     rows: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
-    for (protocol, model, *row), reason in zip(flat, explain(listed, reasons), strict=True):
-        rows.setdefault((protocol, model), []).append((*row, reason))
+    for (protocol, model, key, zoo, ours), reason in zip(flat, explain(listed, reasons), strict=True):
+        rows.setdefault((protocol, model), []).append((key, zoo, ours, reason))
     found: Differences = {protocol: {} for protocol in resolved}
     for (protocol, model), own in rows.items():
         for key, zoo, ours, reason in merge_stages(own):
@@ -307,8 +308,8 @@ def kept_versions(names: Iterable[str], path: Path | str) -> list[str]:
 
 def page(
     config: Nested,
-    models: Mapping[str, Nested],
-    protocols: Mapping[str, Nested],
+    models: Mapping[str, ModelEntry],
+    protocols: Mapping[str, ProtocolChanges],
     old: Path | str | None = None,
     out: Path | str = "docs/differences.md",
 ) -> str:
@@ -322,7 +323,10 @@ def page(
     resolved = resolve_all(config, models, protocols)
     split = read_yaml(config["split"]["file"])
     images = [len(split["train"]), len(split["train"] + split["validation"])]
-    entries = [*models.values(), *(entry for content in protocols.values() for entry in content["models"].values())]
+    entries: list[ModelEntry | ModelChanges] = [
+        *models.values(),
+        *(entry for content in protocols.values() for entry in content["models"].values()),
+    ]
     names = list(dict.fromkeys(entry["zoo"] for entry in entries if "zoo" in entry))
     lines = [*INTRODUCTION.format(version=mmdet.__version__).splitlines(), ""]
     lines += difference_part(list_differences(resolved), models) + settings_part(resolved, images)

@@ -148,14 +148,14 @@ def resolve_all(
 def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]] = REASONS) -> Differences:
     """Every difference between the zoo configs and the resolved ones, with its reason; InputError as in explain()."""
     flat = [
-        (protocol, model, key, show(before), show(after))
+        (protocol, model, (key, show(before), show(after)))
         for protocol, models in resolved.items()
         for model, pair in models.items()
         for key, before, after in changes(*pair)
     ]
-    listed = [((protocol, "every"), f"{model}, {protocol}", *row) for protocol, model, *row in flat]
+    listed = [((protocol, "every"), f"{model}, {protocol}", *row) for protocol, model, row in flat]
     rows: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
-    for (protocol, model, *row), reason in zip(flat, explain(listed, reasons), strict=True):
+    for (protocol, model, row), reason in zip(flat, explain(listed, reasons), strict=True):
         rows.setdefault((protocol, model), []).append((*row, reason))
     found: Differences = {protocol: {} for protocol in resolved}
     for (protocol, model), own in rows.items():

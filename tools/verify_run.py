@@ -23,6 +23,7 @@ from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
 from nuclei.workflow.manifest import NAME, canonical_sha256, describe, results_below, results_data_sha256
+from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
 WEIGHTS = "*.pth"
 # Kinds of results that git keeps for all cells or for none.
@@ -268,11 +269,11 @@ def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str
     yield from check_list(files, list(manifest["cells"]))
     models = manifest["models"]
     for setting in config["settings"]:
-        cells = [[f"cells/setting{setting}/{model}/seed{seed}" for seed in config["seeds"]] for model in models]
+        cells = [[str(cell_folder("", setting, model, seed)) for seed in config["seeds"]] for model in models]
         for family in ("", "_full"):
             yield from check_table(files, f"tables/table{setting}{family}.csv", cells, models)
     ensembles = [name for name, cells in config.get("ensembles", {}).items() if cells]  # older runs have none
-    fused = [f"ensembles/setting{setting}/{name}" for setting in config["settings"] for name in ensembles]
+    fused = [str(ensemble_folder("", setting, name)) for setting in config["settings"] for name in ensembles]
     yield from check_table(files, "tables/ensembles.csv", [[folder] for folder in fused], fused)
     for folder in fused:
         yield from check_answer(files.run, folder)

@@ -1,8 +1,16 @@
-"""Raw data in, annotations out.
+"""From raw data to annotations.
 
-In: config raw (folder, archive, URL, or drawn by the project).
-Out: data/raw.{json,md} (what was found, after every check), data/split.json, data/coco/{method}/train.json,
-data/coco/test.json, data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
+It takes the raw data: a folder, an archive or a URL that the config names under `raw`, or images that the project draws
+itself. It makes, below results/<run>/:
+  data/raw.json, raw.md                            what was found in the raw data, after every check
+  data/split.json                                  training and validation images of setting 1
+  data/coco/<method>/train.json                    annotations of all training images, by either converter
+  data/coco/test.json                              test images, with their nuclei where test masks are given
+  data/annotations/setting<1,2>/train.json         training images of each setting
+  data/annotations/setting<1,2>/validation.json    validation images of each setting
+  data/annotations/setting<1,2>/tiles.json         tiles of the training images, where the config asks for tiles
+  data/conversion_loss.json, conversion_loss.md    what each converter loses
+Unpacked raw data and the images of tiles lie in work/<run>/raw and work/<run>/tiles.
 """
 
 if config["raw"]["draw"]:
@@ -39,7 +47,7 @@ else:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
         wildcard_constraints:
             part="dataset|test_masks",
-        localrule: True  # where Snakemake runs, as compute nodes often have no internet
+        localrule: True  # runs where Snakemake runs, because compute nodes often have no internet
         conda:
             "../envs/data.yaml"
         resources:

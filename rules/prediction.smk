@@ -1,8 +1,9 @@
-"""Predictions on the test images and the competition's answer, of each cell and of each ensemble of cells.
+"""Predictions on the test images, and the competition's answer, of each cell and of each ensemble of cells.
 
-In: the cell's config.py and checkpoint.pth, data/coco/test.json, the test images; of an ensemble its members'
-predictions.json.
-Out: predictions.json (COCO results), answer.json, answer.zip (checked as tools/check_answer.py does).
+It takes config.py and checkpoint.pth of each cell, data/coco/test.json and the test images. It makes, in the folder of
+each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
+  predictions.json          COCO results; an ensemble's are fused from those of its members
+  answer.json, answer.zip   the 100 surest detections of each image, checked as tools/check_answer.py does
 """
 
 
@@ -80,7 +81,7 @@ rule fuse_predictions:
         runtime=scaled(30),
     params:
         *code("fuse_predictions", "report"),
-        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order too
+        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order counts, too
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
     message:
         "ensemble {wildcards.ensemble}, setting {wildcards.setting}"

@@ -1,9 +1,16 @@
-"""Tables 1 and 2, the list of cells behind them, figures, the report page, and the manifest of it all.
+"""What people read: Tables 1 and 2, the list of all cells, figures, the report page; and the manifest of the run.
 
-In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md;
-scores.json of the ensembles; for the manifest every declared result of the run.
-Out: tables/table{1,2}.* (the report's score), tables/table{1,2}_full.* (the other scores), tables/cells.csv,
-tables/explored*.*, tables/ensembles.*, figures/, report.html, manifest.json (`python tools/verify_run.py` checks by it).
+It takes checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl and predictions.json of the cells,
+scores.json of the ensembles, data/raw.md and data/conversion_loss.md. The manifest takes every result of the run. It
+makes, below results/<run>/:
+  tables/table<1,2>.*                   the report's tables
+  tables/table<1,2>_full.*              the scores that the report's metric hides
+  tables/explored.*, explored_full.*    the same of models that the report tried and dropped
+  tables/ensembles.*                    scores of the ensembles
+  tables/cells.csv                      where the numbers of each cell come from
+  figures/                              training curves, and test images with nuclei
+  report.html                           all of these on one page
+  manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
 
 CELL_RESULTS = [
@@ -262,7 +269,7 @@ rule write_manifest:
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
         raw=verbatim(json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")})),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
-        # {input.cells} by brace expansion: hundreds of cells make a list too long for the shell
+        # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
         results=verbatim(braces(CELL_RESULTS)),
     message:

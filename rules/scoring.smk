@@ -1,7 +1,9 @@
-"""Scores of the predictions of each cell and ensemble, and of the published submissions.
+"""Scores of the predictions of each cell and each ensemble, and of the submissions that the report's author published.
 
-In: predictions.json, data/coco/test.json (with the test masks' nuclei, where test masks are given).
-Out: scores.json of each cell and ensemble; published/table{1,2}.* with the author's submissions re-scored.
+It takes predictions.json, and data/coco/test.json with the nuclei of the test masks; without test masks there are no
+scores, and scores.json says so. It makes:
+  scores.json               in the folder of each cell and of each ensemble
+  published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
 """
 
 

@@ -149,7 +149,7 @@ def resolve_all(
 def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]] = REASONS) -> Differences:
     """Every difference between the zoo configs and the resolved ones, with its reason; InputError as in explain()."""
     flat = [
-        (protocol, model, key, show(before), show(after))
+        (protocol, model, (key, show(before), show(after)))
         for protocol, models in resolved.items()
         for model, pair in models.items()
         for key, before, after in changes(*pair)

@@ -95,7 +95,7 @@ rule make_split:
     output:
         f"{RESULTS}/data/split.json",
     log:
-        f"{RESULTS}/logs/split.log",
+        f"{RESULTS}/logs/make_split.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -111,8 +111,7 @@ rule make_split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output}"
-        " > {log} 2>&1"
+        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output}" " > {log} 2>&1"
 
 
 rule convert_train:
@@ -176,7 +175,7 @@ rule write_annotations:
             part=["train", "validation"],
         ),
     log:
-        f"{RESULTS}/logs/annotate_settings.log",
+        f"{RESULTS}/logs/write_annotations.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -200,7 +199,7 @@ rule measure_conversion_loss:
         json=f"{RESULTS}/data/conversion_loss.json",
         summary=f"{RESULTS}/data/conversion_loss.md",
     log:
-        f"{RESULTS}/logs/conversion_loss.log",
+        f"{RESULTS}/logs/measure_conversion_loss.log",
     conda:
         "../envs/data.yaml"
     threads: 8
@@ -227,7 +226,7 @@ if config["tiles"]:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
             images=directory(f"{WORK}/tiles/setting{{setting}}"),
         log:
-            f"{RESULTS}/logs/tile.setting{{setting}}.log",
+            f"{RESULTS}/logs/cut_tiles.setting{{setting}}.log",
         conda:
             "../envs/data.yaml"
         resources:

@@ -30,7 +30,7 @@ rule make_table:
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/table{{setting}}.log",
+        f"{RESULTS}/logs/make_table.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -61,7 +61,7 @@ rule make_explored_table:
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/explored_table.log",
+        f"{RESULTS}/logs/make_explored_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -90,7 +90,7 @@ rule make_ensembles_table:
     output:
         expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
     log:
-        f"{RESULTS}/logs/ensembles_table.log",
+        f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -118,7 +118,7 @@ rule make_cells_table:
     output:
         f"{RESULTS}/tables/cells.csv",
     log:
-        f"{RESULTS}/logs/cells_table.log",
+        f"{RESULTS}/logs/make_cells_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -146,7 +146,7 @@ rule draw_curves:
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
-        f"{RESULTS}/logs/curves_setting{{setting}}.log",
+        f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -173,7 +173,7 @@ rule draw_overlays:
     output:
         f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
-        f"{CELL_LOGS}.overlays.log",
+        f"{CELL_LOGS}.draw_overlays.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -206,7 +206,7 @@ rule make_report:
     output:
         f"{RESULTS}/report.html",
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{RESULTS}/logs/make_report.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -250,7 +250,7 @@ rule write_manifest:
     output:
         f"{RESULTS}/manifest.json",
     log:
-        f"{RESULTS}/logs/manifest.log",
+        f"{RESULTS}/logs/write_manifest.log",
     conda:
         "../envs/report.yaml"
     resources:

@@ -12,7 +12,7 @@ rule score_predictions:
     output:
         f"{CELL}/scores.json",
     log:
-        f"{CELL_LOGS}.score.log",
+        f"{CELL_LOGS}.score_predictions.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -34,7 +34,7 @@ use rule score_predictions as score_ensemble with:
     output:
         f"{ENSEMBLE}/scores.json",
     log:
-        f"{ENSEMBLE_LOGS}.score.log",
+        f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
@@ -47,7 +47,7 @@ rule score_published:
     output:
         published_files(),
     log:
-        f"{RESULTS}/logs/published.log",
+        f"{RESULTS}/logs/score_published.log",
     conda:
         "../envs/report.yaml"
     threads: 2

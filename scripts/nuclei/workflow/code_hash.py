@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import itertools
 from pathlib import Path
 
 
@@ -21,14 +22,15 @@ def facts(text):
     return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def local_modules(script, root=None):
-    """Paths of a script and of every module below its folder that it imports, directly or not.
+def local_modules(script, *roots):
+    """Paths of a script and of every local module that it imports, directly or not.
 
-    script: path of a Python file. root: folder that imports start from (default: the script's own). Imports inside
-    functions count too. Returns a sorted list of paths in the form that `script` has (relative stays relative).
+    script: path of a Python file. roots: folders that imports start from (default: the script's own; a tool of tools/
+    finds modules there and in scripts/). Imports inside functions count too. Returns a sorted list of paths in the form
+    that `script` and `roots` have (relative stays relative).
     """
     script = Path(script)
-    root = Path(root) if root else script.parent
+    roots = list(map(Path, roots)) or [script.parent]
     found, waiting = set(), [script]
     while waiting:
         path = waiting.pop()
@@ -37,7 +39,7 @@ def local_modules(script, root=None):
         found.add(path)
         for name in facts(path.read_text(encoding="utf-8"))[0]:
             parts = name.split(".")
-            for end in range(1, len(parts) + 1):
+            for root, end in itertools.product(roots, range(1, len(parts) + 1)):
                 base = root.joinpath(*parts[:end])
                 waiting += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
     return sorted(str(path) for path in found)

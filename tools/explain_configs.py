@@ -72,9 +72,9 @@ EFFECTS = {
 
 INTRODUCTION = """# What each model changes of its zoo config
 
-Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit. Every
-model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of mmdet
-{version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds change
+Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit.
+Every model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of
+mmdet {version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds change
 `seed` alone; settings 1 and 2 change the paths of the annotations (`data.*.ann_file`) alone. At run time
 scripts/train.py puts its own hooks in place of the zoo's for logs, checkpoints and validation; the rest stays.
 
@@ -98,7 +98,7 @@ when the schedule's first fall comes:
 
 
 def data_paths(setting):
-    """Paths of a cell's data, as rules/train.smk gives them to cell_config."""
+    """Paths of a cell's data, as rules/training.smk gives them to resolve_config."""
     annotations, images = "results/<run>/data/annotations", "work/<run>/raw/dataset"
     return {
         "train": {"annotations": f"{annotations}/setting{setting}/train.json", "images": f"{images}/train"},

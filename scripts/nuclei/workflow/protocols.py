@@ -38,7 +38,7 @@ def fill_training(training, protocol):
 
 
 def fill_model(entry, changed, own_options=None):
-    """A model's entry as cell_config.resolve takes it: zoo config and options of the protocol, then its own on top.
+    """A model's entry as nuclei.models.resolve takes it: zoo config and options of the protocol, then its own on top.
 
     entry: models.yaml's. changed: the protocol's, or None. own_options: the config's model_options.
     """

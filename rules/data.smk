@@ -21,7 +21,7 @@ if config["raw"]["draw"]:
             runtime=scaled(10),
         params:
             *code("draw_raw", "data"),
-            out=f"{WORK}/raw",
+            out=above(),
             draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
@@ -183,7 +183,7 @@ rule write_annotations:
         runtime=scaled(5),
     params:
         *code("write_annotations", "data"),
-        out=f"{RESULTS}/data/annotations",
+        out=above(2),
     message:
         "annotations of settings 1 and 2"
     shell:

@@ -44,7 +44,7 @@ rule make_table:
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "Table {wildcards.setting}"
     shell:
@@ -74,7 +74,7 @@ rule make_explored_table:
         entries=table_columns(EXPLORED),
         seeds=config["seeds"],
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the explored models"
     shell:
@@ -101,7 +101,7 @@ rule make_ensembles_table:
         settings=config["settings"],
         ensembles=verbatim(json.dumps(ENSEMBLES)),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the ensembles"
     shell:
@@ -126,7 +126,7 @@ rule make_cells_table:
         runtime=scaled(5),
     params:
         *code("make_cells_table", "report"),
-        run=RESULTS,
+        run=above(2),
         settings=config["settings"],
         models=list(MODELS),
         seeds=config["seeds"],
@@ -214,7 +214,7 @@ rule make_report:
         runtime=scaled(5),
     params:
         *code("make_report", "report"),
-        run=RESULTS,
+        run=above(),
         title=f"Nuclei segmentation, run {config['run']}",
         note=verbatim(NOTE),
     message:
@@ -258,7 +258,7 @@ rule write_manifest:
         runtime=scaled(30),
     params:
         *code("write_manifest", "report"),
-        run=RESULTS,
+        run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
         raw=verbatim(json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")})),
         models=[name for name in CATALOGUE["models"] if name in MODELS],

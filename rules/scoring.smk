@@ -58,7 +58,7 @@ rule score_published:
         *code("score_published", "report"),
         submissions=verbatim(config["published"]["submissions"]),
         state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
-        out=f"{RESULTS}/published",
+        out=above(),
     message:
         "published submissions, re-scored"
     shell:

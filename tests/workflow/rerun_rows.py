@@ -320,6 +320,12 @@ ROWS = [
         jobs=CONVERTED | stages(CELLS, "train") | TRAINED,
     ),
     Row(
+        "a check of COCO content (`scripts/nuclei/coco/checks.py`)",
+        edit("scripts/nuclei/coco/checks.py", "from reprlib import", "import time as _\nfrom reprlib import"),
+        "tests/workflow/test_rerun_borders.py lists which stages depend on which module",
+        jobs=stages(CELLS, "write_answer") | SCORED,
+    ),
+    Row(
         "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/names.py`)",
         edit("scripts/nuclei/scoring/names.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
         "validation uses the same scores: `train` ends at once, and does not score former epochs again",

@@ -29,7 +29,7 @@ if config["raw"]["draw"]:
             runtime=scaled(10),
         params:
             *code("draw_raw", "data"),
-            out=f"{WORK}/raw",
+            out=above(),
             draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
@@ -103,7 +103,7 @@ rule make_split:
     output:
         f"{RESULTS}/data/split.json",
     log:
-        f"{RESULTS}/logs/split.log",
+        f"{RESULTS}/logs/make_split.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -183,7 +183,7 @@ rule write_annotations:
             part=["train", "validation"],
         ),
     log:
-        f"{RESULTS}/logs/annotate_settings.log",
+        f"{RESULTS}/logs/write_annotations.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -191,7 +191,7 @@ rule write_annotations:
         runtime=scaled(5),
     params:
         *code("write_annotations", "data"),
-        out=f"{RESULTS}/data/annotations",
+        out=above(2),
     message:
         "annotations of settings 1 and 2"
     shell:
@@ -207,7 +207,7 @@ rule measure_conversion_loss:
         json=f"{RESULTS}/data/conversion_loss.json",
         summary=f"{RESULTS}/data/conversion_loss.md",
     log:
-        f"{RESULTS}/logs/conversion_loss.log",
+        f"{RESULTS}/logs/measure_conversion_loss.log",
     conda:
         "../envs/data.yaml"
     threads: 8
@@ -234,7 +234,7 @@ if config["tiles"]:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
             images=directory(f"{WORK}/tiles/setting{{setting}}"),
         log:
-            f"{RESULTS}/logs/tile.setting{{setting}}.log",
+            f"{RESULTS}/logs/cut_tiles.setting{{setting}}.log",
         conda:
             "../envs/data.yaml"
         resources:

@@ -50,7 +50,7 @@ rule write_answer:
         answer=f"{CELL}/answer.json",
         zip=f"{CELL}/answer.zip",
     log:
-        f"{CELL_LOGS}.answer.log",
+        f"{CELL_LOGS}.write_answer.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -73,7 +73,7 @@ rule fuse_predictions:
     output:
         f"{ENSEMBLE}/predictions.json",
     log:
-        f"{ENSEMBLE_LOGS}.fuse.log",
+        f"{ENSEMBLE_LOGS}.fuse_predictions.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -99,6 +99,6 @@ use rule write_answer as write_ensemble_answer with:
         answer=f"{ENSEMBLE}/answer.json",
         zip=f"{ENSEMBLE}/answer.zip",
     log:
-        f"{ENSEMBLE_LOGS}.answer.log",
+        f"{ENSEMBLE_LOGS}.write_ensemble_answer.log",
     message:
         "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"

@@ -37,7 +37,7 @@ rule make_table:
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/table{{setting}}.log",
+        f"{RESULTS}/logs/make_table.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -51,7 +51,7 @@ rule make_table:
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "Table {wildcards.setting}"
     shell:
@@ -68,7 +68,7 @@ rule make_explored_table:
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/explored_table.log",
+        f"{RESULTS}/logs/make_explored_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -81,7 +81,7 @@ rule make_explored_table:
         entries=table_columns(EXPLORED),
         seeds=config["seeds"],
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the explored models"
     shell:
@@ -97,7 +97,7 @@ rule make_ensembles_table:
     output:
         expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
     log:
-        f"{RESULTS}/logs/ensembles_table.log",
+        f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -108,7 +108,7 @@ rule make_ensembles_table:
         settings=config["settings"],
         ensembles=verbatim(json.dumps(ENSEMBLES)),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the ensembles"
     shell:
@@ -125,7 +125,7 @@ rule make_cells_table:
     output:
         f"{RESULTS}/tables/cells.csv",
     log:
-        f"{RESULTS}/logs/cells_table.log",
+        f"{RESULTS}/logs/make_cells_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -133,7 +133,7 @@ rule make_cells_table:
         runtime=scaled(5),
     params:
         *code("make_cells_table", "report"),
-        run=RESULTS,
+        run=above(2),
         settings=config["settings"],
         models=list(MODELS),
         seeds=config["seeds"],
@@ -153,7 +153,7 @@ rule draw_curves:
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
-        f"{RESULTS}/logs/curves_setting{{setting}}.log",
+        f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -180,7 +180,7 @@ rule draw_overlays:
     output:
         f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
-        f"{CELL_LOGS}.overlays.log",
+        f"{CELL_LOGS}.draw_overlays.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -213,7 +213,7 @@ rule make_report:
     output:
         f"{RESULTS}/report.html",
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{RESULTS}/logs/make_report.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -221,7 +221,7 @@ rule make_report:
         runtime=scaled(5),
     params:
         *code("make_report", "report"),
-        run=RESULTS,
+        run=above(),
         title=f"Nuclei segmentation, run {config['run']}",
         note=verbatim(NOTE),
     message:
@@ -257,7 +257,7 @@ rule write_manifest:
     output:
         f"{RESULTS}/manifest.json",
     log:
-        f"{RESULTS}/logs/manifest.log",
+        f"{RESULTS}/logs/write_manifest.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -265,7 +265,7 @@ rule write_manifest:
         runtime=scaled(30),
     params:
         *code("write_manifest", "report"),
-        run=RESULTS,
+        run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
         raw=verbatim(json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")})),
         models=[name for name in CATALOGUE["models"] if name in MODELS],

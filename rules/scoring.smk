@@ -14,7 +14,7 @@ rule score_predictions:
     output:
         f"{CELL}/scores.json",
     log:
-        f"{CELL_LOGS}.score.log",
+        f"{CELL_LOGS}.score_predictions.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -36,7 +36,7 @@ use rule score_predictions as score_ensemble with:
     output:
         f"{ENSEMBLE}/scores.json",
     log:
-        f"{ENSEMBLE_LOGS}.score.log",
+        f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
@@ -49,7 +49,7 @@ rule score_published:
     output:
         published_files(),
     log:
-        f"{RESULTS}/logs/published.log",
+        f"{RESULTS}/logs/score_published.log",
     conda:
         "../envs/report.yaml"
     threads: 2
@@ -60,7 +60,7 @@ rule score_published:
         *code("score_published", "report"),
         submissions=verbatim(config["published"]["submissions"]),
         state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
-        out=f"{RESULTS}/published",
+        out=above(),
     message:
         "published submissions, re-scored"
     shell:

@@ -40,7 +40,7 @@ rule resolve_config:
     output:
         f"{CELL}/config.py",
     log:
-        f"{CELL_LOGS}.config.log",
+        f"{CELL_LOGS}.resolve_config.log",
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -115,7 +115,7 @@ rule select_checkpoint:
         checkpoint=f"{CELL}/checkpoint.pth",
         choice=f"{CELL}/checkpoint.json",
     log:
-        f"{CELL_LOGS}.select.log",
+        f"{CELL_LOGS}.select_checkpoint.log",
     conda:
         "../envs/mmdet.yaml"
     resources:

@@ -154,9 +154,11 @@ def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]
         for model, pair in models.items()
         for key, before, after in changes(*pair)
     ]
-    listed = [((protocol, "every"), f"{model}, {protocol}", key, zoo, ours) for protocol, model, key, zoo, ours in flat]
+    listed = [
+        ((protocol, "every"), f"{model}, {protocol}", key, zoo, ours) for protocol, model, (key, zoo, ours) in flat
+    ]
     rows: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
-    for (protocol, model, key, zoo, ours), reason in zip(flat, explain(listed, reasons), strict=True):
+    for (protocol, model, (key, zoo, ours)), reason in zip(flat, explain(listed, reasons), strict=True):
         rows.setdefault((protocol, model), []).append((key, zoo, ours, reason))
     found: Differences = {protocol: {} for protocol in resolved}
     for (protocol, model), own in rows.items():

@@ -16,13 +16,13 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Any, TypedDict
+from typing import Any
 
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
-from nuclei.workflow.manifest import NAME, canonical_sha256, describe, results_below, results_data_sha256
+from nuclei.workflow.manifest import NAME, Manifest, canonical_sha256, describe, results_below, results_data_sha256
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
 WEIGHTS = "*.pth"
@@ -40,38 +40,6 @@ BULKY = [
     "report.html",
 ]
 AGAIN = "restore it, or delete it and run the pipeline again"
-
-
-class FileEntry(TypedDict):
-    """What the manifest says of a file: SHA-256 in hex digits, size in bytes."""
-
-    sha256: str
-    size: int
-
-
-class DataEntry(TypedDict):
-    """What the manifest says of the data. raw: hash of each given part. sha256: of all files in data/."""
-
-    raw: dict[str, str | None]
-    sha256: str
-
-
-class Manifest(TypedDict):
-    """Content of manifest.json, as nuclei.workflow.manifest makes it.
-
-    config: the whole resolved config. models: in the order of the tables' rows. cells: {folder: its training.json}.
-    files: {path below the run's folder: entry}.
-    """
-
-    run: str
-    project: dict[str, Any]
-    environment: dict[str, Any]
-    config: dict[str, Any]
-    config_sha256: str
-    data: DataEntry
-    models: list[str]
-    cells: dict[str, dict[str, Any]]
-    files: dict[str, FileEntry]
 
 
 def read_manifest(run: Path | str) -> Manifest:

@@ -158,10 +158,9 @@ rule plan:
         models=list(MODELS),
         seeds=config["seeds"],
         keep=config["checkpoints"],
-        measured=option("--measured", MEASURED),
     message:
         "plan of all trainings"
     shell:
         "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
         " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
-        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} {params.measured} 2> >(tee {log} >&2)"
+        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} 2> >(tee {log} >&2)"

@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument(
         "--schema", default="config/schema.yaml", help="JSON schema that cards.yaml must fit (default: %(default)s)"
     )
-    parser.add_argument("--measured", help="CSV of the full-size tests with the columns model, setting, peak_gb")
+    parser.add_argument(
+        "--measured", nargs="?", help="CSV of the full-size tests with the columns model, setting, peak_gb"
+    )
     parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")

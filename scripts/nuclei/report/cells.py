@@ -6,14 +6,16 @@ A cell is one training: one model in one setting under one seed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 from nuclei.scoring.names import NAMES
 from nuclei.scoring.types import Scores
-from nuclei.training.choice import SavedChoice
-from nuclei.training.types import Provenance
+
+if TYPE_CHECKING:  # no import at run time, so that a change in the training code runs no table again
+    from nuclei.training.choice import SavedChoice
+    from nuclei.training.types import Provenance
 
 Part = Literal["scores", "choice", "training"]
 
@@ -40,8 +42,8 @@ class Cell:
 
     files: dict[str, Path]
     scores: Scores = NOT_READ
-    choice: SavedChoice = NOT_READ
-    training: Provenance = NOT_READ
+    choice: "SavedChoice" = NOT_READ
+    training: "Provenance" = NOT_READ
 
 
 class Scored(Protocol):

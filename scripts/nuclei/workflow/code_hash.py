@@ -16,14 +16,20 @@ import itertools
 from pathlib import Path
 
 
+def is_for_type_checking(node: ast.stmt) -> bool:
+    """Whether a statement is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 @functools.cache
 def imports_and_hash(text: str) -> tuple[set[str], str]:
     """(names of the modules that Python code may import, SHA-256 of its syntax tree without docstrings).
 
     text: the code. `from a import b` gives both `a` and `a.b`, since b may be a module. Relative imports are left out;
-    the project has none.
+    the project has none. What stands below `if TYPE_CHECKING:` counts for neither, as it never runs.
     """
     tree = ast.parse(text)
+    tree.body = [node for node in tree.body if not is_for_type_checking(node)]
     names: set[str] = set()
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):

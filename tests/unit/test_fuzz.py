@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from damage import SIDE, row, truth
-from fuzzing import (
+from support.damage import SIDE, row, truth
+from support.fuzzing import (
     Serial,
     broken,
     changed,
@@ -30,7 +30,7 @@ from fuzzing import (
     small_data_set,
     tar_of_right_sums,
 )
-from test_configuration import merged
+from support.merged_config import merged
 
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.archives import unpack

@@ -2,19 +2,9 @@
 
 import json
 
-import numpy as np
+from support.squares import IMAGES, square
 
-from nuclei.coco.rle import encode
 from nuclei.scoring.average_precision import score
-
-SIDE = 64
-IMAGES = [{"id": n, "file_name": f"{n}.png", "height": SIDE, "width": SIDE} for n in (1, 2)]
-
-
-def square(score, x, y, side=10, image=1):
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[y : y + side, x : x + side] = True
-    return dict(image_id=image, category_id=1, bbox=[x, y, side, side], score=score, segmentation=encode(mask))
 
 
 def test_two_that_err_apart_score_higher_together(stage, tmp_path):
@@ -29,7 +19,7 @@ def test_two_that_err_apart_score_higher_together(stage, tmp_path):
     second = right + [square(0.9, x - 2, y + 7) for x, y in nuclei[5:10]]
     for name, rows in (("a", first), ("b", second)):
         (tmp_path / f"{name}.json").write_text(json.dumps(rows))
-    command = ["fuse", "--predictions", tmp_path / "a.json", tmp_path / "b.json"]
+    command = ["fuse_predictions", "--predictions", tmp_path / "a.json", tmp_path / "b.json"]
     command += ["--test-images", tmp_path / "truth.json", "--out", tmp_path / "fused.json"]
     done = stage(*command, "--label", "two/setting1")
     assert done.returncode == 0, done.stderr
@@ -48,7 +38,14 @@ def test_bad_predictions_are_named(stage, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([square(0.5, 1, 1)]))
     (tmp_path / "b.json").write_text(json.dumps([square(0.5, 1, 1, image=3)]))
     done = stage(
-        *("fuse", "--predictions", tmp_path / "a.json", tmp_path / "b.json", "--test-images", tmp_path / "truth.json"),
+        *(
+            "fuse_predictions",
+            "--predictions",
+            tmp_path / "a.json",
+            tmp_path / "b.json",
+            "--test-images",
+            tmp_path / "truth.json",
+        ),
         *("--out", tmp_path / "fused.json"),
     )
     assert done.returncode == 2 and done.stderr.startswith(f"error: {tmp_path / 'b.json'}: ")

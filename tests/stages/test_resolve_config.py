@@ -1,14 +1,14 @@
 """resolve_config.py writes a file that mmcv reads."""
 
+import json
+
 from mmcv import Config
 from support.resolved_configs import MODELS, training
 
 
 def test_command_writes_a_file_that_mmcv_reads(stage, tmp_path):
-    import json
-
     done = stage(
-        "cell_config",
+        "resolve_config",
         "--model",
         json.dumps(MODELS["mask_r50"] | {"options": {"optimizer.lr": 1e-5}}),  # 1e-05 in JSON, a text in YAML 1.1
         "--training",

@@ -12,7 +12,7 @@ def test_command(stage, tmp_path):
     (tmp_path / "gt.json").write_text(json.dumps(content))
     (tmp_path / "p.json").write_text(json.dumps(rows))
     done = stage(
-        "score",
+        "score_predictions",
         "--ground-truth",
         tmp_path / "gt.json",
         "--predictions",
@@ -25,7 +25,7 @@ def test_command(stage, tmp_path):
     keys = {"map_report", "ceiling_report", *NAMES, "images", "nuclei", "predictions", "per_image", "scored"}
     assert json.loads((tmp_path / "s.json").read_text()).keys() == keys
     bad = stage(
-        "score",
+        "score_predictions",
         "--ground-truth",
         tmp_path / "gt.json",
         "--predictions",

@@ -3,25 +3,14 @@
 import json
 
 import numpy as np
+import pytest
 from conftest import ROOT, SHARED
-from support.score_cases import SIDE, encode
+from support.answers import IMAGES, listed_images, row
 from support.submissions import AP_100, TEST_IDS, needs_submissions
 
-from nuclei.prediction.answers import answer, answer_problems, read_answer, write_zip
+from nuclei.common.stage import InputError
+from nuclei.prediction.answers import answer, answer_problems, check_answer, read_answer, write_zip
 from nuclei.scoring.published import read_published
-
-IMAGES = {1: (SIDE, SIDE), 2: (SIDE, SIDE)}
-
-
-def row(image_id=1, score=0.5, **change):
-    return {
-        "image_id": image_id,
-        "bbox": [0.0, 0.0, 4.0, 4.0],
-        "score": score,
-        "category_id": 1,
-        "segmentation": encode(np.eye(SIDE)),
-        **change,
-    }
 
 
 def test_the_surest_hundred_of_each_image_ties_in_order():
@@ -49,6 +38,27 @@ def test_a_right_answer_has_no_problems_but_a_warning_for_an_image_without_detec
 def test_scores_outside_0_to_1_are_a_warning():
     rows = [row(1, -0.5), row(2, 1.5), row(2, 1)]
     assert answer_problems(rows, IMAGES, "a") == ([], ["a: 2 scores outside 0 to 1"])
+
+
+def test_the_check_of_a_file_says_what_is_odd_and_raises_what_is_wrong(tmp_path):
+    ids, path = tmp_path / "test_img_ids.json", tmp_path / "answer.json"
+    ids.write_text(json.dumps(listed_images()))
+    path.write_text(json.dumps([row(), row(score=2)]))
+    assert check_answer(path, ids) == [
+        f"warning: {path}: no detection of image 2",
+        f"warning: {path}: 1 scores outside 0 to 1",
+        f"{path}: 2 detections of 2 images, form is right",
+    ]
+    path.write_text(json.dumps([row(7), row(8)]))
+    with pytest.raises(InputError) as caught:
+        check_answer(path, ids)
+    assert caught.value.problems == [
+        f"{path}: row {at}: image_id is {image}, wanted one of [1, 2]; correct the row"
+        for at, image in ((0, 7), (1, 8))
+    ]
+    ids.write_text("[]")
+    with pytest.raises(InputError, match="test_img_ids.json: an empty list found, wanted a list of"):
+        check_answer(path, ids)
 
 
 @needs_submissions

@@ -5,18 +5,9 @@ import json
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
+from support.squares import IMAGES, square
 
-from nuclei.coco.rle import encode
 from nuclei.prediction.ensembles import fuse_predictions
-
-SIDE = 64
-IMAGES = [{"id": n, "file_name": f"{n}.png", "height": SIDE, "width": SIDE} for n in (1, 2)]
-
-
-def square(score, x, y, side=10, image=1):
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[y : y + side, x : x + side] = True
-    return dict(image_id=image, category_id=1, bbox=[x, y, side, side], score=score, segmentation=encode(mask))
 
 
 def places(rows):

@@ -1,17 +1,8 @@
 """Predicted nuclei and their form as COCO results."""
 
-import numpy as np
+from support.squares import SIDE, square
 
-from nuclei.coco.rle import encode
 from nuclei.prediction.instances import as_results, from_results
-
-SIDE = 64
-
-
-def square(score, x, y, side=10, image=1):
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[y : y + side, x : x + side] = True
-    return dict(image_id=image, category_id=1, bbox=[x, y, side, side], score=score, segmentation=encode(mask))
 
 
 def test_results_come_back_as_they_went():

@@ -72,10 +72,10 @@ EFFECTS = {
 
 INTRODUCTION = """# What each model changes of its zoo config
 
-Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit. Every
-model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of mmdet
-{version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds change
-`seed` alone; settings 1 and 2 change the paths of the annotations (`data.*.ann_file`) alone. At run time
+Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit.
+Every model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of
+mmdet {version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds
+change `seed` alone; settings 1 and 2 change the paths of the annotations (`data.*.ann_file`) alone. At run time
 scripts/train.py puts its own hooks in place of the zoo's for logs, checkpoints and validation; the rest stays.
 
 [protocols.md](protocols.md) says why there are three protocols, [versions.md](versions.md) how the code of the two

@@ -47,8 +47,14 @@ TABLE = [
     ("image that is no picture", lambda: text(TEST / "DEMO-04.png", "<html>"), CHECK,
      f"dataset/test/DEMO-04.png: {NO_IMAGE}"),
     ("bad mask met by the converter",
-     lambda: put(MASK, full(7)), "mask2coco --dataset dataset --images train --method exact --out o.json",
+     lambda: put(MASK, full(7)), "convert_train --dataset dataset --method exact --out o.json",
      f"{MASK}: values [7] found, wanted 0 and 255 (or 0 and 1); threshold the mask"),
+    ("bad test mask met by the converter",
+     lambda: put("test_masks/DEMO-05/masks/mask_0002.png", full(0)),
+     "convert_test --dataset dataset --test-masks test_masks --out o.json",
+     "test_masks/DEMO-05/masks/mask_0002.png: empty mask (all 0), wanted a nucleus; remove the file"),
+    ("bad layout met by the converter", lambda: IMAGE.unlink(), "convert_test --dataset dataset --out o.json",
+     f"{IMAGE}: not found (images/ holds nothing), wanted the image of these masks; add or rename it"),
     # files and folders
     ("masks without their image", lambda: IMAGE.unlink(), CHECK,
      f"{IMAGE}: not found (images/ holds nothing), wanted the image of these masks; add or rename it"),
@@ -161,7 +167,7 @@ TABLE = [
      "raw.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
        "check_raw.py writes; run it again"),
     ("annotations of another form", lambda: [text("train.json", '{"images": [7]}'), text("split.json", "{}")], SETTINGS,
-     "train.json: other content found (TypeError 'int' object is not subscriptable), wanted what mask2coco.py "
+     "train.json: other content found (TypeError 'int' object is not subscriptable), wanted what convert_train.py "
        "writes; run it again"),
     ("expected count of no number", None, CHECK + " --expected train=many",
      "--expected train=many: wanted name=count, as in train=14598; correct it"),
@@ -277,7 +283,7 @@ TABLE = [
      "deep: File exists; check the path and run again"),
     # answers
     ("predictions without boxes", lambda: truth([row(bbox=None)]),
-     "answer --predictions p.json --test-images truth.json --out o.json --zip o.zip",
+     f"write_answer --predictions p.json --test-images truth.json --test-img-ids {IDS} --out o.json --zip o.zip",
      "p.json: row 0: bbox is None, wanted [x, y, width, height] in px; correct the row"),
     ("zip of nothing", lambda: zipped("answer.zip"), ANSWER_ZIP,
      "answer.zip: holds nothing, wanted answer.json alone; zip it again"),
@@ -334,18 +340,21 @@ TABLE = [
      "answer.zip: damaged (Bad CRC-32 for file 'answer.json'), wanted a zip of JSON; zip it again"),
     # scores
     ("ground truth that is no COCO", lambda: [truth(), text("truth.json", "[]")], SCORE,
-     "truth.json: wanted COCO JSON with the lists images, annotations, categories; make it by mask2coco.py"),
+     "truth.json: wanted COCO JSON with the lists images, annotations, categories; make it by "
+       "convert_train.py or convert_test.py"),
     ("predictions that are no JSON", lambda: [truth(), text("p.json", "")], SCORE,
      "p.json: not JSON (Expecting value: line 1 column 1 (char 0)), wanted COCO results; make the file again"),
     ("predictions that are no list", lambda: [truth(), text("p.json", "{}")], SCORE,
      "p.json: dict found, wanted a list of COCO results; predict again"),
     ("polygon outside its image", lambda: truth(segmentation=[[0, 0, 1e9, 0, 1e9, 1e9]]), SCORE,
-     "truth.json: annotation 0: segmentation is a polygon outside the image of 128x128 px; make it by mask2coco.py"),
+     "truth.json: annotation 0: segmentation is a polygon outside the image of 128x128 px; make it by "
+       "convert_train.py or convert_test.py"),
     ("nucleus of no image", lambda: truth(image_id=5), SCORE,
-     "truth.json: annotation 0: image_id is 5, wanted one of [1]; make it by mask2coco.py"),
+     "truth.json: annotation 0: image_id is 5, wanted one of [1]; make it by convert_train.py or convert_test.py"),
     ("image too large for any reader",
      lambda: [truth(), edit("truth.json", lambda content: content["images"][0].update(width=10**400))], SCORE,
-     f"truth.json: image 0: 1{'0' * 17}...{'0' * 19}x128 px found, wanted {2**30} px at most; make it by mask2coco.py"),
+     f"truth.json: image 0: 1{'0' * 17}...{'0' * 19}x128 px found, wanted {2**30} px at most; make it by "
+       "convert_train.py or convert_test.py"),
     ("predictions of no image", lambda: truth([row(image_id=2)]), SCORE,
      "p.json: row 0: image_id is 2, wanted one of [1]; correct the row"),
     ("no submissions", lambda: [truth(), Path("s").mkdir(), text("p.tsv", "table\tmodel\tepoch\tmap\tsubmission\n"),

@@ -20,8 +20,9 @@ def converted(drawn, stage, tmp_path):
     data, masks = drawn / "dataset", drawn / "test_masks"
     for script, *arguments in (
         ("check_raw", "--dataset", data, "--test-masks", masks, "--out", "raw.json", "--summary", "raw.md"),
-        ("split", "--dataset-check", "raw.json", "--validation-fraction", 0.34, "--seed", 1, "--out", "split.json"),
-        ("mask2coco", "--dataset", data, "--images", "train", "--method", "exact", "--segmentation", "polygon",
+        ("make_split", "--dataset-check", "raw.json", "--validation-fraction", 0.34, "--seed", 1,
+         "--out", "split.json"),
+        ("convert_train", "--dataset", data, "--method", "exact", "--segmentation", "polygon",
          "--out", "train.json", "--threads", 2),
     ):  # fmt: skip
         done = stage_in(stage, tmp_path, script, *arguments)
@@ -34,7 +35,7 @@ def stage_in(stage, folder, script, *arguments):
 
 
 def test_settings_share_the_training_file_s_numbers(converted, stage):
-    done = stage_in(stage, converted, "annotate_settings", "--annotations", "train.json", "--split", "split.json",
+    done = stage_in(stage, converted, "write_annotations", "--annotations", "train.json", "--split", "split.json",
                     "--out-dir", "a")  # fmt: skip
     assert done.returncode == 0, done.stderr
     whole, split = read(converted / "train.json"), read(converted / "split.json")
@@ -54,7 +55,7 @@ def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeyp
     for seed in ("1", "2"):  # of Python's hashes: no order may depend on it
         monkeypatch.setitem(os.environ, "PYTHONHASHSEED", seed)
         out = tmp_path / f"{seed}.json"
-        done = stage("convert_masks", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
+        done = stage("convert_train", "--dataset", drawn / "dataset", "--method", "imantics",
                      "--out", out, "--threads", seed)  # fmt: skip
         assert done.returncode == 0, done.stderr
         digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
@@ -62,9 +63,9 @@ def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeyp
 
 
 def test_loss_summary_lists_what_was_dropped(drawn, converted, stage):
-    stage_in(stage, converted, "mask2coco", "--dataset", drawn / "dataset", "--images", "train", "--method", "imantics",
+    stage_in(stage, converted, "convert_train", "--dataset", drawn / "dataset", "--method", "imantics",
              "--out", "i.json")  # fmt: skip
-    done = stage_in(stage, converted, "conversion_loss", "--dataset", drawn / "dataset", "--coco", "i.json",
+    done = stage_in(stage, converted, "measure_conversion_loss", "--dataset", drawn / "dataset", "--coco", "i.json",
                     "train.json", "--out", "loss.json", "--summary", "loss.md")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "- imantics: DEMO-02 mask_" in (converted / "loss.md").read_text()
@@ -74,7 +75,7 @@ def test_loss_summary_lists_what_was_dropped(drawn, converted, stage):
 
 def test_loss_needs_files_of_different_converters(drawn, converted, stage):
     (converted / "other.json").write_text('{"images": []}')
-    done = stage_in(stage, converted, "conversion_loss", "--dataset", drawn / "dataset", "--coco", "train.json",
+    done = stage_in(stage, converted, "measure_conversion_loss", "--dataset", drawn / "dataset", "--coco", "train.json",
                     "train.json", "other.json", "--out", "loss.json", "--summary", "loss.md")  # fmt: skip
     assert done.returncode == 2
     assert [line.split(",")[0] for line in done.stderr.splitlines()] == [
@@ -87,7 +88,7 @@ def test_tiles_appear_with_their_annotations(drawn, converted, stage):
     done = stage_in(
         stage,
         converted,
-        "tile",
+        "cut_tiles",
         "--annotations",
         "train.json",
         "--dataset",
@@ -112,7 +113,7 @@ def test_stride_that_leaves_gaps_is_refused(drawn, converted, stage):
     done = stage_in(
         stage,
         converted,
-        "tile",
+        "cut_tiles",
         "--annotations",
         "train.json",
         "--dataset",
@@ -149,17 +150,16 @@ def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys,
     Path("s.yaml").write_text(
         yaml.safe_dump({"train": list(names.values())[:2], "validation": [names["DEMO-03"]]}, allow_unicode=True)
     )
-    convert = "mask2coco --dataset dataset --out"
     for command in (
         f"{CHECK} --split s.yaml",
-        "split --dataset-check o.json --file s.yaml --out split.json",
-        f"{convert} train.json --images train --method exact --segmentation polygon",
-        f"{convert} imantics.json --images train --method imantics",
-        f"{convert} test.json --images test --method exact --test-masks test_masks",
-        "annotate_settings --annotations train.json --split split.json --out-dir a",
-        "tile --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64"
+        "make_split --dataset-check o.json --file s.yaml --out split.json",
+        "convert_train --dataset dataset --out train.json --method exact --segmentation polygon",
+        "convert_train --dataset dataset --out imantics.json --method imantics",
+        "convert_test --dataset dataset --out test.json --test-masks test_masks",
+        "write_annotations --annotations train.json --split split.json --out-dir a",
+        "cut_tiles --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64"
         " --out-annotations t.json --out-images tiles",
-        "conversion_loss --dataset dataset --coco train.json imantics.json --out loss.json --summary loss.md",
+        "measure_conversion_loss --dataset dataset --coco train.json imantics.json --out loss.json --summary loss.md",
     ):
         status, lines = answered(capsys, monkeypatch, command)
         assert (status, [line for line in lines if line.startswith(("error", "warning"))]) == (0, []), command

@@ -1,4 +1,4 @@
-"""How test_bad_input.py damages a drawn data set, and the commands that meet it.
+"""How tests of bad input damage a drawn data set, and the commands that meet it.
 
 All paths are relative to a copy of that data set: dataset/ (3 training and 2 test images of 128 px), test_masks/.
 """
@@ -33,9 +33,9 @@ CHECK_SPLIT = f"{CHECK} --split s.yaml"
 FETCH = "fetch_raw --source raw.tar --out deep/out"
 ANSWER = f"check_answer --answer answer.json --test-img-ids {IDS}"
 ANSWER_ZIP = f"check_answer --answer answer.zip --test-img-ids {IDS}"
-SPLIT = "split --dataset-check raw.json --out split.json"
-SETTINGS = "annotate_settings --annotations train.json --split split.json --out-dir a"
-SCORE = "score --ground-truth truth.json --predictions p.json --out scores.json"
+SPLIT = "make_split --dataset-check raw.json --out split.json"
+SETTINGS = "write_annotations --annotations train.json --split split.json --out-dir a"
+SCORE = "score_predictions --ground-truth truth.json --predictions p.json --out scores.json"
 PUBLISHED = (
     "score_published --submissions s --ground-truth truth.json --published p.tsv --models-file m.yaml --out-dir o"
 )
@@ -56,32 +56,38 @@ def config_main():
 
 
 def put(path, array):
+    """Write an image."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), array)
 
 
 def full(value, kind=np.uint8, shape=(SIDE, SIDE)):
+    """An image of one value."""
     return np.full(shape, value, kind)
 
 
 def edit(path, change):
+    """Apply `change` to the content of a JSON file."""
     content = json.loads(Path(path).read_text())
     change(content)
     Path(path).write_text(json.dumps(content))
 
 
 def cut(path, share):
+    """Keep the first share of a file alone."""
     content = Path(path).read_bytes()
     Path(path).write_bytes(content[: int(len(content) * share)])
 
 
 def flip(path, at):
+    """Flip a bit of one byte of a file."""
     content = bytearray(Path(path).read_bytes())
     content[at] ^= 0x40
     Path(path).write_bytes(content)
 
 
 def empty(folder):
+    """Remove all that a folder holds."""
     shutil.rmtree(folder)
     Path(folder).mkdir()
 
@@ -97,27 +103,33 @@ def replace(path, content):
 
 
 def copy_mask(name):
+    """Add a copy of a mask under another name."""
     shutil.copy(MASK, MASKS / name)
 
 
 def text(path, content):
+    """Write a text."""
     Path(path).write_text(content, encoding="utf-8")
 
 
 def split_file(**halves):
+    """s.yaml: a right split with changed halves."""
     text("s.yaml", yaml.safe_dump({"train": ["DEMO-01", "DEMO-02"], "validation": ["DEMO-03"], **halves}))
 
 
 def row(**change):
+    """A detection of the first test image, with changes."""
     rle = encode(np.eye(SIDE, dtype=bool))
     return {"image_id": 1, "bbox": [0, 0, 4, 4], "score": 0.5, "category_id": 1, "segmentation": rle, **change}
 
 
 def answer(*rows):
+    """answer.json of these rows."""
     text("answer.json", json.dumps(rows))
 
 
 def rle(**change):
+    """A detection whose RLE is changed."""
     return row(segmentation={**row()["segmentation"], **change})
 
 
@@ -157,12 +169,14 @@ def lock(path):
 
 
 def zipped(path, **members):
+    """A zip file; in the names of members, __ stands for / and _json for .json."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
             file.writestr(name.replace("__", "/").replace("_json", ".json"), content)
 
 
 def main_of(script):
+    """The main() of a stage or tool, or the check of the config."""
     return config_main if script == "config" else importlib.import_module(script).main
 
 

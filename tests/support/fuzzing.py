@@ -1,4 +1,4 @@
-"""What test_fuzz.py damages, and how: bytes, JSON structures, folders; seeded, each case under a limit of CPU time."""
+"""How tests of readers damage bytes, JSON and folders: seeded, each case under a limit of CPU time."""
 
 import copy
 import io

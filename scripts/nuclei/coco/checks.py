@@ -79,7 +79,8 @@ def check_ground_truth(content, file="ground truth"):
     ids = [category.get("id") if isinstance(category, dict) else category for category in content["categories"]]
     if ids != [1] and (ids or content["annotations"]):
         problems.append(
-            f"{file}: categories {short(ids)}, wanted the category 1 alone; make it by convert_train.py or convert_test.py"
+            f"{file}: categories {short(ids)}, wanted the category 1 alone; "
+            "make it by convert_train.py or convert_test.py"
         )
     refuse(problems, file)
 

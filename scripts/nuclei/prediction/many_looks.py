@@ -96,7 +96,10 @@ class ManyLooks:
 
 
 def predict_views(model, dataset, pipeline, label="predict", **options):
-    """As nuclei.prediction.single_look.predict, with the options of ManyLooks; an image gives all nuclei that its views found."""
+    """Nuclei that ManyLooks with these options finds in every image; the rest is as in single_look.predict.
+
+    An image gives all nuclei that its views found.
+    """
     import torch
     from mmdet.datasets.pipelines import Compose
 

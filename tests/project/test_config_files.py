@@ -11,7 +11,8 @@ from nuclei.workflow.configuration import check_config, retype
 
 
 @pytest.mark.parametrize("names", [[], ["cpu"], ["best"], ["best", "best-gpu"]], ids=str)
-def test_other_configs_lack_nothing_but_their_data(config, names):
+def test_other_configs_lack_nothing_but_their_data(names, monkeypatch):
+    monkeypatch.chdir(ROOT)
     found = merged(*names)
     found["raw"]["dataset"]["path"] = "config"  # any folder
     found["raw"]["test_masks"]["path"] = None

@@ -14,22 +14,29 @@ def names(script, monkeypatch):
 
 
 def test_tables_do_not_depend_on_training_nor_training_on_tables(monkeypatch):
-    train, tables = names("train", monkeypatch), names("tables", monkeypatch)
+    train, tables = names("train", monkeypatch), names("make_table", monkeypatch)
     assert {
         "train.py",
         "nuclei/training/hooks.py",
         "nuclei/scoring/average_precision.py",
         "nuclei/prediction/single_look.py",
     } <= train
-    assert not {"nuclei/report/table_files.py", "tables.py", "nuclei/data/raw_layout.py"} & train
+    assert not {"nuclei/report/table_files.py", "make_table.py", "nuclei/data/raw_layout.py"} & train
     assert "nuclei/training/hooks.py" not in tables
 
 
 def test_no_stage_depends_on_the_check_of_the_config(monkeypatch):
     rules = "".join(path.read_text() for path in ROOT.glob("rules/*.smk"))
     scripts = set(re.findall(r' code\("(\w+)", "\w+"\)', rules.replace("*", " ")))
-    assert {"split", "check_raw", "train", "tables"} <= scripts
+    assert {"make_split", "check_raw", "train", "make_table"} <= scripts
     assert not {script for script in scripts if "nuclei/workflow/configuration.py" in names(script, monkeypatch)}
+
+
+def test_no_stage_imports_a_stage(monkeypatch):
+    scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert {"make_split", "check_raw", "train", "make_table"} <= scripts
+    for script in scripts:
+        assert {name for name in names(script, monkeypatch) if "/" not in name} == {f"{script}.py"}
 
 
 def test_each_rule_depends_on_the_pins_of_its_own_environment():

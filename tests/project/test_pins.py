@@ -52,9 +52,8 @@ def test_post_deploy_agrees(requirements):
 
 def test_mmcv_has_one_place(requirements):
     assert "mmcv-full" not in requirements
-    others = [
-        p for p in [*ROOT.glob("envs/*"), *ROOT.glob("scripts/**/*.py"), ROOT / "Makefile"] if "1.7.2" in p.read_text()
-    ]
+    places = ("envs/*", "scripts/**/*.py", "tools/*.py", "Makefile")
+    others = [path for place in places for path in ROOT.glob(place) if "1.7.2" in path.read_text()]
     assert [p.name for p in others if 'VERSION = "1.7.2"' in p.read_text()] == ["build_mmcv.py"]
     assert build_mmcv.VERSION == "1.7.2"
 

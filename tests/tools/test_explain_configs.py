@@ -36,6 +36,7 @@ PINNED = re.search(r"^REPORTS_MMDET := (\S+)$", (ROOT / "Makefile").read_text(),
 
 @pytest.fixture(scope="module")
 def resolved():
+    """Zoo config and resolved config of every model under every protocol, not to be changed."""
     return resolve_all(CONFIG, MODELS, PROTOCOLS)
 
 

@@ -21,7 +21,7 @@ def test_direct_indirect_and_late_imports_count(tmp_path):
     ]
 
 
-def test_comments_docstrings_and_layout_are_no_behaviour(tmp_path):
+def test_comments_docstrings_and_layout_change_nothing(tmp_path):
     def found(text):
         (tmp_path / "module.py").write_text(text)
         return code_hash(tmp_path / "module.py")

@@ -6,7 +6,7 @@ import time
 from nuclei.workflow.data_hash import data_hash
 
 
-def test_fingerprint_follows_content_alone(tmp_path):
+def test_the_hash_follows_content_alone(tmp_path):
     data, memory = tmp_path / "data", tmp_path / "memory"
     (data / "sub").mkdir(parents=True)
     (data / "sub/a").write_text("1")

@@ -1,8 +1,14 @@
-"""The project's own augmentation, against numpy's transpose."""
+"""The project's own augmentation, against numpy's transpose; the name that every config.py knows it by."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from mmdet.core import BitmapMasks, PolygonMasks
+from mmdet.datasets.builder import PIPELINES
 
 from nuclei.coco.rle import bounding_box
 from nuclei.data.polygons import exact_polygons
@@ -54,3 +60,45 @@ def test_half_a_pixel_is_interpolated():
     ramp = np.repeat(np.arange(0, 200, 5, dtype=np.uint8)[None, :, None], 16, 0).repeat(3, 2)
     found = MoveImage([0.5, 0])({"img": ramp})["img"]
     assert np.abs(found[:, 4:-4].astype(float) - (ramp[:, 4:-4] + 2.5)).max() <= 1
+
+
+def test_configs_know_the_steps_by_a_name_that_stays():
+    import nuclei.augmentation as kept
+
+    assert (kept.MoveImage, kept.QuarterTurn) == (MoveImage, QuarterTurn)
+    assert PIPELINES.get("MoveImage") is MoveImage and PIPELINES.get("QuarterTurn") is QuarterTurn
+
+
+READ = """
+import sys
+from mmcv import Config
+from mmdet.datasets.builder import PIPELINES
+for path in sys.argv[1:]:
+    config = Config.fromfile(path)  # imports what custom_imports names, or fails
+    steps = [step["type"] for part in (config.data.val, config.data.test) for step in part.pipeline]
+    train = config.data.train
+    while "dataset" in train:
+        train = train.dataset
+    steps += [step["type"] for step in train.pipeline]
+    own = {"MoveImage", "QuarterTurn"}.intersection(steps)
+    assert own and all(PIPELINES.get(name) for name in steps), path
+    print(path, *config.custom_imports.imports, *sorted(own))
+"""
+
+
+def test_committed_configs_find_their_steps():
+    """In a new process, in which nothing of the project is imported yet."""
+    configs = [
+        path for path in sorted(ROOT.glob("results/*/cells/**/config.py")) if "custom_imports" in path.read_text()
+    ]
+    assert len(configs) >= 9
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ, *map(str, configs)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in found] == [str(path) for path in configs]
+    assert {line[1] for line in found} == {"nuclei.augmentation"}

@@ -77,7 +77,7 @@ def main() -> None:
     cards = read_cards(args.cards, args.schema)
     configs = {
         (setting, *cell): path
-        for setting, paths in by_setting(args.settings, args.configs).items()
+        for setting, paths in by_setting(args.settings, args.models, args.seeds, args.configs, "--configs").items()
         for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
     }
     keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}

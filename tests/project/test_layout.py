@@ -1,0 +1,73 @@
+"""Where things lie: the library's floors, one rule, one script and one test of a name, tests apart from each other."""
+
+import ast
+import re
+from collections import Counter
+
+import pytest
+from conftest import ROOT
+
+LIBRARY = ROOT / "scripts/nuclei"
+# a folder imports only from those in front of its own group
+FLOORS = [
+    ["common"],
+    ["coco", "compute"],
+    ["workflow"],
+    ["data", "models"],
+    ["prediction"],
+    ["scoring"],
+    ["training", "export"],
+    ["report"],
+]
+SUBJECTS = sorted(path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file())
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imported(path):
+    """Names of the modules that a Python file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_every_subject_has_its_floor():
+    assert {"common", "models", "report"} <= set(SUBJECTS) <= {name for floor in FLOORS for name in floor}
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_subject_imports_only_from_floors_below(subject):
+    at = next(number for number, floor in enumerate(FLOORS) if subject in floor)
+    allowed = {subject, *(name for floor in FLOORS[:at] for name in floor)}
+    for path in (LIBRARY / subject).glob("*.py"):
+        found = {name.split(".")[1] for name in imported(path) if name.startswith("nuclei.")}
+        assert found <= allowed, path
+
+
+def test_each_rule_calls_the_one_script_of_its_name():
+    called = []
+    for path in sorted(ROOT.glob("rules/*.smk")):
+        for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if found := re.findall(r"python scripts/(\w+)\.py", rule):
+                assert found == [rule.partition(":")[0]], path.name
+                called += found
+    assert set(called) == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+
+
+def test_no_two_test_files_share_a_name():
+    names = Counter(path.name for path in TESTS if path.name.startswith("test_"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_test_file_imports_another():
+    for path in TESTS:
+        assert not [
+            name for name in imported(path) if name.split(".")[-1].startswith("test_") and name[:7] != "nuclei."
+        ]
+
+
+@pytest.mark.parametrize("subject", sorted({path.parent.name for path in (ROOT / "tests/unit").glob("*/*.py")}))
+def test_unit_tests_mirror_the_library(subject):
+    tested = {path.name.removeprefix("test_") for path in (ROOT / "tests/unit" / subject).glob("*.py")}
+    assert tested <= {path.name for path in (LIBRARY / subject).glob("*.py")}

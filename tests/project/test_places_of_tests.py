@@ -1,7 +1,6 @@
 """Where things lie: the library's floors, one rule, one script and one test of a name, tests apart from each other."""
 
 import ast
-import re
 from collections import Counter
 
 import pytest
@@ -9,16 +8,6 @@ from conftest import ROOT
 
 LIBRARY = ROOT / "scripts/nuclei"
 # a folder imports only from those in front of its own group
-FLOORS = [
-    ["common"],
-    ["coco", "compute"],
-    ["workflow"],
-    ["data", "models"],
-    ["prediction"],
-    ["scoring"],
-    ["training", "export"],
-    ["report"],
-]
 SUBJECTS = sorted(path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file())
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts)
 
@@ -30,29 +19,6 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
-
-
-def test_every_subject_has_its_floor():
-    assert {"common", "models", "report"} <= set(SUBJECTS) <= {name for floor in FLOORS for name in floor}
-
-
-@pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_subject_imports_only_from_floors_below(subject):
-    at = next(number for number, floor in enumerate(FLOORS) if subject in floor)
-    allowed = {subject, *(name for floor in FLOORS[:at] for name in floor)}
-    for path in (LIBRARY / subject).glob("*.py"):
-        found = {name.split(".")[1] for name in imported(path) if name.startswith("nuclei.")}
-        assert found <= allowed, path
-
-
-def test_each_rule_calls_the_one_script_of_its_name():
-    called = []
-    for path in sorted(ROOT.glob("rules/*.smk")):
-        for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            if found := re.findall(r"python scripts/(\w+)\.py", rule):
-                assert found == [rule.partition(":")[0]], path.name
-                called += found
-    assert set(called) == {path.stem for path in (ROOT / "scripts").glob("*.py")}
 
 
 def test_no_two_test_files_share_a_name():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT, checkout
 from draw_map import filled, parts
-from project.pages import blocks, codes, section, text_of
+from support.pages import blocks, codes, section, text_of
 from workflow.tiny import overlay, planned, snakemake
 
 PAGE = text_of("CONTRIBUTING.md")

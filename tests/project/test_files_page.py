@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from draw_map import ask, plans
-from project.pages import codes, rows, section, text_of
+from support.pages import codes, rows, section, text_of
 
 from nuclei.data.conversion import convert
 from nuclei.data.conversion_loss import compare

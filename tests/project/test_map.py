@@ -1,19 +1,17 @@
 """docs/map.md fits the live workflow, the library's folders keep to their floors, and every word is explained."""
 
-import ast
 import subprocess
 from pathlib import Path
 
 import draw_map
 import pytest
 from conftest import ROOT
-from draw_map import FLOORS, Rule, filled, floor_table, parts, picture, reduced, rule_graph
-from project.pages import codes, rows, section, text_of
+from draw_map import Rule, filled, floor_table, parts, picture, reduced, rule_graph
+from support.pages import codes, rows, section, text_of
 
 from nuclei.common.stage import InputError
 
 PAGE = ROOT / "docs/map.md"
-LEVEL = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 LIBRARY = ROOT / "scripts/nuclei"
 
 
@@ -53,16 +51,6 @@ def test_every_folder_of_the_library_is_in_the_page():
     found = section(text_of("docs/map.md"), "The library's floors")
     folders = [path.name for path in LIBRARY.iterdir() if path.is_dir() and path.name != "__pycache__"]
     assert [name for name in folders if f"[{name}](../scripts/nuclei/{name})" not in found] == []
-
-
-def imported(path):
-    """Names of the modules that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 WORDS = """Cell, Setting, Run, Protocol, Image, Mask, Annotation, Instance, Nucleus, Split, Tile, Crop, Epoch,

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 from conftest import ROOT
-from project.prose import PAGES, Text, all_texts, below
 from snakemake.cli import get_argument_parser
+from support.prose import PAGES, Text, all_texts, below
 
 SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
 CONFIG = SCHEMA["config"]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from draw_map import read_rules
-from project.pages import anchors, codes, links, rows, section, text_of
+from support.pages import anchors, codes, links, rows, section, text_of
 
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/README.md", "docs/map.md", "docs/files.md"]
 DOORS = ["Getting started", "How-to guides", "Reference", "Explanation"]

@@ -55,8 +55,8 @@ FORMS = ["csv", "md", "tex", "html"]
 def code(script, environment):
     """What a stage's result depends on beside its data, as params: its code and the packages of its environment.
 
-    script: name of the stage's script, without .py. environment: name of its file in envs/. Returns one line with path
-    and hash for the script and for each module of this project that it imports, and one line for each pinned package.
+    The script is named without .py, the environment as its file in envs/. Returns one line with path and hash for the
+    script and for each module of this project that it imports, and one line for each pinned package.
     A change of code or of a pin changes a param, so that the stage runs again; a changed comment, a touched file, a
     fresh clone and a moved folder change none. See scripts/nuclei/workflow/code_hash.py.
     """

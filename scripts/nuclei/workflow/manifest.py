@@ -57,7 +57,8 @@ def project_version(folder=Path(__file__).parent):
 
 def environment():
     """{"python", "packages": {name: version}} of the environment that runs this."""
-    packages = {found.metadata["Name"]: found.version for found in distributions()}
+    found = reversed(list(distributions()))  # of two copies, the one that is imported: the first on the path
+    packages = {one.metadata["Name"]: one.version for one in found}
     return {"python": platform.python_version(), "packages": packages}
 
 

@@ -23,6 +23,7 @@ def tar_of(path, members, mode="w:gz"):
 
 
 def link(name, target, kind=tarfile.SYMTYPE):
+    """A member of a tar file that points to `target`, or a device."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
@@ -56,6 +57,7 @@ class Breaking(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def server(folder, breaks=0, handler=None):
+    """Serve a folder on loopback; yields the address."""
     Breaking.ranges, Breaking.breaks = [], breaks
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(handler or Breaking, directory=folder)

@@ -125,6 +125,7 @@ def fuzz(name, case):
 
 
 def png(array):
+    """The bytes of a PNG."""
     return cv2.imencode(".png", array)[1].tobytes()
 
 

@@ -7,11 +7,13 @@ SIDE = 40
 
 
 def encode(mask):
+    """COCO RLE of a mask by pycocotools alone."""
     rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {"size": [int(s) for s in rle["size"]], "counts": rle["counts"].decode()}
 
 
 def disk(random, at=None):
+    """Mask of a disk at (x, y), or anywhere."""
     x, y = at if at is not None else random.uniform(0, SIDE, 2)
     rows, columns = np.mgrid[:SIDE, :SIDE]
     mask = (columns - x) ** 2 + (rows - y) ** 2 <= random.uniform(1.5, 5) ** 2

@@ -57,6 +57,7 @@ def writer(folder, drawn):
 
 
 def command(config, out, work=None, **options):
+    """The command line of a training that writes into `out`; options: further ones, as keywords."""
     arguments = [
         sys.executable,
         "scripts/train.py",
@@ -81,6 +82,7 @@ def command(config, out, work=None, **options):
 
 
 def train(config, out, **options):
+    """Run a training to its end; returns the finished process (text)."""
     return subprocess.run(command(config, out, **options), cwd=ROOT, capture_output=True, text=True)
 
 
@@ -97,10 +99,12 @@ DAMAGED = (
 
 
 def cut(path):
+    """Keep the first half of a file alone."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def flip(path):
+    """Flip a bit in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -107,7 +107,8 @@ def project_version(folder: Path | str = Path(__file__).parent) -> Project:
 
 def environment() -> Environment:
     """{"python", "packages": {name: version}} of the environment that this runs in."""
-    packages = {found.metadata["Name"]: found.version for found in distributions()}
+    found = reversed(list(distributions()))  # of two copies, the one that is imported: the first on the path
+    packages = {one.metadata["Name"]: one.version for one in found}
     return {"python": platform.python_version(), "packages": packages}
 
 

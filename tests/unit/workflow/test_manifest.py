@@ -60,6 +60,15 @@ def test_environment_and_version(tmp_path):
     assert project_version(tmp_path) == {"commit": git("rev-parse", "HEAD")[:12], "dirty": True}
 
 
+def test_of_two_copies_of_a_package_the_imported_one_is_named(tmp_path, monkeypatch):
+    for folder, version in (("first", "2.0"), ("second", "1.0")):
+        info = tmp_path / folder / "twice.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: twice\nVersion: {version}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "first"), str(tmp_path / "second")])
+    assert environment()["packages"] == {"twice": "2.0"}
+
+
 def test_a_result_that_is_not_there_is_named(made_run, tmp_path):
     run = shutil.copytree(made_run, tmp_path / "run")
     shutil.rmtree(run / "cells/setting1/mask_r50/seed1")

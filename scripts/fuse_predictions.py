@@ -1,8 +1,9 @@
 """Fuse the predictions of several cells of one setting into those of an ensemble.
 
 It reads the predictions (COCO results) of each member and the COCO JSON of the test images. It writes the ensemble's
-predictions.json. Detections of one nucleus (mask IoU 0.5 or more) become one, with their mean mask and their mean
-score, in which a member that missed the nucleus counts as 0.
+predictions.json. Detections of one nucleus (mask IoU 0.5 or more) become one. Its score is the mean of their scores, in
+which a member that missed the nucleus counts as 0. Its mask is a vote, weighted by score: it contains the pixels that
+get at least half of all weights.
 """
 
 import argparse

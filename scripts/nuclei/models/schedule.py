@@ -12,9 +12,21 @@ They come from the zoo config. Four keys of `training` in the config change them
     training.warmup    iterations of the warm-up
     training.epochs    epochs of the training
 
-The protocol may fill the null keys (config/protocols.yaml). During training, mmcv's hook for lr_config sets the rate
-of each iteration; no code of this project does. docs/differences.md shows the schedule of each model, and
-docs/protocols.md says why the protocols have different ones.
+The protocol may fill the null keys (config/protocols.yaml). docs/differences.md, part 2, shows the schedule of each
+model, and docs/protocols.md says why the protocols have different ones.
+
+During training, mmcv's hook for lr_config sets the rate of each iteration; no code of this project does. At iteration
+i, counted from 0 over the whole training, the rate is
+
+    rate(i) = optimizer.lr * warmup(i) * decay(i)
+
+    warmup(i)  r + (1 - r) * i / w while i < w, then 1; w is lr_config.warmup_iters, r is lr_config.warmup_ratio
+    decay(i)   steps: 0.1^k, where k of the listed epochs are over at iteration i
+               cosine: 0.01 + 0.99 * (1 + cos(pi * i / n)) / 2, where n is the number of all iterations
+
+While both are active, the hook multiplies them. So where the first listed epoch ends within the warm-up, the rate falls
+to a tenth there, rises on to a tenth of optimizer.lr, and never reaches optimizer.lr. The key lr of a row in log.jsonl
+is the rate that an iteration really got.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
 """How are masks fused? Step by step, for several views of one image, or for several cells that make an ensemble.
 
 1. Group. The views are taken one after the other, and the detections of each view in falling order of their scores. A
-   detection joins the group with whose first mask it has the highest IoU, if that is 0.5 or more and the group has no
-   detection of this view yet. Otherwise it starts a new group. So a group holds the detections of one nucleus, at most
-   one per view.
+   detection is compared with the first mask of each group that has no detection of this view yet. It joins the group
+   of the highest IoU if this IoU is 0.5 or more. Otherwise it starts a new group. So a group contains the detections of
+   one nucleus, at most one per view.
 2. Score. The score of a group is the sum of its scores, divided by the number of views. A view that misses the nucleus
    counts as 0: what most views agree on keeps its score, and what one view sees alone falls.
 3. Box. The box of a group is the mean of its boxes, weighted by their scores.

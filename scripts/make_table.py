@@ -1,4 +1,4 @@
-"""Make Table 1 or 2 of the report for one run, and beside it a table of the scores that its metric hides.
+"""Make Table 1 or 2 of the report for one run, and a second table with the scores that the report does not show.
 
 It reads scores.json and checkpoint.json of the setting's cells, models.yaml, and published.tsv where the report's own
 numbers are to be compared. It writes table<setting>.* with the report's columns and metric, and table<setting>_full.*

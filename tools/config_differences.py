@@ -1,4 +1,4 @@
-"""Differences between configs: each gets its reason, and all are shown as short texts (for explain_configs.py)."""
+"""For explain_configs.py: give each difference between two configs its reason, and show it as a short text."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -187,9 +187,9 @@ def rule_table(rules: list[Rule], default: set[Edge], everything: set[Edge], roo
     for rule in rules:
         when = "by default" if rule.name in always else "by config" if rule.name in ever else "by name"
         if not rule.script:
-            what = "Makes no file; stands for files of other rules."
+            what = "A target: it makes no file itself and asks for files of other rules."
         elif rule.base:
-            what = f"As `{rule.base}`, with other files."
+            what = f"The same as `{rule.base}` (by `use rule`), for other files."
         else:
             what = first_sentence(root / rule.script)
         script = f"[{rule.script}](../{rule.script})" if rule.script else "none"

@@ -1,4 +1,4 @@
-"""Measure how far the tissue in each image lies off its masks. The option training.offset moves it back by that much.
+"""Measure by how many px the tissue in each image is shifted against its masks. training.offset moves it back by that.
 
 Nuclei of stained tissue are darker than what is around them. The offset is therefore the shift of the image at which
 the masks cover the darkest pixels: the peak of the covariance of image and masks over shifts of whole px, refined by a

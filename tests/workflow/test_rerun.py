@@ -36,21 +36,21 @@ from nuclei.data.drawing import draw
 
 HEAD = f"""# What runs again
 
-A job runs again when what it depends on changed: the content of its inputs, its values of the config, what its code
-does, the pins of its environment. Times of files count for nothing, whatever their size; nor do comments, docstrings
-and the place of the folder. `snakemake -n` names the reason for each job.
+A job runs again when something changed that it depends on: the content of its inputs, its values of the config, its
+code, or the pinned packages of its environment. Changed file times, comments, docstrings or a moved folder make nothing
+run again, whatever the size of the files. `snakemake -n` names the reason for each job.
 
-Code and pins do not bind a training: `train` runs again, finds its epochs trained in `work/` and ends at once, and what
-follows is made from the same weights. Keep `work/<run>/cells/` as long as that matters; without it `train` starts over.
-Other config, data or COCO weights are another training. To train a cell anew under new code, see the end of
-[config/README.md](../config/README.md).
+A change of code or pins makes the job `train` run again, but trains nothing: the job finds its trained epochs in
+`work/` and ends at once, and the jobs after it use the same weights. For this keep `work/<run>/cells/`; without it the
+training starts over. With another config, other data or other COCO weights it is another training, which starts from
+the beginning. The end of [config/README.md](../config/README.md) says how to train a cell again under new code.
 
 To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
 `rerun-triggers` of `profiles/default/config.yaml`.
 
-The table is a test: `make test-rerun` makes each change in a copy of a finished run (`mask_r50` and `pointrend_r50`,
-setting 1, seed 0, 1 epoch, raw data in a folder), runs Snakemake, compares the jobs that ran with these, and runs it
-once more: nothing runs. Its order of stages:
+`make test-rerun` tests the table. It takes a copy of a finished run (`mask_r50` and `pointrend_r50`, setting 1, seed 0,
+1 epoch, raw data in a folder), makes each change in it, runs Snakemake, and compares the jobs that ran with the table.
+After that nothing may run in a second call. In the table, "a to b" means all stages from a to b in this order:
 
 - {", ".join(FIRST)};
 - {", ".join(STAGES)} of each cell;

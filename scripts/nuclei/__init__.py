@@ -1,1 +1,1 @@
-"""The library: a folder a subject. A folder imports only from folders on lower floors (docs/map.md)."""
+"""The library, one folder per subject. A folder imports only from folders of lower layers (floors in docs/map.md)."""

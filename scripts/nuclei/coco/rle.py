@@ -28,7 +28,7 @@ def encode_part(part: NDArray[np.bool_], left: int, top: int, size: tuple[int, i
     """RLE of a whole mask of which only a part is given: all pixels outside of the part are 0.
 
     part: bool, (height, width). left, top: where its first pixel lies in the whole mask, px. size: (width, height) of
-    the whole mask, px. Equal to encode() of the whole mask, but takes time for the part alone.
+    the whole mask, px. The result is that of encode() for the whole mask, but the time depends on the part's size only.
     """
     width, height = size
     # Run lengths go down the columns, so columns become rows here; an empty column on each side ends the outer runs.
@@ -44,11 +44,12 @@ def encode_part(part: NDArray[np.bool_], left: int, top: int, size: tuple[int, i
 def run_lengths(counts: str) -> list[int] | None:
     """Lengths of the runs of a compressed RLE, px, the first one of 0; None where the text is no compressed RLE.
 
-    pycocotools decodes without any check and reads beyond the end of its buffer if the text says so, so texts from
-    outside come here first. Format (pycocotools 2.0.11, maskApi.c, rleFrString): each number is a row of characters
-    from "0" (48) on. A character holds 5 bits of the number, the lowest bits first, and a sixth bit that says whether
-    more follow; the highest of the last 5 bits is the sign. From the fourth number on, it is the difference to the run
-    two places before, which has the same pixel value.
+    pycocotools decodes without any check, and a wrong text makes it read beyond the end of its buffer. So texts from
+    outside are checked here first. Format (pycocotools 2.0.11, maskApi.c, rleFrString): each number is written as one
+    or more characters, and 48 is subtracted from the code of each. Of the 6 bits that are left, the lower 5 are a part
+    of the number, the lowest part first, and the sixth says whether another character follows. The highest of the 5
+    bits of the last character is the sign. The first three numbers are run lengths. Each later number is the length of
+    its run minus that of the run two places before, which has the same pixel value.
 
     >>> run_lengths("22"), run_lengths("2 2")
     ([2, 2], None)
@@ -84,7 +85,7 @@ def decode_part(rle: RLE) -> tuple[NDArray[np.bool_], int, int]:
     left, top, width, high = map(int, coco_mask.toBbox(rle))
     runs = cast("list[int]", run_lengths(rle["counts"]))
     runs[0] -= left * height  # the columns left of the bounding box
-    ends = len(runs) // 2 * 2  # without the last run where it is one of 0
+    ends = len(runs) // 2 * 2  # number of runs, without the last one if it is a run of 0
     pixels = np.repeat(np.arange(ends) % 2 == 1, runs[:ends])
     strip = np.zeros((width, height), bool)  # columns as rows, since runs go down the columns
     strip.ravel()[: len(pixels)] = pixels

@@ -38,8 +38,8 @@ def whole_file(path: Path | str) -> Iterator[Path]:
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path` in UTF-8, complete or not at all (see whole_file)."""
     with whole_file(path) as temporary:
-        # Python keeps each byte of a file name that is not UTF-8 as half a surrogate pair, which UTF-8 cannot hold; the
-        # backslash form that it becomes here is what JSON takes for the same character.
+        # In a file name Python represents each byte that is not UTF-8 by a lone surrogate, which UTF-8 cannot encode.
+        # backslashreplace writes it as an escape such as \udc80, and JSON reads this as the same character.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

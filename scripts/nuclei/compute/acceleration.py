@@ -17,10 +17,11 @@ def axis_taps(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Which values of a feature map RoIAlign's samples read along one axis, and with which weight.
 
-    start, size: of each RoI, float, (K,), in steps of the map, whose values lie at integers. cells: number of output
-    cells. samples: number of samples in each of them. length: of the map along this axis.
-    Returns index, int64, (K, cells, samples * 2), and weight, float, of the same shape. Each sample reads its two
-    neighbours (bilinear interpolation); its weights are 0 where it lies more than one step outside of the map.
+    start, size: start and length of each RoI along the axis, float, (K,). The unit is the distance between two values
+    of the map; value i is at coordinate i. cells: number of output cells along the axis. samples: number of samples in
+    each cell. length: number of the map's values along the axis.
+    Returns index, int64, (K, cells, samples * 2), and weight, float, of the same shape. Each sample reads the values on
+    its two sides (linear interpolation). Both weights are 0 if it is more than one unit outside of the map.
     """
     steps = (torch.arange(cells * samples, dtype=start.dtype) + 0.5) / samples
     at = start[:, None] + steps * (size / cells)[:, None]
@@ -48,9 +49,10 @@ def roi_align(
     channel by itself.
     features: float, (N, C, H, W). rois: float, (K, 5): the image's index, left, top, right, bottom; x right, y down, px
     of the image, pixel edges at integers. output_size: (height, width) in cells. spatial_scale: the map's size divided
-    by the image's. sampling_ratio: samples of each cell along each axis; 0: as many as the cell is wide in steps of the
-    map. aligned: whether RoIs are moved by half a step, because the map's values lie at the centres of its cells;
-    without it, as in older models, they are not moved and count as one step wide at least.
+    by the image's. sampling_ratio: number of samples in each cell along each axis; with 0 it is the size of the cell
+    along the axis, in values of the map, rounded up. aligned: RoIs are moved by half the distance between two values of
+    the map, because these are at the centres of its pixels. Without it, as in older models, RoIs are not moved, and
+    have a width and height of at least one value.
     Returns float, (K, C, height, width), channels last in memory.
     """
     channels, *lengths = features.shape[1:]
@@ -63,7 +65,8 @@ def roi_align(
     cells = sizes.new_tensor(output_size)
     samples = torch.full_like(sizes, sampling_ratio) if sampling_ratio > 0 else (sizes / cells).ceil().clamp(min=0)
     image = rois[:, 0].long() * (lengths[0] * lengths[1])
-    # empty parts first, so that there is something to join, and a gradient, where no RoI has any sample
+    # Each list starts with an empty tensor. So torch.cat works even if no RoI has a sample, and so does backward(),
+    # because the result still depends on `features`.
     parts, places = [table[:0].view(0, *output_size, channels)], [image[:0]]
     for pair in samples.unique(dim=0):
         if pair.min() < 1:  # an empty RoI stays all zeros

@@ -1,4 +1,8 @@
-"""Locks against every other process of this machine."""
+"""Locks against every other process that can see the lock files.
+
+These are the processes of this machine, and those of other machines where the files are on a shared file system that
+supports flock (docs/clusters.md).
+"""
 
 import fcntl
 import os
@@ -18,7 +22,7 @@ def hold_first_free(
     pause: float = 1.0,
     say_every: float = 300.0,
 ) -> tuple[str, TextIO]:
-    """Hold the first free of `names` against every other process of this machine; wait while none is free.
+    """Lock the first free of `names` against every other process; wait while none is free.
 
     folder: where the lock files lie, one for each name. waiting(): what to say on stderr while none is free. label:
     start of that line. between(): called after each look that finds none free; it may raise to stop the wait. pause: s

@@ -55,7 +55,8 @@ def shape_of(mask: NDArray[np.bool_]) -> tuple[int, int]:
     left, top, right, bottom = bounding_box(mask)
     part = np.pad(mask[top:bottom, left:right], 1).astype(np.uint8)
     parts = cv2.connectedComponents(part, connectivity=8)[0] - 1
-    # where the nucleus is 8-connected, the background is 4-connected; one part of the background is the outside
+    # The nucleus is taken as 8-connected, so the background must be 4-connected. Each part of it is a hole, but one is
+    # the outside. OpenCV also counts the pixels of value 0 as a label, hence 2 less.
     return parts, cv2.connectedComponents(1 - part, connectivity=4)[0] - 2
 
 

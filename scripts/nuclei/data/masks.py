@@ -89,7 +89,7 @@ def read_nucleus(
     columns = np.flatnonzero(array[rows[0] : rows[-1] + 1].any(axis=0))
     part = array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     mask = part > 0
-    # there are only two values where as many pixels have the highest value as are not 0; faster than np.unique
+    # if every pixel that is not 0 has the highest value, there are only two values; this is faster than np.unique
     if top not in (1, 255) or np.count_nonzero(part == top) != np.count_nonzero(mask):
         values = np.unique(array)[:6].tolist()
         raise InputError(f"{path}: values {values} found, wanted 0 and 255 (or 0 and 1); threshold the mask")

@@ -48,7 +48,7 @@ def rings(mask: NDArray[np.bool_]) -> list[Ring]:
     steps = boundary_steps(mask)
     found: list[Ring] = []
     while steps:
-        # start where only one step starts; if there is no such corner, any start gives right rings
+        # start at a corner where only one step begins; if there is none, a ring from any corner is right, too
         start = next((corner for corner, ways in steps.items() if len(ways) == 1), next(iter(steps)))
         point, direction = start, steps[start][0]
         ring: Ring = []
@@ -97,8 +97,9 @@ def outer_ring(part: NDArray[np.bool_]) -> Ring:
     """
     padded = cv2.copyMakeBorder(part.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     width, pixels = padded.shape[1], padded.tobytes()
-    # A corner has the index of the pixel below and right of it. For each direction (right, down, left, up): the step to
-    # the next corner, and from there the pixels ahead on the right hand and on the left hand.
+    # Corners and pixels are numbers in the flat array `pixels`; a corner has the number of the pixel whose upper left
+    # corner it is. For each direction (right, down, left, up), three differences of such numbers: from a corner to the
+    # next corner in this direction, and from that corner to the pixel ahead on the right and to the one on the left.
     ways = [(1, 0, -width), (width, -1, 0), (-1, -width - 1, -1), (-width, -width, -width - 1)]
     start = at = pixels.index(1)
     ring, way = [start], 0

@@ -82,8 +82,8 @@ def settings_in_force(config: Tree) -> dict[str, str]:
 def schedule_in_force(config: Tree, images: int) -> tuple[float, dict[str, str]]:
     """The learning rate and the iterations of one training.
 
-    images: number of training images, all wider than high or none. Returns (highest rate that the training reaches, as
-    a share of the rate in the config; {what: text}).
+    images: number of training images, which must be either all wider than high or all not, since a batch never mixes
+    the two. Returns (highest rate that the training reaches, divided by the rate in the config; {what: text}).
     """
     data, steps = config["data"], config["lr_config"]["step"]
     an_epoch = iterations_an_epoch([images * data["train"].get("times", 1)], data["samples_per_gpu"])

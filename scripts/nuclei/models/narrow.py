@@ -40,5 +40,5 @@ def narrow(model: Tree, width: float) -> None:
     backbone["base_channels"] = scaled(64)
     if "groups" in backbone:
         # In mmdet a block has floor(planes * base_width / base_channels) * groups channels. planes is a multiple of
-        # base_channels, so only fewer groups make the block narrower.
+        # base_channels, so scaling both changes nothing in the quotient; only fewer groups make the block narrower.
         backbone["groups"] = max(4, int(backbone["groups"] * width))

@@ -28,7 +28,7 @@ PARTS: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 
 
-# A part that was not asked for. Its type is Any, so that who asked for a part need not check that it is there.
+# The value of a part that was not read. Its type is Any, so that code that asked for a part need not test it for None.
 NOT_READ: Any = None
 
 

@@ -183,7 +183,8 @@ def count_model(config: "Config", shapes: Collection[Size]) -> tuple[dict[Size, 
 
     counts: dict[Size, float | None] = {}
     with torch.device("meta"), torch.no_grad():
-        for shape in set(shapes):  # a new model each time: mmcv's counter warns where it finds its own traces
+        # a new model each time: mmcv's counter leaves attributes in a model, and warns if it finds them there
+        for shape in set(shapes):
             model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
             counts[shape] = forward_macs(model, shape)
     return counts, sum(tensor.nbytes for tensor in model.state_dict().values())

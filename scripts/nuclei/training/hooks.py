@@ -93,7 +93,7 @@ class WithinEpoch:
         self.initialized = True
 
     def _get_loss_factor(self, runner: Any) -> int:
-        """By how many iterations a loss is divided: that many make up the step which this iteration belongs to."""
+        """The divisor of the loss of this iteration: the number of iterations whose gradients its step sums."""
         length = len(runner.data_loader)
         left = length % self.cumulative_iters
         return left if runner.inner_iter >= length - left else self.cumulative_iters

@@ -51,10 +51,11 @@ class SavedMeta(TypedDict):
 class Provenance(TypedDict):
     """Content of training.json: where the weights of a cell come from.
 
-    work: name of the training's work folder (its hash). precision to driver: see nuclei.compute.device.describe; the
-    last four only with a GPU, memory in MiB. threads: CPU threads. wall_seconds: of the whole training. data_sha256:
-    of annotations and images. weights_sha256: of the weights that the training started from, None for a random start.
-    started, finished: ISO 8601, UTC; started is the start of the last process of this training.
+    work: name of the training's work folder (its hash). precision and all keys down to driver: see
+    nuclei.compute.device.describe; gpu_mb and gpu_peak_mb (in MiB), cuda and driver exist only with a GPU. threads: CPU
+    threads. wall_seconds: of the whole training. data_sha256: of annotations and images. weights_sha256: of the weights
+    that the training started from, None for a random start. started, finished: ISO 8601, UTC, of the last process of
+    this training.
     """
 
     cell: str

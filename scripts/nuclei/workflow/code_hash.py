@@ -3,10 +3,11 @@
 What runs again when code changes? Every rule but fetch_weights has among its params the hash of its script and of each
 module of the project that the script imports, directly or through other modules (`code` in rules/common.smk). Where one
 of these hashes has changed, Snakemake sees a changed param and runs every job of the rule again, and every job after
-it. Comments, docstrings, layout and the files' times are no part of a hash, so changing them runs nothing. A training
-that runs again because of its code finds its epochs in work/, and ends at once if it has finished, since the code does
-not decide which training it is. docs/rerun.md lists what each kind of change runs again, and data_hash.py answers the
-question for data.
+it. Comments, docstrings, layout and the files' times are no part of a hash, so changing them runs nothing.
+
+The code is not part of the hash that identifies a training. So a train job that runs again because of its code finds
+its epochs in work/; if all are there, it ends at once. docs/rerun.md lists what each kind of change runs again, and
+data_hash.py answers the question for data.
 """
 
 import ast

@@ -22,8 +22,9 @@ def retype(value: Any, schema: Mapping[str, Any]) -> Any:
     """The value with texts turned into the types that the JSON schema asks for, and with keys in the schema's order.
 
     Texts: Snakemake's --config leaves numbers as text, and so does YAML 1.1 with numbers like 1e-3. Order: Snakemake
-    puts the keys of an overlay first; a param that holds such a dict would then look changed, and run its stage again,
-    where the overlay only repeats a default. What fits no type of the schema stays as it is, for the check to report.
+    puts the keys of an overlay first. If the overlay only repeats a default, a param with such a dict would then have
+    another order, look changed, and run its stage again. A value that fits no type of the schema stays as it is; the
+    check reports it later.
     """
     for option in schema.get("anyOf", []):
         changed = retype(value, option)

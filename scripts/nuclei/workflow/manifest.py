@@ -18,8 +18,8 @@ from nuclei.workflow.code_version import code_version
 
 NAME = "manifest.json"
 
-# Files and folders at the top of a run folder that are no results: they say how long a run took and what it printed,
-# or are a person's notes, and differ between runs of equal results.
+# Files and folders at the top of a run folder that are not results: they say how long a run took and what it printed,
+# or are a person's notes, and differ between runs of equal results. Only runs of old versions have benchmarks/.
 NO_RESULTS = {"logs", "benchmarks", "README.md", NAME}
 
 

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 class ModelEntry(TypedDict):
     """A model of models.yaml. nuclei/models/catalogue.py says how to add one."""
 
-    method: str  # method to lr_schd: columns of the tables
+    method: str  # this key and the next three are the first columns of the tables
     backbone: str
     multiscale: bool  # whether the training images come in several scales
     lr_schd: str  # name of the zoo's schedule, such as 3x

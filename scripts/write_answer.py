@@ -1,7 +1,7 @@
 """Write the competition's answer of one cell or ensemble, and read it again to check it.
 
 It reads the predictions (COCO results), the COCO JSON of the test images, and test_img_ids.json. It writes answer.json,
-the 100 surest detections of each test image, and answer.zip, which holds answer.json alone.
+the 100 detections of highest score of each test image, and answer.zip, which contains answer.json alone.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from nuclei.workflow.reference import fill, lacking, list_keys, reference_lines,
 
 
 def reference(page: str, path: str, schema: dict, config: dict) -> str:
-    """The page at `path` with its tables made anew.
+    """The page at `path` with its tables made again.
 
     schema, config: content of schema.yaml and config.yaml. InputError for keys that lack a text or have another default
     than config.yaml, and where the page has no place for a table.

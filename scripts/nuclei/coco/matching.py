@@ -26,7 +26,7 @@ def greedy_pairs(iou: NDArray[np.float64], least: float = SAME_NUCLEUS) -> Itera
     """Yield one-to-one pairs (row, column) with iou >= least.
 
     iou: float, (rows, columns). Each column in turn gets the row of largest IoU that no column before it took. Where
-    the columns are predictions, surest first, and the rows are true instances, this is COCO's matching (Lin et al.,
+    the columns are predictions by falling score, and the rows are true instances, this is COCO's matching (Lin et al.,
     "Microsoft COCO: Common Objects in Context", 2014; cocodataset.org/#detection-eval).
 
     >>> list(greedy_pairs(np.array([[0.9, 0.8], [0.6, 0.4]])))
@@ -45,7 +45,7 @@ def match(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which predictions match a true nucleus, and which nuclei are matched; see greedy_pairs.
 
-    truth, found: lists of RLEs of one image; found: surest first. least: smallest mask IoU of a match.
+    truth, found: lists of RLEs of one image; found: by falling score. least: smallest mask IoU of a match.
     Returns (whether each prediction matches, whether each nucleus is matched): bool, (len(found),) and (len(truth),).
     """
     right, taken = np.zeros(len(found), bool), np.zeros(len(truth), bool)

@@ -37,7 +37,7 @@ def panel(image: Picture, name: str, truth: Sequence[RLE], found: Sequence[RLE],
     """One test image with the outlines of its nuclei and a line of counts above.
 
     image: uint8, height x width x (blue, green, red). truth, found: COCO RLE masks of true and predicted nuclei, the
-    surest prediction first. side: width of the picture, px.
+    highest score first. side: width of the picture, px.
     """
     scale = side / image.shape[1]
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -74,7 +74,7 @@ def legend(width: int, scored: bool) -> Picture:
 def draw(
     folder: Path | str, content: Content, predictions: Sequence[Result], shown: int = 4, side: int = 640
 ) -> Picture:
-    """Picture of the first `shown` test images with the 100 surest predictions of each.
+    """Picture of the first `shown` test images with the 100 predictions of highest score in each.
 
     folder: holds the test images. content: their COCO ground truth. predictions: COCO results with RLE masks. side:
     width of each image in the picture, px. Returns uint8, height x width x (blue, green, red).

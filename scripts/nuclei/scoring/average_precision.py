@@ -1,7 +1,7 @@
 """How AP (average precision) is computed: scores of predicted nuclei against the true ones.
 
 For one IoU threshold, COCO's evaluation goes through these steps:
-1. In each image the predictions are sorted by score, the surest first, and only the first 100 or 1000 (the cap) count.
+1. In each image the predictions are sorted by falling score, and only the first 100 or 1000 (the cap) count.
 2. Each prediction in turn takes the free true nucleus with which its mask has the highest IoU. If that IoU reaches the
    threshold, the prediction is right and the nucleus is taken; otherwise the prediction is wrong.
 3. The predictions of all images are put in one list by falling score. After each of them, precision is the share of

@@ -1,7 +1,7 @@
 """Names of the scores. Each says the kind of average precision and how many detections per image count at most.
 
 `ap` is the mean over the IoU thresholds 0.50, 0.55, … 0.95; `ap50` is at IoU 0.50, `ap75` at IoU 0.75. The number
-is the cap: `ap50_100` counts the 100 surest detections of each image.
+is the cap: `ap50_100` counts the 100 detections of highest score in each image.
 """
 
 from typing import Literal, get_args

@@ -6,7 +6,7 @@ weights, the optimizer, the loss scaler of fp16 and the score table. Every file 
 renamed, so a process that is killed at any moment loses the epoch under way and nothing else.
 
 A training that starts looks for a state here (newest_state). It takes last.pth if that file is whole, or else
-previous.pth, or else it starts from the beginning. Random numbers need not be saved: they are seeded anew from the
+previous.pth, or else it starts from the beginning. Random numbers need not be saved: they are seeded again from the
 seed and the epoch's number before each epoch (nuclei.training.hooks.EpochSeed). A training that was stopped and resumed
 therefore gives the same bytes as one that was never stopped.
 

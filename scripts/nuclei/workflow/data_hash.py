@@ -4,7 +4,7 @@ What runs again when data changes? Snakemake itself compares the content of file
 runs nothing. Data that people give (raw data, split file, published.tsv) may be a folder, of which Snakemake looks at
 the time alone, so the hash of its content is among the params of the rules that read it first (`raw_state`,
 `file_state` in rules/common.smk). Editing, adding, removing or renaming one of its files therefore runs these rules and
-every job after them, while touching or copying it runs nothing. A training starts anew only where the images or the
+every job after them, while touching or copying it runs nothing. A training starts over only where the images or the
 annotations that it reads have changed; otherwise it finds its epochs in work/, and ends at once if it has finished.
 docs/rerun.md lists what each kind of change runs again, and code_hash.py answers the question for code.
 """

@@ -4,6 +4,6 @@ A cell's config.py names this module in custom_imports. The name is part of the 
 by, so it stays as it is.
 """
 
-from nuclei.models.augmentation import MoveImage, QuarterTurn
+from nuclei.models.augmentation import AlignedResize, MoveImage, QuarterTurn, VisibleInstances
 
-__all__ = ["MoveImage", "QuarterTurn"]
+__all__ = ["AlignedResize", "MoveImage", "QuarterTurn", "VisibleInstances"]

@@ -10,6 +10,8 @@ from nuclei.models.config_tree import set_option, training_set, walk
 from nuclei.models.narrow import narrow
 from nuclei.models.schedule import set_schedule
 
+GEOMETRIC = ("Resize", "RandomCrop", "QuarterTurn", "RandomFlip")  # steps that move pixels and instances
+
 
 def random_start(model):
     """Make a model trainable from random weights: nothing pre-trained, nothing frozen, batch norm learns."""
@@ -64,7 +66,13 @@ def set_augmentation(config, training):
         import_steps(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
-        pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True, recompute_bbox=True))
+        pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
+        last = max(i for i, step in enumerate(pipeline) if step["type"] in GEOMETRIC)
+        pipeline.insert(last + 1, dict(type="VisibleInstances"))
+        for step in pipeline:
+            if step["type"] == "Resize":
+                step["type"] = "AlignedResize"
+        import_steps(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(

@@ -15,6 +15,7 @@ import yaml
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from nuclei.common.stage import InputError
+from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, explored_models
 from nuclei.workflow.data_hash import data_hash
@@ -47,6 +48,7 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
 def code(script, environment):
@@ -130,25 +132,47 @@ def raw_folder(part):
     return f"{WORK}/raw/{part}" if source or config["raw"]["draw"] else None
 
 
-def raw_input(*parts):
-    """The raw folders that rules of this workflow make, as inputs; a given folder is watched by raw_state().
+def is_given(folder):
+    """Whether a raw folder was given, and not made by a rule of this workflow."""
+    return bool(folder) and not folder.startswith(f"{WORK}/raw/")
 
-    Snakemake knows a folder by its time alone; the empty file beside it says that it was made, and stands a touch.
+
+def raw_input(*parts):
+    """The raw folders that rules of this workflow make, as inputs; the content of given ones is in raw_state().
+
+    Snakemake compares folders by their time alone. The file `<folder>.made` holds the hash of what was made, so it
+    stands for the content of the folder, and the folder itself only says that it has to be there.
     """
-    made = [folder for folder in map(raw_folder, parts) if folder and folder.startswith(f"{WORK}/raw/")]
+    made = [folder for folder in map(raw_folder, parts) if folder and not is_given(folder)]
     return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
 @functools.cache
-def raw_state(part):
-    """Hash of the content of a given folder or archive, so that a change reruns its stages and a touch does not."""
+def raw_states():
+    """{part: hash of its content} of given raw folders; parts: train, test, test_masks."""
+    dataset, masks = (folder if is_given(folder) else None for folder in map(raw_folder, ("dataset", "test_masks")))
+    found = raw_hashes(dataset, masks, MEMORY) if dataset else {}
+    return found | ({"test_masks": data_hash(masks, MEMORY)} if masks and not dataset else {})
+
+
+def raw_state(*parts):
+    """Hashes of the content of these parts of the raw data, where they lie in given folders.
+
+    A param of every rule that reads their pixels: it runs again when they changed, and a touch changes nothing.
+    """
+    return [raw_states().get(part) for part in parts]
+
+
+@functools.cache
+def archive_state(part):
+    """Hash of a given archive of raw data, its path where it is a URL, None where a folder was given."""
     source = raw_source(part)
-    return data_hash(source, "work/fingerprints") if source and Path(source).exists() else source
+    return data_hash(source, MEMORY) if source and Path(source).is_file() else source if "://" in str(source) else None
 
 
 def file_state(path):
     """Hash of a given file (or None). For params, beside an `ancient` input: a fresh clone changes the file's time."""
-    return data_hash(path, "work/fingerprints")
+    return data_hash(path, MEMORY)
 
 
 def model_entry(wildcards):

@@ -2,7 +2,8 @@
 
 In: config raw (folder, archive, URL, or drawn by the project).
 Out: data/raw.{json,md} (what was found, after every check), data/split.json, data/coco/{method}/train.json,
-data/coco/test.json, data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
+data/coco/test_images.json (what predictions are made of), data/coco/test.json (with the true nuclei),
+data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
 """
 
 if config["raw"]["draw"]:
@@ -11,7 +12,7 @@ if config["raw"]["draw"]:
         output:
             dataset=directory(f"{WORK}/raw/dataset"),
             masks=directory(f"{WORK}/raw/test_masks"),
-            made=touch([f"{WORK}/raw/dataset.made", f"{WORK}/raw/test_masks.made"]),
+            made=[f"{WORK}/raw/dataset.made", f"{WORK}/raw/test_masks.made"],
         log:
             f"{RESULTS}/logs/draw_raw.log",
         conda:
@@ -34,7 +35,7 @@ else:
     rule fetch_raw:
         output:
             folder=directory(f"{WORK}/raw/{{part}}"),
-            made=touch(f"{WORK}/raw/{{part}}.made"),
+            made=f"{WORK}/raw/{{part}}.made",
         log:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
         wildcard_constraints:
@@ -48,7 +49,7 @@ else:
         params:
             *code("fetch_raw", "data"),
             source=lambda wildcards: raw_source(wildcards.part),
-            state=lambda wildcards: raw_state(wildcards.part),
+            state=lambda wildcards: archive_state(wildcards.part),
             sha256=lambda wildcards: option("--sha256", config["raw"][wildcards.part]["sha256"]),
         message:
             "raw data: {wildcards.part}"
@@ -79,7 +80,8 @@ rule check_raw:
         split=verbatim(option("--split", config["split"]["file"])),
         overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
         expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
-        state=[raw_state("dataset"), raw_state("test_masks"), file_state(config["split"]["file"])],
+        content=raw_state(*PARTS),
+        state=file_state(config["split"]["file"]),
     message:
         "check of the raw data"
     shell:
@@ -90,7 +92,8 @@ rule check_raw:
 
 rule make_split:
     input:
-        raw=f"{RESULTS}/data/raw.json",
+        checked=ancient(f"{RESULTS}/data/raw.json"),
+        raw=raw_input("dataset"),
         file=ancient(config["split"]["file"] or []),
     output:
         f"{RESULTS}/data/split.json",
@@ -103,6 +106,7 @@ rule make_split:
         runtime=scaled(5),
     params:
         *code("make_split", "data"),
+        content=raw_state("train"),
         state=file_state(config["split"]["file"]),
         how=verbatim(
             option("--file", config["split"]["file"])
@@ -111,13 +115,13 @@ rule make_split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output}"
+        "python scripts/make_split.py --dataset-check {input.checked} {params.how} --out {output}"
         " > {log} 2>&1"
 
 
 rule convert_train:
     input:
-        checked=f"{RESULTS}/data/raw.json",
+        checked=ancient(f"{RESULTS}/data/raw.json"),
         raw=raw_input("dataset"),
     output:
         f"{RESULTS}/data/coco/{{method}}/train.json",
@@ -131,6 +135,7 @@ rule convert_train:
         runtime=scaled(30),
     params:
         *code("convert_train", "data"),
+        content=raw_state("train"),
         dataset=verbatim(raw_folder("dataset")),
         segmentation=config["conversion"]["segmentation"],
     message:
@@ -142,7 +147,7 @@ rule convert_train:
 
 rule convert_test:
     input:
-        checked=f"{RESULTS}/data/raw.json",
+        checked=ancient(f"{RESULTS}/data/raw.json"),
         raw=raw_input("dataset", "test_masks"),
     output:
         f"{RESULTS}/data/coco/test.json",
@@ -156,6 +161,7 @@ rule convert_test:
         runtime=scaled(15),
     params:
         *code("convert_test", "data"),
+        content=raw_state("test", "test_masks"),
         dataset=verbatim(raw_folder("dataset")),
         masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
     message:
@@ -163,6 +169,29 @@ rule convert_test:
     shell:
         "python scripts/convert_test.py --dataset {params.dataset:q} {params.masks} --out {output} --threads {threads}"
         " 2>&1 | tee {log}"
+
+
+rule list_test_images:
+    input:
+        checked=ancient(f"{RESULTS}/data/raw.json"),
+        raw=raw_input("dataset"),
+    output:
+        f"{RESULTS}/data/coco/test_images.json",
+    log:
+        f"{RESULTS}/logs/list_test_images.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("list_test_images", "data"),
+        content=raw_state("test"),
+        dataset=verbatim(raw_folder("dataset")),
+    message:
+        "test images, without their masks"
+    shell:
+        "python scripts/list_test_images.py --dataset {params.dataset:q} --out {output} > {log} 2>&1"
 
 
 rule write_annotations:
@@ -209,6 +238,7 @@ rule measure_conversion_loss:
         runtime=scaled(30),
     params:
         *code("measure_conversion_loss", "data"),
+        content=raw_state("train"),
         dataset=verbatim(raw_folder("dataset")),
     message:
         "what each converter loses"
@@ -235,6 +265,7 @@ if config["tiles"]:
             runtime=scaled(30),
         params:
             *code("cut_tiles", "data"),
+            content=raw_state("train"),
             images=verbatim(f"{raw_folder('dataset')}/train"),
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],

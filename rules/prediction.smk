@@ -1,6 +1,6 @@
 """Predictions on the test images and the competition's answer, of each cell and of each ensemble of cells.
 
-In: the cell's config.py and checkpoint.pth, data/coco/test.json, the test images; of an ensemble its members'
+In: the cell's config.py and checkpoint.pth, data/coco/test_images.json, the test images; of an ensemble its members'
 predictions.json.
 Out: predictions.json (COCO results), answer.json, answer.zip (checked as tools/check_answer.py does).
 """
@@ -10,7 +10,7 @@ rule predict:
     input:
         config=f"{CELL}/config.py",
         checkpoint=f"{CELL}/checkpoint.pth",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         f"{CELL}/predictions.json",
@@ -25,6 +25,7 @@ rule predict:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("predict", "mmdet"),
+        content=raw_state("test"),
         device=config["compute"]["device"],
         tf32=switch("--tf32", config["compute"]["tf32"]),
         look=config["inference"],
@@ -43,7 +44,7 @@ rule predict:
 rule write_answer:
     input:
         predictions=f"{CELL}/predictions.json",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         answer=f"{CELL}/answer.json",
@@ -57,6 +58,7 @@ rule write_answer:
         runtime=scaled(5),
     params:
         *code("write_answer", "report"),
+        content=raw_state("test"),
         ids=verbatim(f"{raw_folder('dataset')}/test_img_ids.json"),
     message:
         "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -68,7 +70,7 @@ rule write_answer:
 rule fuse_predictions:
     input:
         predictions=lambda wildcards: members("predictions.json", wildcards.setting, wildcards.ensemble),
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
     output:
         f"{ENSEMBLE}/predictions.json",
     log:
@@ -92,7 +94,7 @@ rule fuse_predictions:
 use rule write_answer as write_ensemble_answer with:
     input:
         predictions=f"{ENSEMBLE}/predictions.json",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         answer=f"{ENSEMBLE}/answer.json",

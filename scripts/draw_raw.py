@@ -6,9 +6,11 @@ deconvolution", 2001. Pixels are squares; masks are drawn without anti-aliasing 
 """
 
 import argparse
+from pathlib import Path
 
 from nuclei.common.stage import InputError, run_stage
 from nuclei.data.drawing import draw
+from nuclei.data.raw_content import mark_made
 
 
 def main():
@@ -29,6 +31,8 @@ def main():
             )
         )
     draw(args.out, args.train, args.test, args.size, args.seed)
+    for part in ("dataset", "test_masks"):
+        mark_made(Path(args.out) / part)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The target folder is absent or complete at any time. A download that broke off g
 import argparse
 
 from nuclei.common.stage import run_stage
+from nuclei.data.raw_content import mark_made
 from nuclei.data.raw_sources import fetch
 
 
@@ -17,6 +18,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder that will hold train/ … or <id>/masks/ …")
     args = parser.parse_args()
     fetch(args.source, args.part, args.out, args.sha256)
+    mark_made(args.out)
 
 
 if __name__ == "__main__":

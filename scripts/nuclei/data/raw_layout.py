@@ -15,6 +15,7 @@ from reprlib import repr as short  # of any depth and length
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 
+IDS_FILE = "test_img_ids.json"
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 
 
@@ -45,7 +46,7 @@ def listing(folder, ignored, problems):
         raise InputError(f"{folder}: cannot be listed ({error.strerror}), wanted a readable folder; check it") from None
     for path in found:
         reason = clutter_reason(path)
-        if path.is_symlink() and not path.exists():
+        if not reason and path.is_symlink() and not path.exists():
             problems.append(f"{path}: link to nothing found, wanted a file or folder; correct or remove the link")
         elif not reason and not path.name.isprintable():
             problems.append(

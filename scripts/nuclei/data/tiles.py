@@ -12,6 +12,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
+from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.polygons import exact_polygons
@@ -96,7 +97,9 @@ def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"
                     raise OSError(errno.ENOSPC, "not written", str(path))  # OpenCV does not say why
                 number = len(tiles["images"]) + 1
                 name = str(path.relative_to(out))
-                tiles["images"].append({"file_name": name, "height": size, "id": number, "width": size})
+                tiles["images"].append(
+                    {"file_name": name, "height": size, "id": number, "sha256": sha256(path), "width": size}
+                )
                 for annotation in cut(nuclei, left, top, size, min_area, segmentation):
                     tiles["annotations"].append({**annotation, "id": len(tiles["annotations"]) + 1, "image_id": number})
         progress.step()

@@ -1,7 +1,9 @@
-"""Config, cells and paths: what the other rules files share. The only one with functions.
+"""Config, cells and paths: what the other rules files share. The only rules file with functions.
 
-RESULTS, WORK: folders of this run. CELL: path pattern of a cell's results. MODELS: the chosen entries of models.yaml,
-TABLED those of the report's tables, EXPLORED those of a table of their own. ENSEMBLE, ENSEMBLES: the same of ensembles.
+RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results of a cell and of an ensemble.
+CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
+those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
+PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
 """
 
 import functools
@@ -36,6 +38,7 @@ CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
 ENSEMBLE = str(ensemble_folder(RESULTS, "{setting}", "{ensemble}"))
 ENSEMBLE_LOGS = f"{RESULTS}/logs/setting{{setting}}.ensemble.{{ensemble}}"
 ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
+# Published weights come from a given folder, or from the URL of weights_root or of a given mirror of it.
 WEIGHTS_FOLDER = config["weights_folder"]
 WEIGHTS_ROOT = CATALOGUE["weights_root"]
 if WEIGHTS_FOLDER and "://" in WEIGHTS_FOLDER:
@@ -43,7 +46,7 @@ if WEIGHTS_FOLDER and "://" in WEIGHTS_FOLDER:
 TABLED = config["models"]
 EXPLORED = explored_models(config, CATALOGUE["models"])
 MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
-ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}
+ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}  # null: an overlay took it away
 METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
@@ -52,9 +55,12 @@ MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones ar
 
 
 def code(script, environment):
-    """A stage's script, every local module that it imports, each with a hash of what it does, and its packages' pins.
+    """What a stage's result depends on beside its data, as params: its code and the packages of its environment.
 
-    For params: a change reruns the stage; a comment, a touch, a fresh clone or a moved folder does not.
+    script: name of the stage's script, without .py. environment: name of its file in envs/. Returns one line with path
+    and hash for the script and for each module of this project that it imports, and one line for each pinned package.
+    A change of code or of a pin changes a param, so that the stage runs again; a changed comment, a touched file, a
+    fresh clone and a moved folder change none. See scripts/nuclei/workflow/code_hash.py.
     """
     modules = [f"{path} {code_hash(path)[:16]}" for path in local_modules(f"scripts/{script}.py")]
     found = yaml.safe_load(Path(f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"]
@@ -65,12 +71,15 @@ def code(script, environment):
 
 
 def verbatim(value):
-    """A param that Snakemake takes as it is: in a text of the config's, braces would be taken for wildcards."""
+    """A param with exactly this value, also where it holds braces, as a text of the config may.
+
+    Snakemake takes braces in a plain text for wildcards, but not those in what a function returns.
+    """
     return lambda wildcards: value
 
 
 def option(name, value):
-    """A command line's option with its value, or its values, quoted for the shell; nothing without a value."""
+    """An option of a command line with its value or values, quoted for the shell; an empty text without a value."""
     if value in (None, "", []):
         return ""
     values = value if isinstance(value, list) else [value]
@@ -78,23 +87,29 @@ def option(name, value):
 
 
 def switch(name, on):
-    """A command line's option without a value, or nothing."""
+    """An option of a command line that takes no value, or an empty text where it is off."""
     return name if on else ""
 
 
 def braces(values):
-    """Bash's brace expansion of several words, for lists of files too long for one argument of the shell."""
+    """Several words as one brace expression of Bash, {a,b,c}; a single word as it is.
+
+    A path with such expressions stands for many files, whose whole list would be too long for the shell.
+    """
     words = list(map(str, values))
     return f"{{{','.join(words)}}}" if len(words) > 1 else words[0]
 
 
 def scaled(amount):
-    """A resource that grows with each attempt, for jobs killed for time or memory: up to three times the amount."""
+    """A resource that grows with each attempt, up to three times the amount.
+
+    A job that was killed for want of time or memory is tried again with more of it.
+    """
     return lambda wildcards, attempt: amount * min(attempt, 3)
 
 
 def cell_files(name, settings=None, models=None):
-    """Path of `name` in every cell of the given settings and models (default: all that are chosen)."""
+    """Paths of the file `name` in every cell of the given settings and models (default: all that the run trains)."""
     return expand(
         f"{CELL}/{name}",
         setting=settings or config["settings"],
@@ -104,28 +119,35 @@ def cell_files(name, settings=None, models=None):
 
 
 def ensemble_files(name):
-    """Path of `name` of every ensemble in every chosen setting."""
+    """Paths of the file `name` of every ensemble in every setting of the run."""
     return expand(f"{ENSEMBLE}/{name}", setting=config["settings"], ensemble=ENSEMBLES)
 
 
 def answer_files():
-    """Every answer.zip of the run."""
+    """Paths of every answer.zip of the run: of all cells and of all ensembles."""
     return cell_files("answer.zip") + ensemble_files("answer.zip")
 
 
 def members(name, setting, ensemble):
-    """Path of `name` in the cells that make an ensemble."""
+    """Paths of the file `name` in the cells that an ensemble is made of."""
     cells = (member.split("/seed") for member in ENSEMBLES[ensemble])
     return [str(cell_folder(RESULTS, setting, model, seed) / name) for model, seed in cells]
 
 
 def raw_source(part):
-    """Configured path or URL of a part of the raw data (dataset, test_masks), or None."""
+    """Path or URL of a part of the raw data (dataset or test_masks), as the config gives it.
+
+    None where the config gives none, or where the project draws the data itself.
+    """
     return None if config["raw"]["draw"] else config["raw"][part]["path"]
 
 
 def raw_folder(part):
-    """Folder of a part of the raw data: a given folder as it is, else the one that a rule makes; None without."""
+    """Folder that holds a part of the raw data (dataset or test_masks); None where the run has no such part.
+
+    A folder that the config gives is used where it lies, or its subfolder named as the part. An archive, a URL or drawn
+    data end in a folder below work/ that draw_raw or fetch_raw makes.
+    """
     source = raw_source(part)
     if source and Path(source).is_dir():
         return str(Path(source) / part) if (Path(source) / part).is_dir() else source.rstrip("/")
@@ -176,36 +198,41 @@ def file_state(path):
 
 
 def model_entry(wildcards):
-    """models.yaml's entry of a model as JSON, with the protocol's changes and the config's model_options on top."""
+    """The entry of a model as JSON, for resolve_config.py.
+
+    It is the entry of models.yaml with what the protocol changes of it and with the config's model_options; see
+    fill_model.
+    """
     name = wildcards.model
     return json.dumps(fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name)))
 
 
 def weights(wildcards):
-    """File of the COCO weights that a model starts from, or [] for a random start."""
+    """Path of the COCO weights that a model starts from, or [] (no input) for a random start."""
     return f"work/weights/{wildcards.model}.pth" if TRAINING["weights"] == "coco" else []
 
 
 def annotations(part):
-    """Pattern of a setting's annotation file: train (tiles where configured) or validation."""
+    """Path pattern of a setting's annotation file. part: train or validation; train means tiles where these are on."""
     name = "tiles" if part == "train" and config["tiles"] else part
     return f"{RESULTS}/data/annotations/setting{{setting}}/{name}.json"
 
 
 def training_images(wildcards):
-    """Folder that the file names of the training annotations start from."""
+    """Folder that the file names in the training annotations are relative to."""
     return f"{WORK}/tiles/setting{wildcards.setting}" if config["tiles"] else f"{raw_folder('dataset')}/train"
 
 
 def polygons():
-    """Whether the training annotations hold polygons (else RLE)."""
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
     return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
 
 
 def table_files(family="", forms=FORMS):
-    """Files of the tables of the chosen settings, of the explored models' table and of the ensembles'.
+    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
 
-    family: "" for the report's score, "_full" for the others, which ensembles have in the same table.
+    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles have one table with
+    both, which belongs to "".
     """
     tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
     tables += ["ensembles"] if ENSEMBLES and not family else []
@@ -213,10 +240,10 @@ def table_files(family="", forms=FORMS):
 
 
 def table_columns(models):
-    """What tables show of these models' entries."""
+    """{model: what the first columns of tables show of it}: method, backbone, multiscale, lr_schd of models.yaml."""
     return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
 
 
 def published_files():
-    """Both tables of the published submissions, re-scored."""
+    """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)

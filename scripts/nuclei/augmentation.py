@@ -1,7 +1,7 @@
-"""Import name of the augmentation steps in every config.py that was ever written; the code is in nuclei.models.
+"""The name under which a cell's config.py imports the augmentation steps; their code is in nuclei.models.augmentation.
 
-A cell's config.py names this module in custom_imports. The name is part of the hash that a finished training is found
-by, so it stays as it is.
+Every config.py with such a step names this module in `custom_imports`. The name is therefore part of the hash by which
+a training finds its work folder: with another name, finished trainings would not be found and would start again.
 """
 
 from nuclei.models.augmentation import AlignedResize, MoveImage, QuarterTurn, VisibleInstances

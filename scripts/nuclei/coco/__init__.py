@@ -1,1 +1,1 @@
-"""COCO's formats: run-length codes, checks of annotations and results, matching of masks."""
+"""COCO's formats: their types, run-length codes, checks of annotations and results, matching of masks."""

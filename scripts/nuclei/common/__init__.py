@@ -1,1 +1,1 @@
-"""What every subject uses: errors, whole files, YAML and JSON, archives, progress lines, Markdown."""
+"""What every subject uses: errors, files that are written whole, YAML and JSON, archives, progress lines, Markdown."""

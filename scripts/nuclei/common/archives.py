@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 
-# what the unpackers raise on damaged, encrypted, inconsistent or unknown content
+# Python's tarfile and zipfile (3.11) raise all of these on damaged, encrypted, inconsistent or unknown content.
 DAMAGE = (
     ArithmeticError,
     LookupError,
@@ -34,14 +35,22 @@ DAMAGE = (
     ValueError,
 )
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+# Errors of the disk or of its permissions, which a new download would not mend.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-def download(url, part, wanted="the archive; check the address and the network", attempts=4, pause=1.0):
-    """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range).
+def download(
+    url: str,
+    part: Path | str,
+    wanted: str = "the archive; check the address and the network",
+    attempts: int = 4,
+    pause: float = 1.0,
+) -> None:
+    """Download `url` to the file `part`, going on where an earlier try broke off (HTTP Range, RFC 9110, section 14).
 
-    wanted: end of the error line, what was wanted and what to do. pause: seconds before the second try,
-    doubled before each further one.
+    wanted: end of the error line: what was wanted and what to do. attempts: number of tries. pause: seconds before the
+    second try, doubled before each further one. The content is not checked; that is the caller's part.
+    Raises InputError where no try succeeds, OSError where the disk is full.
     """
     part = Path(part)
     problem = ""
@@ -77,8 +86,11 @@ def download(url, part, wanted="the archive; check the address and the network",
     raise InputError(f"{url}: cannot be downloaded ({problem}), wanted {wanted}")
 
 
-def outside(name, link=None):
-    """Whether a member's name, or the target of a link at that name, leaves the folder it is unpacked in."""
+def leaves_folder(name: str, link: str | None = None) -> bool:
+    """Whether an archive member would be unpacked outside of the target folder.
+
+    name: the member's path in the archive. link: target of a symbolic link of that name, relative to its folder.
+    """
     parts = name.replace("\\", "/")
     if parts.startswith("/") or (len(parts) > 1 and parts[1] == ":") or ".." in parts.split("/"):
         return True
@@ -88,21 +100,21 @@ def outside(name, link=None):
     return link.startswith("/") or target == ".." or target.startswith("../")
 
 
-def tar_problems(archive, members):
-    """Members of a tar file that must not be unpacked."""
+def tar_problems(archive: Path, members: Iterable[tarfile.TarInfo]) -> Iterator[str]:
+    """Yield one line for each member of a tar file that must not be unpacked."""
     for member in members:
         link = member.linkname if member.issym() else None
-        if outside(member.name, link) or (member.islnk() and outside(member.linkname)):
+        if leaves_folder(member.name, link) or (member.islnk() and leaves_folder(member.linkname)):
             arrow = f" -> {member.linkname}" if member.issym() or member.islnk() else ""
             yield f"{archive}: member {member.name}{arrow} leaves the target folder, wanted none; do not use it"
         elif not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
             yield f"{archive}: member {member.name} is a device or pipe, wanted files and folders; do not use it"
 
 
-def zip_problems(archive, members):
-    """Members of a zip file that must not be unpacked."""
+def zip_problems(archive: Path, members: Iterable[zipfile.ZipInfo]) -> Iterator[str]:
+    """Yield one line for each member of a zip file that must not be unpacked."""
     for member in members:
-        if outside(member.filename):
+        if leaves_folder(member.filename):
             yield f"{archive}: member {member.filename} leaves the target folder, wanted none that does; do not use it"
         elif stat.S_ISLNK(member.external_attr >> 16):
             yield f"{archive}: member {member.filename} is a link, wanted files and folders; do not use it"
@@ -110,8 +122,8 @@ def zip_problems(archive, members):
             yield f"{archive}: member {member.filename} is encrypted, wanted none; pack it again without a password"
 
 
-def check_space(archive, size, target):
-    """Raise InputError unless the disk of `target` has room for `size` bytes."""
+def check_space(archive: Path, size: int, target: Path) -> None:
+    """Raise InputError unless the disk that holds `target` has `size` bytes free."""
     free = shutil.disk_usage(target).free
     if size > free:
         raise InputError(
@@ -119,10 +131,11 @@ def check_space(archive, size, target):
         )
 
 
-def unpack(archive, target):
+def unpack(archive: Path | str, target: Path | str) -> None:
     """Unpack a tar (plain, gz, bz2, xz) or zip file into the existing, empty folder `target`.
 
-    Raises InputError, before anything is written, for members that would leave it, devices, damage, lack of space.
+    Raises InputError before anything is written where a member would leave `target`, is a device or is encrypted, and
+    where space is lacking. Damage may be found only while unpacking: InputError too, with part of the files written.
     """
     archive, target = Path(archive), Path(target)
     try:
@@ -140,14 +153,16 @@ def unpack(archive, target):
                 if problems:
                     raise InputError(*problems)
                 check_space(archive, sum(member.size for member in members), target)
-                file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+                # a second guard against members that leave the folder; Python 3.11.0 to 3.11.3 do not have it yet
+                file.extraction_filter = getattr(tarfile, "data_filter", None)
                 file.extractall(target)
         else:
             raise InputError(f"{archive}: neither tar nor zip, wanted an archive or a folder; check the file")
     except DAMAGE as error:
         raise InputError(f"{archive}: damaged ({error!s:.120}), wanted a whole archive; download it again") from None
     except OSError as error:
-        if error.errno in DISK:  # others are damage: bare ones of gzip and bzip2, names that no system takes
+        # every other OSError means damage: gzip and bzip2 raise it, and so do file names that no system takes
+        if error.errno in DISK_ERRORS:
             raise
         found = error.strerror or str(error)
         raise InputError(f"{archive}: damaged ({found}), wanted a whole archive; download it again") from None

@@ -2,8 +2,10 @@
 
 import difflib
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from reprlib import repr as short  # of any depth and length
+from reprlib import repr as short  # unlike repr(), it stays short for a value of any depth and length
+from typing import Any, cast
 
 import jsonschema
 import yaml
@@ -11,43 +13,55 @@ import yaml
 from nuclei.common.stage import InputError
 
 
-def read_yaml(path):
-    """Content of a YAML file; InputError where it is missing or not YAML."""
+def read_yaml(path: Path | str) -> Any:
+    """Content of a YAML file. Raises InputError where it is missing or not YAML."""
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted a YAML file; check the path") from None
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        found = " ".join(str(error).split())[:160]  # PyYAML leaves the errors of bad dates and numbers as they are
+        # PyYAML 6.0.3 lets errors of Python through for impossible dates and numbers, such as 2024-13-45
+        found = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: not YAML ({found}), wanted a YAML file; correct it") from None
 
 
-def unknown_keys(error):
-    """One line for each key that the schema does not know, with the nearest that it knows."""
-    known = list(error.schema.get("properties", {}))
+def unknown_key_problems(error: jsonschema.ValidationError) -> Iterator[str]:
+    """One line for each key that the schema does not know, with the most similar key that it knows.
+
+    error: jsonschema's `additionalProperties` error, which covers all unknown keys of one object.
+    """
+    known = list(cast("dict[str, Any]", error.schema).get("properties", {}))
     where = ".".join(map(str, error.absolute_path))
-    for key in sorted(set(error.instance) - set(known), key=str):
+    for key in sorted(set(cast("dict[str, Any]", error.instance)) - set(known), key=str):
         near = difflib.get_close_matches(str(key), known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         yield f"config: unknown key {f'{where}.' if where else ''}{key}; {hint}"
 
 
-def endless(value, where=""):
-    """(path, number) of each number that is not finite; JSON schema lets them pass."""
+def not_finite(value: object, where: str = "") -> Iterator[tuple[str, float]]:
+    """Yield (key path, number) for each number that is not finite.
+
+    YAML has .inf and .nan, which JSON schema takes for numbers and lets pass. where: key path of `value` itself.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         yield where, value
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from endless(item, f"{where}.{key}".lstrip("."))
+            yield from not_finite(item, f"{where}.{key}".lstrip("."))
 
 
-def schema_problems(value, schema):
-    """All violations of a JSON schema, a line each."""
-    problems = [f"config: {where} is {number}, wanted a finite number; correct it" for where, number in endless(value)]
+def schema_problems(value: object, schema: Mapping[str, Any]) -> list[str]:
+    """All violations of a JSON schema (draft 2020-12), one line each, sorted; an empty list where there is none.
+
+    Each line starts with `config: `, which callers replace by the name of another file.
+    """
+    problems = [
+        f"config: {where} is {number}, wanted a finite number; correct it" for where, number in not_finite(value)
+    ]
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         where = ".".join(map(str, error.absolute_path)) or "top level"
         if error.validator == "additionalProperties":
-            problems += unknown_keys(error)
+            problems += unknown_key_problems(error)
         elif error.validator in ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "pattern"):
             wanted = {"type": "type ", "enum": "one of ", "pattern": "the form "}.get(
                 error.validator, f"{error.validator} "

@@ -1,3 +1,4 @@
 """Limits that several subjects share."""
 
-MOST_PIXELS = 2**30  # of an image; OpenCV reads no larger one
+# Most pixels that an image may have: OpenCV (4.14) refuses to read larger ones, so the checks name them beforehand.
+MOST_PIXELS = 2**30

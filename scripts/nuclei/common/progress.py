@@ -2,31 +2,48 @@
 
 import sys
 import time
+from typing import TextIO
 
 
-def duration(seconds):
-    """Seconds as h:mm:ss."""
+def duration(seconds: float) -> str:
+    """Seconds, rounded to whole ones, as h:mm:ss.
+
+    >>> duration(3725.4)
+    '1:02:05'
+    """
     seconds = int(round(seconds))
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 class Progress:
-    """Print `label 12/24 images, 3.1 images/s, ETA 0:00:04` at most every `every` seconds, and once at the end."""
+    """Print `label 12/24 images, 3.10 images/s, ETA 0:00:04` at most every `every` seconds, and a line at the end.
 
-    def __init__(self, label, total, unit, every=10.0, done=0, stream=None):
+    label: start of each line. total: number of units of the whole work. unit: their name, in the plural. every: s.
+    done: units that an earlier process did; they count as done, but not for the rate. stream: default: stderr.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        unit: str,
+        every: float = 10.0,
+        done: int = 0,
+        stream: TextIO | None = None,
+    ) -> None:
         self.label, self.total, self.unit, self.every = label, total, unit, every
         self.first = self.done = done
         self.stream = stream or sys.stderr
         self.start = self.last = time.monotonic()
 
-    def step(self, count=1, extra=""):
-        """Count `count` more units as done; `extra` is added to the line if one is due."""
+    def step(self, count: int = 1, extra: str = "") -> None:
+        """Count `count` more units as done, and print the line, with `extra` at its end, if it is due."""
         self.done += count
         if time.monotonic() - self.last >= self.every:
             self.show(extra)
 
-    def show(self, extra=""):
-        """Print the line now."""
+    def show(self, extra: str = "") -> None:
+        """Print the line now, with `extra` at its end; the next one is due `every` seconds later."""
         self.last = time.monotonic()
         rate = (self.done - self.first) / max(self.last - self.start, 1e-9)
         left = duration((self.total - self.done) / rate) if rate else "?"
@@ -37,7 +54,7 @@ class Progress:
             flush=True,
         )
 
-    def close(self, extra=""):
-        """Print the last line with the whole time taken."""
+    def close(self, extra: str = "") -> None:
+        """Print the last line: the units done and the time that they took, with `extra` at its end."""
         took = duration(time.monotonic() - self.start)
         print(f"{self.label} {self.done}/{self.total} {self.unit} in {took}{extra}", file=self.stream, flush=True)

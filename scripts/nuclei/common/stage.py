@@ -1,23 +1,33 @@
-"""What every stage's command line shares: errors in one line each."""
+"""What every stage's command line shares: bad input ends it with one line for each problem and exit status 2."""
 
 import contextlib
 import errno
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 
 class InputError(Exception):
-    """Bad input: one line a problem, `file: found …, wanted …; what to do`."""
+    """Bad input, found before any work is spent.
 
-    def __init__(self, *problems):
+    problems: one line for each problem, in the form `file: found …, wanted …; what to do`. Line breaks within a problem
+    become spaces. str() of the error is the lines, joined by line breaks.
+    """
+
+    def __init__(self, *problems: str) -> None:
         self.problems = [" ".join(problem.splitlines()) for problem in problems]
         super().__init__(*self.problems)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(self.problems)
 
 
-def run_stage(main):
-    """Call main() and turn bad input into one line a problem and exit status 2."""
+def run_stage(main: Callable[[], object]) -> None:
+    """Call main(). Turn an InputError into one `error: …` line for each problem on stderr, and exit status 2.
+
+    An OSError that names a file, or says that the disk is full, is the user's to mend too, so it ends in the same way.
+    Every other exception is a mistake of the code and keeps its traceback.
+    """
     try:
         main()
     except InputError as error:
@@ -34,8 +44,12 @@ def run_stage(main):
 
 
 @contextlib.contextmanager
-def written_by(script, path):
-    """Turn a stumble over the content of `path`, a JSON file that `script` writes, into an InputError."""
+def written_by(script: str, path: Path | str) -> Iterator[None]:
+    """Turn an error that the content of `path` causes in the block into an InputError.
+
+    Use it around code that reads a JSON file of this project without checking each key: a file of other content then
+    ends in one line instead of a traceback. script: name of the stage that writes `path`, to be run again.
+    """
     try:
         yield
     except (LookupError, TypeError, AttributeError) as error:
@@ -43,8 +57,11 @@ def written_by(script, path):
         raise InputError(f"{path}: other content found ({found}), wanted what {script} writes; run it again") from None
 
 
-def refuse(problems, file, shown=20):
-    """Raise InputError with the first `shown` problem lines and the number of the others, if there are any."""
+def refuse(problems: Sequence[str], file: Path | str, shown: int = 20) -> None:
+    """Raise InputError if there are problems: the first `shown` lines, then one line with the number of the others.
+
+    file: what the line about the others names. Nothing happens without problems.
+    """
     if problems:
         more = [f"{file}: {len(problems) - shown} more problems like these"] if len(problems) > shown else []
         raise InputError(*problems[:shown], *more)

@@ -1,1 +1,1 @@
-"""The computer: device, locks, precision, speed, stops by a signal, what mmcv needs to run on this torch."""
+"""The computer: device, locks, precision, speed, stops by a signal, patches for mmcv and mmdet on this torch."""

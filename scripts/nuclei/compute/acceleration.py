@@ -1,20 +1,26 @@
-"""Faster training on a CPU at the same losses: memory layout, RoIAlign by embedding bags, bf16 where asked for.
+"""Faster training on a CPU: memory layout and RoIAlign at the same losses, and bf16 where it is asked for.
 
-The model's parameters keep their names and values, so that checkpoints are read with and without it.
+The model's parameters keep their names and values, so that a checkpoint fits the model with and without these changes.
+Written for mmcv-full 1.7.2 and mmdet 2.28.2, whose modules and operators it replaces, on torch 2.14.1.
 """
 
 import functools
+from typing import Any
 
 import torch
 from mmcv.ops import RoIAlign, SimpleRoIAlign
 from torch.nn import functional
 
 
-def axis_taps(start, size, cells, samples, length):
-    """What RoIAlign's samples along one axis read of a feature map.
+def axis_taps(
+    start: torch.Tensor, size: torch.Tensor, cells: int, samples: int, length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which values of a feature map RoIAlign's samples read along one axis, and with which weight.
 
-    start, size: of RoIs, in cells of the map, float, (K,). cells: output cells; samples: in each of them. length: of
-    the map. Returns index (K, cells, samples * 2), int64, and weight of the same shape: bilinear, 0 outside of the map.
+    start, size: of each RoI, float, (K,), in steps of the map, whose values lie at integers. cells: number of output
+    cells. samples: number of samples in each of them. length: of the map along this axis.
+    Returns index, int64, (K, cells, samples * 2), and weight, float, of the same shape. Each sample reads its two
+    neighbours (bilinear interpolation); its weights are 0 where it lies more than one step outside of the map.
     """
     steps = (torch.arange(cells * samples, dtype=start.dtype) + 0.5) / samples
     at = start[:, None] + steps * (size / cells)[:, None]
@@ -27,14 +33,25 @@ def axis_taps(start, size, cells, samples, length):
     return index.view(-1, cells, samples * 2), weight.view(-1, cells, samples * 2)
 
 
-def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, aligned=True):
-    """RoIAlign (He et al., Mask R-CNN, ICCV 2017, section 3) as weighted sums of a map's cells, mean of the samples.
+def roi_align(
+    features: torch.Tensor,
+    rois: torch.Tensor,
+    output_size: tuple[int, int],
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = 0,
+    aligned: bool = True,
+) -> torch.Tensor:
+    """RoIAlign (He et al., Mask R-CNN, ICCV 2017, section 3): each output cell is the mean of samples of a feature map.
 
-    Equal to mmcv.ops.roi_align up to the order of sums, and differentiable in `features`; several times as fast on a
-    CPU, as mmcv adds each channel of each sample by itself.
-    features: float (N, C, H, W). rois: (K, 5), image's index, left, top, right, bottom in px of the image, pixel edges
-    at integers. output_size: (height, width). sampling_ratio: samples a cell and axis, 0: as many as the cell is wide.
-    Returns (K, C, height, width), channels last in memory.
+    Equal to mmcv.ops.roi_align with pool_mode "avg" up to the order of sums, and differentiable in `features`. It is
+    several times as fast on a CPU, since one embedding_bag adds all channels of a sample at once where mmcv adds each
+    channel by itself.
+    features: float, (N, C, H, W). rois: float, (K, 5): the image's index, left, top, right, bottom; x right, y down, px
+    of the image, pixel edges at integers. output_size: (height, width) in cells. spatial_scale: the map's size divided
+    by the image's. sampling_ratio: samples of each cell along each axis; 0: as many as the cell is wide in steps of the
+    map. aligned: whether RoIs are moved by half a step, because the map's values lie at the centres of its cells;
+    without it, as in older models, they are not moved and count as one step wide at least.
+    Returns float, (K, C, height, width), channels last in memory.
     """
     channels, *lengths = features.shape[1:]
     table = features.permute(0, 2, 3, 1).reshape(-1, channels)
@@ -46,10 +63,10 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, 
     cells = sizes.new_tensor(output_size)
     samples = torch.full_like(sizes, sampling_ratio) if sampling_ratio > 0 else (sizes / cells).ceil().clamp(min=0)
     image = rois[:, 0].long() * (lengths[0] * lengths[1])
-    # with no RoI to sum, the result is differentiable all the same
+    # empty parts first, so that there is something to join, and a gradient, where no RoI has any sample
     parts, places = [table[:0].view(0, *output_size, channels)], [image[:0]]
     for pair in samples.unique(dim=0):
-        if pair.min() < 1:  # an empty RoI: zeros
+        if pair.min() < 1:  # an empty RoI stays all zeros
             continue
         place = (samples == pair).all(1).nonzero()[:, 0]
         (rows, down), (columns, across) = (
@@ -68,18 +85,19 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=0, 
 
 
 class BagRoIAlign(RoIAlign):
-    """mmcv's RoIAlign layer, computed by roi_align above."""
+    """mmcv-full 1.7.2's RoIAlign layer, computed by roi_align above."""
 
-    def forward(self, input, rois):
+    def forward(self, input: torch.Tensor, rois: torch.Tensor) -> torch.Tensor:
         """See roi_align."""
         return roi_align(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned)
 
 
-def use_channels_last(model):
-    """Keep feature maps channels last in memory, which suits the CPU's convolutions, and replace mmcv's RoIAlign.
+def use_channels_last(model: torch.nn.Module) -> bool:
+    """Let a model keep its feature maps channels last in memory, which convolutions on a CPU compute faster.
 
-    mmcv's own operators read such maps wrongly on a CPU, without an error: a model with another of them stays as it is.
-    Returns whether the model was changed.
+    The operators of mmcv-full 1.7.2 read such maps wrongly on a CPU, without an error. So RoIAlign is replaced by
+    BagRoIAlign, and a model that has any other of these operators stays as it is. (SimpleRoIAlign is made of torch's
+    operators and reads them rightly.) Returns whether the model was changed.
     """
     own = [m for m in model.modules() if any(base.__module__.startswith("mmcv.ops.") for base in type(m).__mro__)]
     aligns = [module for module in own if type(module) in (RoIAlign, BagRoIAlign) and module.pool_mode == "avg"]
@@ -91,19 +109,19 @@ def use_channels_last(model):
     return True
 
 
-def as_float(value):
-    """The value with each bf16 tensor in it as fp32."""
+def as_float(value: Any) -> Any:
+    """The value with every bf16 tensor in it turned into fp32. value: a tensor, or lists and tuples of values."""
     if isinstance(value, torch.Tensor):
         return value.float() if value.dtype == torch.bfloat16 else value
     return type(value)(map(as_float, value)) if isinstance(value, (list, tuple)) else value
 
 
-def in_bf16(module):
-    """Let a module compute in bf16 while it trains; what it returns is fp32."""
+def in_bf16(module: torch.nn.Module) -> None:
+    """Let a module compute in bf16 while it trains, and return fp32. In evaluation it computes as before."""
     forward = module.forward
 
     @functools.wraps(forward)
-    def wrapped(*inputs, **options):
+    def wrapped(*inputs: Any, **options: Any) -> Any:
         if not module.training:
             return forward(*inputs, **options)
         device = next(module.parameters()).device.type
@@ -113,8 +131,11 @@ def in_bf16(module):
     module.forward = wrapped
 
 
-def use_bf16(model):
-    """Train backbone, neck and heads in bf16: parameters, losses, boxes and validation stay fp32."""
+def use_bf16(model: torch.nn.Module) -> None:
+    """Train the backbone, neck and heads of an mmdet detector in bf16 (torch.autocast).
+
+    Parameters, losses, boxes and validation stay fp32: bf16 has only 8 significant bits.
+    """
     places = [model, getattr(model, "roi_head", None)]
     for place in filter(None, places):
         for name in ("backbone", "neck", "rpn_head", "bbox_head", "mask_head", "mask_iou_head"):

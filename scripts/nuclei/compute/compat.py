@@ -1,46 +1,63 @@
-"""What mmcv-full 1.7.2 needs to run well on this torch; applied at run time, site-packages stay as they are."""
+"""Patches that mmcv-full 1.7.2 and mmdet 2.28.2, the last releases of 1.x and 2.x, need on torch 2.14.1.
+
+The stages that need a patch apply it at run time; the installed packages stay as they are. Applying one twice does no
+harm. The unit tests show for each what goes wrong without it.
+"""
 
 import functools
 import warnings
+from typing import Any
 
 
-def quiet_amp():
-    """Drop torch's remark that mmcv's mixed precision names torch.cuda.amp, which works as before."""
+def quiet_amp() -> None:
+    """Silence the FutureWarnings of fp16 training. For mmcv-full 1.7.2 on torch 2.4 or newer.
+
+    mmcv's mixed precision uses torch.cuda.amp, a name that torch has deprecated since 2.4 and that works as before.
+    """
     warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)
 
 
-def patch_streams():
-    """Let mmcv's scatter hand torch >= 2.1 the torch.device that its `_get_stream` wants, instead of an int."""
+def patch_streams() -> None:
+    """Let mmcv copy batches to a GPU. For mmcv-full 1.7.2 on torch 2.1 or newer.
+
+    mmcv's Scatter calls torch's private `_get_stream` with the GPU's number. Since 2.1 that function wants a
+    torch.device, and fails with an AttributeError on a number.
+    """
     import mmcv.parallel._functions as functions
     import torch
 
     original = functions._get_stream
 
-    def get_stream(device):
+    def get_stream(device: Any) -> Any:
         return original(torch.device("cuda", device) if isinstance(device, int) and device >= 0 else device)
 
     if getattr(original, "__name__", "") != "get_stream":
         functions._get_stream = get_stream
 
 
-def patch_epoch_sleep():
-    """Drop the 2 s that mmcv's epoch loop sleeps for the sake of worker processes; call where there are none."""
+def patch_epoch_sleep() -> None:
+    """Drop the pauses of 2 s at the start of each epoch and of 1 s after the last. For mmcv-full 1.7.2.
+
+    The pauses of its EpochBasedRunner are there to avoid a deadlock with the data loader's worker processes. Call this
+    only where there are none.
+    """
     import mmcv.runner.epoch_based_runner as loop
 
     class NoSleep:
-        """Stands for the module `time` in mmcv's epoch loop, which only calls sleep."""
+        """Stands in for the module `time` in mmcv's epoch loop, which uses its `sleep` alone."""
 
         @staticmethod
-        def sleep(_seconds):
+        def sleep(_seconds: float) -> None:
             """Return at once."""
 
     loop.time = NoSleep
 
 
-def patch_paste():
-    """Let mmdet paste the mask of a box that lies outside the image (nothing) instead of failing, on the CPU.
+def patch_paste() -> None:
+    """Let mmdet paste the mask of a box that lies outside of the image, as an empty mask. For mmdet 2.28.2 on a CPU.
 
-    Detectors that do not clip their boxes (QueryInst) find such boxes.
+    Detectors that do not clip their boxes to the image, such as QueryInst, return such boxes. mmdet's `_do_paste_mask`
+    then fails, since the region that it would fill has a negative size.
     """
     import mmdet.models.roi_heads.mask_heads.fcn_mask_head as head
     import torch
@@ -48,7 +65,7 @@ def patch_paste():
     original = head._do_paste_mask
 
     @functools.wraps(original)
-    def paste(masks, boxes, img_h, img_w, skip_empty=True):
+    def paste(masks: Any, boxes: Any, img_h: Any, img_w: Any, skip_empty: bool = True) -> Any:
         if skip_empty and len(boxes):
             (left, top), (right, bottom) = boxes[:, :2].amin(0), boxes[:, 2:].amax(0)
             if left >= img_w + 1 or top >= img_h + 1 or right <= -1 or bottom <= -1:

@@ -1,26 +1,54 @@
 """The device that a stage computes on: found, claimed among concurrent jobs, its state described."""
 
+from __future__ import annotations
+
+import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TextIO, TypedDict
 
 from nuclei.common.stage import InputError
 from nuclei.compute.locks import hold_first_free
 from nuclei.compute.precision import check_precision, precision, set_tf32
 
+if TYPE_CHECKING:
+    import mmcv
+    import torch
 
-def hide_gpus(name):
-    """Make `cpu` mean the CPU: torch's DataParallel moves a model to a GPU wherever it sees one.
 
-    Call before torch is imported.
+class DeviceState(TypedDict):
+    """What training.json says of the device; the last four keys are there for a GPU alone."""
+
+    precision: str  # fp32, fp16 or bf16
+    tf32_matmul: bool
+    tf32_cudnn: bool
+    cudnn: int | None  # version, as torch counts it; None where torch has no cuDNN
+    cudnn_benchmark: bool
+    cudnn_deterministic: bool
+    gpu_mb: NotRequired[int]  # memory of the GPU, MiB
+    gpu_peak_mb: NotRequired[int]  # most memory that tensors took at any time, MiB
+    cuda: NotRequired[str | None]  # version that torch was built for
+    driver: NotRequired[str]
+
+
+def hide_gpus(name: str) -> None:
+    """Hide all GPUs from this process if the device asked for is `cpu`. Call it before torch is imported.
+
+    Otherwise torch's DataParallel (2.14.1), which mmdet wraps each model in, would move the model to a GPU wherever it
+    sees one.
     """
     if name == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def find_device(name):
-    """torch.device for auto (a GPU where there is one), cpu, cuda or cuda:N; InputError where it is not there."""
+def find_device(name: str) -> torch.device:
+    """The torch.device for auto (a GPU where there is one), cpu, cuda or cuda:N.
+
+    Raises InputError where `name` is no device, or names a GPU that torch does not find.
+    """
     import torch
 
     if name == "auto":
@@ -36,11 +64,16 @@ def find_device(name):
     return device
 
 
-def claim_gpu(device, label, between=lambda: None):
-    """Claim the GPU `device` (without an index: the first free one) and make it torch's current one.
+def claim_gpu(
+    device: torch.device, label: str, between: Callable[[], object] = lambda: None
+) -> tuple[torch.device, TextIO | None]:
+    """Hold the GPU `device` against other jobs of this user, and make it torch's current one; wait while it is taken.
 
-    Returns (torch.device with its index, handle that must stay referenced); a CPU is returned as it is, with None.
-    Locks are named by UUID, so jobs with different CUDA_VISIBLE_DEVICES, as SLURM sets it, agree on what is taken.
+    device: without an index, the first free GPU is taken; a CPU is returned as it is, with None. label: start of lines
+    on stderr. between(): called while waiting; it may raise to stop the wait.
+    Returns (torch.device with its index, handle that must stay referenced as long as the GPU is used).
+    The locks are named by the GPUs' UUIDs and not by their numbers: CUDA_VISIBLE_DEVICES, as SLURM sets it, may give
+    one GPU another number in each job.
     """
     import torch
 
@@ -50,21 +83,23 @@ def claim_gpu(device, label, between=lambda: None):
     names = {str(torch.cuda.get_device_properties(index).uuid): index for index in indices}
     folder = Path(tempfile.gettempdir()) / f"nuclei-gpus-{os.getuid()}"
 
-    def waiting():
+    def waiting() -> str:
         return f"no free GPU among {len(names)}, waits for one"
 
     name, handle = hold_first_free(list(names), folder, waiting, label, between)
     device = torch.device("cuda", names[name])
-    torch.cuda.set_device(device)  # mmcv resumes to the current one
+    torch.cuda.set_device(device)  # mmcv-full 1.7.2 loads a checkpoint to the current GPU when it resumes
     print(f"{label}: computes on {device}, {torch.cuda.get_device_name(device)}, {name}", file=sys.stderr, flush=True)
     return device, handle
 
 
-def set_up(args, trains=True):
-    """(mmdet Config, torch.device) of a stage that computes with torch: threads, device and precision as asked for.
+def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, torch.device]:
+    """Make a stage that computes with torch ready: its threads, device and precision as its command line asks for them.
 
-    args: of its command line, with config, device, threads and tf32. trains: whether the stage is the training. Call
-    before torch is imported. InputError where device and precision do not fit.
+    args: parsed command line with config (path of config.py), device, threads and tf32. trains: whether the stage
+    trains. Call it before torch is imported, which reads the environment once. Returns the config and the device, of
+    which a GPU is not held yet; see claim_gpu. Raises InputError where the device is missing or cannot compute in the
+    config's precision.
     """
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     hide_gpus(args.device)
@@ -75,19 +110,19 @@ def set_up(args, trains=True):
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
     device = find_device(args.device)
-    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # else a line for each initialised layer
+    mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # otherwise it prints a line for each layer that it initialises
     set_tf32(args.tf32)
     config = mmcv.Config.fromfile(args.config)
     check_precision(config, device, trains)
     return config, device
 
 
-def describe(device, config):
-    """What of the device and of torch's switches can change the numbers of a run; for training.json."""
+def describe(device: torch.device, config: mmcv.Config) -> DeviceState:
+    """What can change a training's numbers or limit it, of the device and of torch's switches; for training.json."""
     import torch
 
     cudnn = torch.backends.cudnn
-    found = {
+    found: DeviceState = {
         "precision": precision(config),
         "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
         "tf32_cudnn": cudnn.allow_tf32,
@@ -105,8 +140,8 @@ def describe(device, config):
     return found
 
 
-def driver_version(path="/proc/driver/nvidia/version"):
-    """Version of the NVIDIA kernel driver, or `unknown`."""
+def driver_version(path: Path | str = "/proc/driver/nvidia/version") -> str:
+    """Version of the NVIDIA kernel driver, or `unknown`. path: where the driver says it, as the first dotted number."""
     try:
         words = Path(path).read_text().split()
     except OSError:

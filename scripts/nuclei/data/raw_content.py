@@ -16,7 +16,9 @@ from nuclei.workflow.data_hash import files_hash, store_of
 PARTS = ("train", "test", "test_masks")
 
 
-def raw_files(dataset: str | Path, test_masks: str | Path | None = None) -> tuple[dict[str, dict[str, Path]], list[str]]:
+def raw_files(
+    dataset: str | Path, test_masks: str | Path | None = None
+) -> tuple[dict[str, dict[str, Path]], list[str]]:
     """({part: {name: file}}, problem lines) of a raw data set. Names start below the part, as `<id>/masks/<name>`."""
     files: dict[str, dict[str, Path]] = {part: {} for part in PARTS}
     try:
@@ -31,9 +33,7 @@ def raw_files(dataset: str | Path, test_masks: str | Path | None = None) -> tupl
     return files, problems
 
 
-def raw_hashes(
-    dataset: str | Path, test_masks: str | Path | None, memory: str | os.PathLike[str]
-) -> dict[str, str]:
+def raw_hashes(dataset: str | Path, test_masks: str | Path | None, memory: str | os.PathLike[str]) -> dict[str, str]:
     """{part: SHA-256 over the names and contents of its files}, the same wherever the data lie.
 
     memory: folder in which hashes of single files are remembered. Problems of the layout, which the check of the raw

@@ -1,1 +1,1 @@
-"""The run: its config and protocol, its folders, hashes of code and data, its manifest."""
+"""The run: its config and protocol, its folders, hashes of its code and data, its manifest."""

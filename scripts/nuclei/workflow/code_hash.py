@@ -1,4 +1,13 @@
-"""Which local modules a script imports, and what they do, found from their source: what a stage's result depends on."""
+"""Which modules of this project a script imports, and a hash of what each of them does.
+
+What runs again when code changes? Every rule but fetch_weights has among its params the hash of its script and of each
+module of the project that the script imports, directly or through other modules (`code` in rules/common.smk). Where one
+of these hashes has changed, Snakemake sees a changed param and runs every job of the rule again, and every job after
+it. Comments, docstrings, layout and the files' times are no part of a hash, so changing them runs nothing. A training
+that runs again because of its code finds its epochs in work/, and ends at once if it has finished, since the code does
+not decide which training it is. docs/rerun.md lists what each kind of change runs again, and data_hash.py answers the
+question for data.
+"""
 
 import ast
 import functools
@@ -7,9 +16,14 @@ from pathlib import Path
 
 
 @functools.cache
-def facts(text):
-    """(names that Python code imports, SHA-256 of its syntax tree without docstrings)."""
-    tree, names = ast.parse(text), set()
+def imports_and_hash(text: str) -> tuple[set[str], str]:
+    """(names of the modules that Python code may import, SHA-256 of its syntax tree without docstrings).
+
+    text: the code. `from a import b` gives both `a` and `a.b`, since b may be a module. Relative imports are left out;
+    the project has none.
+    """
+    tree = ast.parse(text)
+    names: set[str] = set()
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -21,21 +35,23 @@ def facts(text):
     return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def local_modules(script, root=None):
-    """Paths of a script and of every module below its folder that it imports, directly or not.
+def local_modules(script: Path | str, root: Path | str | None = None) -> list[str]:
+    """Paths of a script and of every module of the project that it imports, directly or through other modules.
 
     script: path of a Python file. root: folder that imports start from (default: the script's own). Imports inside
-    functions count too. Returns a sorted list of paths in the form that `script` has (relative stays relative).
+    functions count too, and so do the `__init__.py` of the folders on the way. Returns a sorted list of paths in the
+    form that `script` has: a relative path gives relative ones, so that a moved project keeps its params.
     """
     script = Path(script)
     root = Path(root) if root else script.parent
-    found, waiting = set(), [script]
+    found: set[Path] = set()
+    waiting = [script]
     while waiting:
         path = waiting.pop()
         if path in found:
             continue
         found.add(path)
-        for name in facts(path.read_text(encoding="utf-8"))[0]:
+        for name in imports_and_hash(path.read_text(encoding="utf-8"))[0]:
             parts = name.split(".")
             for end in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:end])
@@ -43,6 +59,9 @@ def local_modules(script, root=None):
     return sorted(str(path) for path in found)
 
 
-def code_hash(path):
-    """SHA-256 of what a Python file does: of its syntax tree without docstrings. Comments and layout leave it alone."""
-    return facts(Path(path).read_text(encoding="utf-8"))[1]
+def code_hash(path: Path | str) -> str:
+    """SHA-256, in hexadecimal digits, of what a Python file does: of its syntax tree without docstrings.
+
+    Comments and layout are not in the tree. Types of parameters and results are, so adding one changes the hash.
+    """
+    return imports_and_hash(Path(path).read_text(encoding="utf-8"))[1]

@@ -1,22 +1,29 @@
-"""Check of the whole config before any work: types, ranges, unknown keys with the nearest known one."""
+"""Check of the whole config before any work: types, ranges, names and paths, and what does not go together.
+
+Functions named `..._problems` yield one line for each problem.
+"""
 
 import difflib
 import os
 import re
+from collections.abc import Iterator, Mapping
 from reprlib import repr as short
+from typing import Any
 
 import jsonschema
 import yaml
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
+from nuclei.workflow.types import Catalogue, ModelEntry
 
 
-def retype(value, schema):
-    """The value with texts turned into what the schema asks for, and its keys in the schema's order.
+def retype(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The value with texts turned into the types that the JSON schema asks for, and with keys in the schema's order.
 
-    Snakemake's --config leaves numbers as text, YAML 1.1 takes 1e-3 for one, and the keys of an overlay come first:
-    one that names a default would make stages run again.
+    Texts: Snakemake's --config leaves numbers as text, and so does YAML 1.1 with numbers like 1e-3. Order: Snakemake
+    puts the keys of an overlay first; a param that holds such a dict would then look changed, and run its stage again,
+    where the overlay only repeats a default. What fits no type of the schema stays as it is, for the check to report.
     """
     for option in schema.get("anyOf", []):
         changed = retype(value, option)
@@ -30,7 +37,7 @@ def retype(value, schema):
     if isinstance(value, list):
         return [retype(item, schema.get("items", {})) for item in value]
     if isinstance(value, float) and value.is_integer() and ("integer" in kinds or "enum" in schema):
-        return int(value)  # 2.0 is an integer to JSON schema, but not to a command line
+        return int(value)  # JSON schema takes 2.0 for an integer, but the stages' command lines do not
     if not isinstance(value, str) or value in schema.get("enum", []):
         return value
     if value == "null" and "null" in kinds:
@@ -43,18 +50,25 @@ def retype(value, schema):
     return value
 
 
-def exponents(value):
-    """The value with texts such as 1e-3, a number to everyone but YAML 1.1, turned into numbers: for mmdet's keys."""
+def numbers_with_exponents(value: Any) -> Any:
+    """The value with texts such as 1e-3 turned into numbers: everyone but YAML 1.1 takes them for numbers.
+
+    For keys of mmdet's configs, for which there is no schema; see retype for the others.
+    """
     if isinstance(value, dict):
-        return {key: exponents(item) for key, item in value.items()}
+        return {key: numbers_with_exponents(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [exponents(item) for item in value]
+        return [numbers_with_exponents(item) for item in value]
     exponent = isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value)
     return float(value) if exponent else value
 
 
-def explored_models(config, models):
-    """Names of the models that a table of their own shows, beside those of config["models"]."""
+def explored_models(config: Mapping[str, Any], models: Mapping[str, ModelEntry]) -> list[str]:
+    """Names of the models that the report tried and dropped, for a table of their own; none unless `explored` is set.
+
+    config: the run's. models: entries of models.yaml, whose order the result has. Models that config["models"] names
+    are left out, since they are in the report's tables already.
+    """
     return [
         name
         for name, entry in models.items()
@@ -62,8 +76,18 @@ def explored_models(config, models):
     ]
 
 
-def ensemble_problems(config, models):
-    """A line for each member of an ensemble that is no cell of this run."""
+def model_name_problems(config: Mapping[str, Any], models_file: str, known: list[str]) -> Iterator[str]:
+    """Names in `models` and `model_options` that the models file does not hold."""
+    for key, names in (("models", config["models"]), ("model_options", config["model_options"])):
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+                yield f"config: {key} names {name}, which {models_file} does not hold; {hint}"
+
+
+def ensemble_problems(config: Mapping[str, Any], models: Mapping[str, ModelEntry]) -> Iterator[str]:
+    """Members of ensembles that are no cells of this run."""
     trained = [*config["models"], *explored_models(config, models)]
     cells = [f"{model}/seed{seed}" for model in trained for seed in config["seeds"]]
     for name, members in config["ensembles"].items():
@@ -76,11 +100,39 @@ def ensemble_problems(config, models):
                 )
 
 
-def check_config(config, models_file, schema_file):
-    """Check a run's config and its models file.
+def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Raw data that is not there, or that is both given and to be drawn. raw: the config's section."""
+    if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
+        yield "config: raw wants either dataset.path or draw, found both or none; set the other to null"
+    elif not raw["draw"]:
+        for part in ("dataset", "test_masks"):
+            path = raw[part]["path"]
+            if path and "://" not in path and not os.path.exists(path):
+                yield f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
 
-    Returns the models file's content ({"weights_root", "models"}). Texts in `config` become numbers where the schema
-    asks for them. Raises InputError with every problem found.
+
+def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Values that do not go together, and files other than raw data that are not there."""
+    look, selection = config["inference"], config["selection"]
+    if look["window"] and look["overlap"] >= look["window"]:
+        yield f"config: inference.overlap {look['overlap']} found, wanted less than inference.window {look['window']}"
+    if (selection["policy"] == "epoch") != bool(selection["epoch"]):
+        yield "config: selection.epoch and policy `epoch` belong together; set both or neither"
+    split_file = config["split"]["file"]
+    if split_file and not os.path.isfile(split_file):
+        yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
+    submissions = config["published"]["submissions"]
+    if submissions and not os.path.isdir(submissions):
+        yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"
+
+
+def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> Catalogue:
+    """Check a run's config and its models file, before any work.
+
+    config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, and keys get the
+    schema's order (see retype). models_file, schema_file: paths of models.yaml and schema.yaml.
+    Returns the models file's content. Raises InputError with every problem of form; where there is none, with every
+    problem of content (names, paths, what does not go together).
     """
     if not isinstance(models_file, str):
         raise InputError(f"config: models_file is {short(models_file)}, wanted a path; correct it")
@@ -89,40 +141,13 @@ def check_config(config, models_file, schema_file):
     problems = schema_problems(dict(config), schema["config"])
     problems += [line.replace("config:", f"{models_file}:") for line in schema_problems(catalogue, schema["models"])]
     if not problems:
-        config["training"]["options"] = exponents(config["training"]["options"])
-        config["model_options"] = exponents(config["model_options"])
-        catalogue["models"] = exponents(catalogue["models"])
-        known = list(map(str, catalogue["models"]))
-        for key, names in (("models", config["models"]), ("model_options", config["model_options"])):
-            for name in names:
-                if name not in known:
-                    near = difflib.get_close_matches(name, known, 1)
-                    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-                    problems.append(f"config: {key} names {name}, which {models_file} does not hold; {hint}")
+        config["training"]["options"] = numbers_with_exponents(config["training"]["options"])
+        config["model_options"] = numbers_with_exponents(config["model_options"])
+        catalogue["models"] = numbers_with_exponents(catalogue["models"])
+        problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
-        raw = config["raw"]
-        if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
-            problems.append("config: raw wants either dataset.path or draw, found both or none; set the other to null")
-        elif not raw["draw"]:
-            for part in ("dataset", "test_masks"):
-                path = raw[part]["path"]
-                if path and "://" not in path and not os.path.exists(path):
-                    problems.append(
-                        f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
-                    )
-        look, selection = config["inference"], config["selection"]
-        if look["window"] and look["overlap"] >= look["window"]:
-            problems.append(
-                f"config: inference.overlap {look['overlap']} found, wanted less than inference.window {look['window']}"
-            )
-        if (selection["policy"] == "epoch") != bool(selection["epoch"]):
-            problems.append("config: selection.epoch and policy `epoch` belong together; set both or neither")
-        split_file = config["split"]["file"]
-        if split_file and not os.path.isfile(split_file):
-            problems.append(f"config: split.file {split_file} not found, wanted a YAML file; correct the path")
-        submissions = config["published"]["submissions"]
-        if submissions and not os.path.isdir(submissions):
-            problems.append(f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip")
+        problems += raw_problems(config["raw"])
+        problems += other_problems(config)
     if problems:
         raise InputError(*problems)
     return catalogue

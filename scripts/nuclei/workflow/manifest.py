@@ -1,11 +1,16 @@
-"""What a manifest is made of, shared by the stage that writes it and the check that reads it. Standard library only."""
+"""What a manifest is made of, shared by the stage that writes it and the check that reads it.
+
+It needs the standard library alone, so that a run can be verified years later without installing anything.
+"""
 
 import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any, TypedDict
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
@@ -13,29 +18,72 @@ from nuclei.workflow.code_version import code_version
 
 NAME = "manifest.json"
 
-
-# top of a run folder that is no result: how long and how loud a run was, and a person's notes
+# Files and folders at the top of a run folder that are no results: they say how long a run took and what it printed,
+# or are a person's notes, and differ between runs of equal results.
 NO_RESULTS = {"logs", "benchmarks", "README.md", NAME}
 
 
-def canonical_sha256(value):
-    """SHA-256 of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
+class FileEntry(TypedDict):
+    """What a manifest says of a file."""
+
+    sha256: str
+    size: int  # bytes
+
+
+class Project(TypedDict):
+    """Version of the project's code; both None outside of git."""
+
+    commit: str | None
+    dirty: bool | None  # whether files were changed since that commit
+
+
+class Environment(TypedDict):
+    """Version of Python, and of every package that is installed beside it."""
+
+    python: str
+    packages: dict[str, str]
+
+
+class Data(TypedDict):
+    """Hashes of a run's data."""
+
+    raw: dict[str, str | None]  # of each given part of the raw data (dataset, test_masks); None where none was given
+    sha256: str  # see results_data_sha256
+
+
+class Manifest(TypedDict):
+    """Content of manifest.json."""
+
+    run: str
+    project: Project
+    environment: Environment
+    config: dict[str, Any]  # the whole resolved config of Snakemake
+    config_sha256: str
+    data: Data
+    models: list[str]  # in the order of the tables' rows
+    cells: dict[str, Any]  # {cell folder, relative to the run: content of its training.json}
+    files: dict[str, FileEntry]  # {path relative to the run: entry} of every result
+
+
+def canonical_sha256(value: object) -> str:
+    """SHA-256 of a value's canonical JSON (sorted keys, no spaces, UTF-8), so that equal values have equal hashes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def results_below(run):
-    """Files of a run folder that are results, as sorted paths below it; hidden files are none."""
-    found = []
+def results_below(run: Path | str) -> list[str]:
+    """Files of a run folder that are results, as sorted paths relative to it. Hidden files and folders are left out."""
+    found: list[Path] = []
     for folder, folders, files in os.walk(run):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder, name).relative_to(run) for name in files if not name.startswith(".")]
     return sorted(path.as_posix() for path in found if path.parts[0] not in NO_RESULTS)
 
 
-def describe(run, names):
-    """{name: {"sha256", "size" in bytes}} of files below `run`; hard links of one file are read once."""
-    known, found = {}, {}
+def describe(run: Path | str, names: Iterable[str]) -> dict[str, FileEntry]:
+    """{name: {"sha256", "size" in bytes}} of files below `run`. A file with several hard links is read once."""
+    known: dict[tuple[int, int], str] = {}
+    found: dict[str, FileEntry] = {}
     for name in names:
         stat = os.stat(os.path.join(run, name))
         key = stat.st_dev, stat.st_ino
@@ -44,27 +92,29 @@ def describe(run, names):
     return found
 
 
-def results_data_sha256(files):
-    """Hash of a run's data: of the names and hashes (see describe) of its files in data/."""
+def results_data_sha256(files: Mapping[str, FileEntry]) -> str:
+    """Hash of a run's data: over the names and hashes of its files in data/. files: see describe."""
     return canonical_sha256({name: entry["sha256"] for name, entry in files.items() if name.startswith("data/")})
 
 
-def project_version(folder=Path(__file__).parent):
-    """{"commit", "dirty"} of the git checkout that holds `folder`; both None outside git."""
+def project_version(folder: Path | str = Path(__file__).parent) -> Project:
+    """{"commit", "dirty"} of the git checkout that holds `folder`; both None outside of git."""
     found = code_version(folder)
-    return {"commit": found and found.removesuffix("-dirty"), "dirty": found and found.endswith("-dirty")}
+    if found is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": found.removesuffix("-dirty"), "dirty": found.endswith("-dirty")}
 
 
-def environment():
-    """{"python", "packages": {name: version}} of the environment that runs this."""
+def environment() -> Environment:
+    """{"python", "packages": {name: version}} of the environment that this runs in."""
     packages = {found.metadata["Name"]: found.version for found in distributions()}
     return {"python": platform.python_version(), "packages": packages}
 
 
-def declared_files(run, paths):
-    """Files of the declared results, as sorted paths below `run`; those of a folder are the ones that it holds.
+def declared_files(run: Path | str, paths: Sequence[Path | str]) -> list[str]:
+    """Files of the declared results, as sorted paths relative to `run`. A declared folder stands for all files in it.
 
-    Raises InputError naming all that are missing.
+    paths: declared results, below `run`. Raises InputError with all that are missing.
     """
     missing = [path for path in paths if not Path(path).exists()]
     if missing:
@@ -73,11 +123,19 @@ def declared_files(run, paths):
     return [name for name in results_below(run) if {Path(name), *Path(name).parents} & declared]
 
 
-def manifest(run, config, raw, models, trainings, paths):
-    """Content of manifest.json.
+def manifest(
+    run: Path | str,
+    config: dict[str, Any],
+    raw: dict[str, str | None],
+    models: list[str],
+    trainings: Iterable[Path | str],
+    paths: Sequence[Path | str],
+) -> Manifest:
+    """Content of manifest.json; see Manifest.
 
     run: results/<run>. config: the resolved Snakemake config. raw: {part: hash of a given folder or archive, or None}.
-    models: in the order of the tables' rows. trainings: training.json of each cell. paths: all declared results.
+    models: in the order of the tables' rows. trainings: path of each cell's training.json. paths: all declared results.
+    Raises InputError where a declared result or a training.json is missing.
     """
     files = describe(run, declared_files(run, paths))
     return {

@@ -1,16 +1,26 @@
 """Protocols: what the report says, what its author ran, what fits the schedule; see docs/protocols.md."""
 
 import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
+from nuclei.workflow.types import FilledModel, ModelChanges, ModelEntry, ProtocolChanges
 
 
-def read_protocol(name, models, path="config/protocols.yaml", schema_file="config/schema.yaml"):
-    """The named protocol: {"training": {key: value}, "models": {model: {"zoo", "options"}}}.
+def read_protocol(
+    name: str,
+    models: Iterable[str],
+    path: Path | str = "config/protocols.yaml",
+    schema_file: Path | str = "config/schema.yaml",
+) -> ProtocolChanges:
+    """The named protocol of the file `path`.
 
-    models: the names of the models file, which need not hold those of models.yaml that the protocols name.
-    InputError names an unknown protocol, key or model with the nearest known one.
+    models: names that the run's models file holds. The protocols may also name models of config/models.yaml, so that a
+    models file of one's own can do without them.
+    Raises InputError with every unknown key, model or protocol, each with the most similar name that is known.
     """
     protocols = read_yaml(path)
     problems = schema_problems(protocols, read_yaml(schema_file)["protocols"])
@@ -32,15 +42,19 @@ def read_protocol(name, models, path="config/protocols.yaml", schema_file="confi
     return protocols[name]
 
 
-def fill_training(training, protocol):
-    """The config's `training` with its null keys filled by the protocol."""
+def fill_training(training: dict[str, Any], protocol: ProtocolChanges) -> dict[str, Any]:
+    """The config's `training` with its null keys filled by the protocol; what the protocol leaves out stays null."""
     return {key: protocol["training"].get(key) if value is None else value for key, value in training.items()}
 
 
-def fill_model(entry, changed, own_options=None):
-    """A model's entry as cell_config.resolve takes it: zoo config and options of the protocol, then its own on top.
+def fill_model(
+    entry: ModelEntry, changed: ModelChanges | None, own_options: dict[str, Any] | None = None
+) -> FilledModel:
+    """A model's entry as nuclei.models.resolve takes it.
 
-    entry: models.yaml's. changed: the protocol's, or None. own_options: the config's model_options.
+    entry: of models.yaml. changed: what the protocol changes of the model, or None. own_options: the config's
+    model_options for it. The protocol may replace the zoo config. Its options are kept apart, because they are set
+    first of all; those of models.yaml, and over them those of model_options, are set last of all.
     """
     changed = changed or {}
     return {

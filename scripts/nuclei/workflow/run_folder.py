@@ -3,10 +3,11 @@
 from pathlib import Path
 
 
-def cell_folder(run, setting, model, seed):
-    """Folder of a cell (model, setting, seed) below `run`: results/<run>, or work/<run> for its unfinished trainings.
+def cell_folder(run: Path | str, setting: int | str, model: str, seed: int | str) -> Path:
+    """Folder of a cell, which is one training: (model, setting, seed).
 
-    Any part may be a pattern: `{seed}` in Snakemake's rules, `*` for a search.
+    run: results/<run> for results, work/<run> for the state of unfinished trainings. Any other part may be a pattern:
+    `{seed}` in Snakemake's rules, `*` for a search.
 
     >>> cell_folder("results/demo", 1, "mask_r50", 0).as_posix()
     'results/demo/cells/setting1/mask_r50/seed0'
@@ -14,8 +15,8 @@ def cell_folder(run, setting, model, seed):
     return Path(run, "cells", f"setting{setting}", str(model), f"seed{seed}")
 
 
-def ensemble_folder(run, setting, ensemble):
-    """Folder of an ensemble's results below `run`; any part may be a pattern.
+def ensemble_folder(run: Path | str, setting: int | str, ensemble: str) -> Path:
+    """Folder of an ensemble's results. run: results/<run>. Any other part may be a pattern, as in cell_folder.
 
     >>> ensemble_folder("results/demo", 1, "two").as_posix()
     'results/demo/ensembles/setting1/two'

@@ -1,4 +1,8 @@
-"""Test images, and their masks where they are given -> COCO annotations, lossless (RLE)."""
+"""Convert the test images, and their masks where these are given, to COCO annotations without loss.
+
+It reads the test images, test_img_ids.json and the folder of test masks. It writes test.json: COCO JSON with the masks
+as run-length codes (RLE), or without any annotations where no test masks are given.
+"""
 
 import argparse
 
@@ -8,12 +12,14 @@ from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--dataset", required=True, help="folder of the raw data, with train/, test/ and test_img_ids.json"
+    )
     parser.add_argument("--test-masks", help="folder with <id>/masks/*.png; without it the images have no annotations")
-    parser.add_argument("--threads", type=int, default=1, help="processes")
-    parser.add_argument("--out", required=True, help="test.json")
+    parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
+    parser.add_argument("--out", required=True, help="where to write test.json")
     args = parser.parse_args()
     images, _, problems = read_layout(args.dataset, args.test_masks)
     if problems:

@@ -1,4 +1,8 @@
-"""Training masks -> COCO annotations, by the report's converter or by a lossless one (nuclei/data/conversion.py)."""
+"""Convert the training masks to COCO annotations, by the report's converter or by a lossless one.
+
+It reads the training images and their masks. It writes train.json: COCO JSON of all training images. The converter
+`imantics` makes polygons as the report did and loses a little; `exact` loses nothing (nuclei/data/conversion.py).
+"""
 
 import argparse
 
@@ -8,13 +12,20 @@ from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
-    parser.add_argument("--method", choices=["exact", "imantics"], required=True)
-    parser.add_argument("--segmentation", choices=["polygon", "rle"], default="rle", help="form of `exact`")
-    parser.add_argument("--threads", type=int, default=1, help="processes")
-    parser.add_argument("--out", required=True, help="train.json")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--dataset", required=True, help="folder of the raw data, with train/, test/ and test_img_ids.json"
+    )
+    parser.add_argument("--method", choices=["exact", "imantics"], required=True, help="the converter")
+    parser.add_argument(
+        "--segmentation",
+        choices=["polygon", "rle"],
+        default="rle",
+        help="form in which the converter `exact` writes masks",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
+    parser.add_argument("--out", required=True, help="where to write train.json")
     args = parser.parse_args()
     images, _, problems = read_layout(args.dataset)
     if problems:

@@ -1,7 +1,9 @@
-"""Cut training images and their annotations into overlapping square tiles, for training on crops.
+"""Cut training images and their annotations into overlapping square tiles, to train on crops.
 
-Tiles cover the whole image; the last of a row or column lies flush with the border. Nuclei are cut at tile borders;
-pieces below --min-area px are left out (and the tile's annotations say so by their absence).
+It reads the annotations of one setting's training images, and these images. It writes the tiles as
+<id>/<left>_<top>.png and their annotations as COCO JSON. The tiles cover the whole image; the last one of a row or
+column ends at the border of the image. A nucleus at the border of a tile is cut, and a piece smaller than --min-area
+has no annotation.
 """
 
 import argparse
@@ -13,16 +15,20 @@ from nuclei.common.stage import run_stage, written_by
 from nuclei.data.tiles import tile
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--annotations", required=True, help="COCO JSON of the training images")
-    parser.add_argument("--dataset", required=True, help="folder that its file names start from")
+    parser.add_argument("--dataset", required=True, help="folder that the file names in the annotations start from")
     parser.add_argument("--size", type=int, required=True, help="side of a tile, px")
-    parser.add_argument("--stride", type=int, required=True, help="distance of tiles, px")
-    parser.add_argument("--min-area", type=int, default=16, help="smallest piece of a nucleus that is kept, px")
-    parser.add_argument("--segmentation", choices=["polygon", "rle"], default="polygon")
-    parser.add_argument("--out-annotations", required=True)
-    parser.add_argument("--out-images", required=True)
+    parser.add_argument("--stride", type=int, required=True, help="distance between neighbouring tiles, px")
+    parser.add_argument(
+        "--min-area", type=int, default=16, help="area of the smallest piece of a nucleus that is kept, px"
+    )
+    parser.add_argument(
+        "--segmentation", choices=["polygon", "rle"], default="polygon", help="form in which masks are written"
+    )
+    parser.add_argument("--out-annotations", required=True, help="where to write the COCO JSON of the tiles")
+    parser.add_argument("--out-images", required=True, help="folder to write the tiles to")
     args = parser.parse_args()
     out = Path(args.out_images)
     beside = out.with_name(f".{out.name}.new")

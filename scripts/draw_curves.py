@@ -1,4 +1,8 @@
-"""Training curves of a setting: validation score by epoch with the chosen epoch marked, and training loss."""
+"""Draw the training curves of one setting: the validation score by epoch, and the training loss.
+
+It reads epochs.tsv, log.jsonl and checkpoint.json of each cell of the setting. It writes one figure, in which a ring
+marks the chosen epoch of each cell.
+"""
 
 import argparse
 
@@ -8,16 +12,20 @@ from nuclei.report.curves import draw
 from nuclei.scoring.names import NAMES
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--setting", type=int, choices=[1, 2], required=True)
-    parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--epochs", nargs="+", required=True, help="epochs.tsv, model by model and then seed by seed")
-    parser.add_argument("--logs", nargs="+", required=True, help="log.jsonl, in the same order")
-    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json, in the same order")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--epochs", nargs="+", required=True, help="epochs.tsv of each cell, model by model and then seed by seed"
+    )
+    parser.add_argument("--logs", nargs="+", required=True, help="log.jsonl of each cell, in the same order")
+    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument(
+        "--setting", type=int, choices=[1, 2], required=True, help="the setting that the cells belong to"
+    )
+    parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     parser.add_argument("--metric", choices=NAMES, default="ap50_100", help="validation score that is drawn")
-    parser.add_argument("--out", required=True, help="PNG")
+    parser.add_argument("--out", required=True, help="where to write the figure, a PNG")
     args = parser.parse_args()
     given = {"epochs": args.epochs, "logs": args.logs, "choices": args.choices}
     files = {name: by_cell(args.models, args.seeds, paths, f"--{name}") for name, paths in given.items()}

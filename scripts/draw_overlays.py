@@ -1,4 +1,8 @@
-"""Predicted against true nuclei on the test images: found, missed, and predictions that match no nucleus."""
+"""Draw the predicted and the true nuclei of one cell over the test images.
+
+It reads the test images, their true nuclei (COCO JSON) and the cell's predictions (COCO results). It writes one picture
+of the first test images: nuclei that were found, nuclei that were missed, and predictions that match no nucleus.
+"""
 
 import argparse
 
@@ -10,12 +14,14 @@ from nuclei.common.stage import run_stage
 from nuclei.report.overlays import draw
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test-images", required=True, help="folder of the test images")
-    parser.add_argument("--ground-truth", required=True, help="COCO JSON; without nuclei only predictions are drawn")
-    parser.add_argument("--predictions", required=True, help="COCO results")
-    parser.add_argument("--out", required=True, help="JPEG or PNG")
+    parser.add_argument(
+        "--ground-truth", required=True, help="COCO JSON of the test images; without nuclei only predictions are drawn"
+    )
+    parser.add_argument("--predictions", required=True, help="COCO results of the cell")
+    parser.add_argument("--out", required=True, help="where to write the picture, a JPEG or PNG")
     args = parser.parse_args()
     content, rows = read_json(args.ground_truth, "COCO JSON"), read_json(args.predictions, "COCO results")
     check_ground_truth(content, args.ground_truth)

@@ -1,4 +1,8 @@
-"""Where each table cell comes from: a row a cell with its folder, hashes, code version, epoch, device, time, scores."""
+"""Make the list of all cells: one row for each, which says where its numbers come from.
+
+It reads scores.json, checkpoint.json and training.json of every cell. It writes cells.csv: for each cell its folder,
+the chosen epoch, its scores, the hashes of config, data and weights, the version of the code, the device, and the time.
+"""
 
 import argparse
 
@@ -10,16 +14,20 @@ from nuclei.report.cells import by_setting, read_cells
 from nuclei.report.provenance import provenance
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", required=True, help="results/<run>, which the shown folders start from")
-    parser.add_argument("--settings", nargs="+", type=int, required=True)
-    parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, by setting, then model, then seed")
-    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json, in the same order")
-    parser.add_argument("--trainings", nargs="+", required=True, help="training.json, in the same order")
-    parser.add_argument("--out", required=True, help="cells.csv")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--scores", nargs="+", required=True, help="scores.json of each cell, by setting, then model, then seed"
+    )
+    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument("--trainings", nargs="+", required=True, help="training.json of each cell, in the same order")
+    parser.add_argument(
+        "--run-dir", required=True, help="the run's folder, results/<run>, which the folders in the table start from"
+    )
+    parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
+    parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
+    parser.add_argument("--out", required=True, help="where to write cells.csv")
     args = parser.parse_args()
     scores, choices, trainings = (
         by_setting(args.settings, files) for files in (args.scores, args.choices, args.trainings)

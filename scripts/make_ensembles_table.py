@@ -1,4 +1,8 @@
-"""The ensembles' table: the cells that were fused, their chosen epochs, and the ensembles' scores in both settings."""
+"""Make the table of the ensembles, in all settings of the run.
+
+It reads scores.json of each ensemble, and checkpoint.json of the cells that were fused. It writes ensembles.csv, .md,
+.tex and .html: for each ensemble its members, their chosen epochs, and its scores.
+"""
 
 import argparse
 import json
@@ -10,16 +14,28 @@ from nuclei.report.rows import scored_on
 from nuclei.report.table_files import write_table
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", nargs="+", type=int, choices=[1, 2], required=True)
-    parser.add_argument("--ensembles", type=json.loads, required=True, help='JSON: {"name": ["model/seed0", …], …}')
-    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, by setting, then ensemble")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--choices", nargs="+", required=True, help="checkpoint.json, by setting, then ensemble, then member"
+        "--scores", nargs="+", required=True, help="scores.json of each ensemble, by setting and then ensemble"
     )
-    parser.add_argument("--data-note", default="", help="first line under the table")
-    parser.add_argument("--out-dir", required=True)
+    parser.add_argument(
+        "--choices",
+        nargs="+",
+        required=True,
+        help="checkpoint.json of each member, by setting, then ensemble, then member",
+    )
+    parser.add_argument(
+        "--settings", nargs="+", type=int, choices=[1, 2], required=True, help="settings, in the order of the files"
+    )
+    parser.add_argument(
+        "--ensembles",
+        type=json.loads,
+        required=True,
+        help='members of each ensemble as JSON: {"name": ["model/seed0", …], …}',
+    )
+    parser.add_argument("--data-note", default="", help="text of the first line under the table")
+    parser.add_argument("--out-dir", required=True, help="folder to write the table to")
     args = parser.parse_args()
     found = read_ensembles(args.settings, args.ensembles, args.scores, args.choices)
     check_same_images(found)

@@ -1,4 +1,9 @@
-"""The explored table: models that the report tried and dropped, in both settings; no published scores exist."""
+"""Make the tables of the models that the report tried and dropped, in all settings of the run.
+
+It reads scores.json and checkpoint.json of their cells, and models.yaml. It writes explored.* with the report's columns
+and metric, and explored_full.* with the other scores, each as .csv, .md, .tex and .html. The report printed no numbers
+of these models, so there are none to compare with.
+"""
 
 import argparse
 
@@ -11,16 +16,20 @@ from nuclei.report.table_files import write_table
 TITLE = "Explored: models that the report tried and dropped"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", nargs="+", type=int, choices=[1, 2], required=True)
-    parser.add_argument("--models-file", required=True, help="models.yaml; its order is the order of the rows")
-    parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, by setting, then model, then seed")
-    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json, in the same order")
-    parser.add_argument("--data-note", default="", help="first line under the table")
-    parser.add_argument("--out-dir", required=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--scores", nargs="+", required=True, help="scores.json of each cell, by setting, then model, then seed"
+    )
+    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument("--models-file", required=True, help="models.yaml, whose order is the order of the rows")
+    parser.add_argument(
+        "--settings", nargs="+", type=int, choices=[1, 2], required=True, help="settings, in the order of the files"
+    )
+    parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
+    parser.add_argument("--data-note", default="", help="text of the first line under each table")
+    parser.add_argument("--out-dir", required=True, help="folder to write the tables to")
     args = parser.parse_args()
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)

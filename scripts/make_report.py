@@ -1,4 +1,8 @@
-"""One self-contained page: both tables, the data, what conversion loses, curves, overlays, where everything lies."""
+"""Make the report page: one HTML file that needs no other file.
+
+It reads the tables (HTML), the figures (PNG, JPEG), the summaries of the data and of what conversion loses (Markdown),
+and cells.csv. It writes report.html with all of them. It stops with an error that names every file that is missing.
+"""
 
 import argparse
 
@@ -7,19 +11,21 @@ from nuclei.common.stage import run_stage
 from nuclei.report.page import Parts, render
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-dir", required=True, help="results/<run>, named on the page")
-    parser.add_argument("--title", required=True)
-    parser.add_argument("--data-note", default="", help="shown at the top")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", nargs="*", default=[], help="HTML tables with the report's score")
     parser.add_argument("--full-tables", nargs="*", default=[], help="HTML tables with the other scores")
-    parser.add_argument("--curves", nargs="*", default=[], help="figures of the trainings, PNG")
-    parser.add_argument("--overlays", nargs="*", default=[], help="test images with nuclei, JPEG or PNG")
-    parser.add_argument("--data", required=True, help="raw.md")
-    parser.add_argument("--conversion", required=True, help="conversion_loss.md")
-    parser.add_argument("--cells", required=True, help="cells.csv")
-    parser.add_argument("--out", required=True, help="report.html")
+    parser.add_argument("--curves", nargs="*", default=[], help="figures of the training curves, PNG")
+    parser.add_argument(
+        "--overlays", nargs="*", default=[], help="pictures of the test images with nuclei, JPEG or PNG"
+    )
+    parser.add_argument("--data", required=True, help="raw.md, the summary of the raw data")
+    parser.add_argument("--conversion", required=True, help="conversion_loss.md, the summary of what conversion loses")
+    parser.add_argument("--cells", required=True, help="cells.csv, the list of all cells")
+    parser.add_argument("--run-dir", required=True, help="the run's folder, results/<run>, which is named on the page")
+    parser.add_argument("--title", required=True, help="title of the page")
+    parser.add_argument("--data-note", default="", help="note at the top of the page")
+    parser.add_argument("--out", required=True, help="where to write report.html")
     args = parser.parse_args()
     parts = Parts(args.tables, args.full_tables, args.curves, args.overlays, args.data, args.conversion, args.cells)
     write_text(args.out, render(args.run_dir, args.title, args.data_note, parts))

@@ -1,4 +1,8 @@
-"""Split the training images into training and validation (setting 1): a given file, or at random by ratio and seed."""
+"""Split the training images into training and validation images, for setting 1.
+
+It reads raw.json, which lists the training images, and a split file where one is given. It writes split.json with the
+image ids of both halves: those of the file, or a random choice by fraction and seed.
+"""
 
 import argparse
 
@@ -8,13 +12,15 @@ from nuclei.common.stage import run_stage, written_by
 from nuclei.data.splits import given_split, random_split
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset-check", required=True, help="raw.json of check_raw.py")
-    parser.add_argument("--file", help="YAML with the lists train and validation")
-    parser.add_argument("--validation-fraction", type=float, default=0.17, help="without --file")
-    parser.add_argument("--seed", type=int, default=0, help="without --file")
-    parser.add_argument("--out", required=True, help="split.json")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset-check", required=True, help="raw.json, which check_raw.py wrote")
+    parser.add_argument("--file", help="YAML file with the lists train and validation")
+    parser.add_argument(
+        "--validation-fraction", type=float, default=0.17, help="share of the images that validate, without --file"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random choice, without --file")
+    parser.add_argument("--out", required=True, help="where to write split.json")
     args = parser.parse_args()
     content = read_json(args.dataset_check)
     with written_by("check_raw.py", args.dataset_check):

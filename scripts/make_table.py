@@ -1,4 +1,9 @@
-"""Table 1 or 2 of a run: the report's columns and metric; in a file of its own, the scores that its metric hides."""
+"""Make Table 1 or 2 of the report for one run, and beside it a table of the scores that its metric hides.
+
+It reads scores.json and checkpoint.json of the setting's cells, models.yaml, and published.tsv where the report's own
+numbers are to be compared. It writes table<setting>.* with the report's columns and metric, and table<setting>_full.*
+with the other scores, each as .csv, .md, .tex and .html.
+"""
 
 import argparse
 
@@ -11,17 +16,23 @@ from nuclei.report.titles import SETTINGS
 from nuclei.scoring.published import read_published
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--setting", type=int, choices=[1, 2], required=True)
-    parser.add_argument("--models-file", required=True, help="models.yaml; its order is the order of the rows")
-    parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--scores", nargs="+", required=True, help="scores.json, model by model and then seed by seed")
-    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json, in the same order")
-    parser.add_argument("--published", help="published.tsv: adds published epoch, mAP and the difference")
-    parser.add_argument("--data-note", default="", help="first line under each table")
-    parser.add_argument("--out-dir", required=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--scores", nargs="+", required=True, help="scores.json of each cell, model by model and then seed by seed"
+    )
+    parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument("--models-file", required=True, help="models.yaml, whose order is the order of the rows")
+    parser.add_argument(
+        "--published", help="published.tsv, which adds the published epoch, the published mAP and the difference"
+    )
+    parser.add_argument(
+        "--setting", type=int, choices=[1, 2], required=True, help="the setting, which is the number of the table, too"
+    )
+    parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
+    parser.add_argument("--data-note", default="", help="text of the first line under each table")
+    parser.add_argument("--out-dir", required=True, help="folder to write the tables to")
     args = parser.parse_args()
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)

@@ -1,4 +1,9 @@
-"""What each converter loses: its annotations, rasterised again, against the masks they were made from."""
+"""Measure what each converter loses of the training masks.
+
+It reads the training masks, and the COCO annotations that each converter made of them. It draws every annotation as a
+mask again and takes its IoU with the mask that it was made from. It writes conversion_loss.json and conversion_loss.md,
+a summary of it for people.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,15 +14,17 @@ from nuclei.data.conversion_loss import compare, read_contents, summary
 from nuclei.data.raw_layout import read_layout
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, help="folder with train/, test/, test_img_ids.json")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--coco", nargs="+", required=True, help="annotations of all training images, a file a converter"
+        "--dataset", required=True, help="folder of the raw data, with train/, test/ and test_img_ids.json"
     )
-    parser.add_argument("--threads", type=int, default=1, help="processes")
-    parser.add_argument("--out", required=True, help="conversion_loss.json")
-    parser.add_argument("--summary", required=True, help="conversion_loss.md")
+    parser.add_argument(
+        "--coco", nargs="+", required=True, help="COCO JSON of all training images, one file for each converter"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
+    parser.add_argument("--out", required=True, help="where to write conversion_loss.json")
+    parser.add_argument("--summary", required=True, help="where to write conversion_loss.md")
     args = parser.parse_args()
     images, _, problems = read_layout(Path(args.dataset))
     if problems:

@@ -1,29 +1,39 @@
-"""What the trainings of all cells will take, and what of it is done: a Markdown page on stdout. Trains nothing.
+"""Print what the trainings of all cells will take, and how much of it is done. It trains nothing.
 
-Multiply-adds of a forward pass come from mmcv's counter, on the shape that the images have after resizing. Expected
-hours follow from the cards' stated peaks and utilisation (config/cards.yaml): assumptions, not measurements.
+It reads the config.py of every cell, the annotations that they name, the state of unfinished trainings, the GPUs of
+cards.yaml and, where it is given, the table of memory peaks. It writes no file: the page (Markdown) goes to stdout.
+
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing. The hours
+follow from the peak and the utilisation of each card in cards.yaml. Those are assumptions, not measurements.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nuclei.common.stage import run_stage
 from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
-from nuclei.training.cost import count_model, epochs_done, plan_cell, shapes
+from nuclei.training.cost import PlannedCell, Size, count_model, epochs_done, plan_cell, shapes
+from nuclei.training.types import Keep
 from nuclei.workflow.run_folder import cell_folder
 
 
-def plan(configs, work, keep, measured):
-    """{cell name: its numbers}; a detector is counted once, whichever cells share it.
+def plan(
+    configs: Mapping[tuple[int, str, int], Path], work: str, keep: Keep, measured: str | None
+) -> dict[str, PlannedCell]:
+    """What the training of each cell will take: {name of the cell: numbers}.
 
-    configs: {(setting, model, seed): path of config.py}. work: work/<run>. keep: {"best", "metrics", "every"}.
-    measured: CSV of the full-size tests, or None.
+    configs: {(setting, model, seed): path of config.py}. work: work/<run>. keep: which epochs' weights train.py keeps.
+    measured: CSV of the full-size tests, or None. A detector that several cells share is counted once.
     """
     from mmcv import Config
 
-    read, counted, rows = {}, {}, {}
+    read: dict[tuple[int, str, int], tuple[Any, tuple[Size, Size], object]] = {}
+    counted: dict[object, tuple[dict[Size, float | None], int]] = {}
+    rows: dict[str, PlannedCell] = {}
     for cell, path in configs.items():
         config = Config.fromfile(path)
         sizes = shapes(config)
@@ -42,19 +52,25 @@ def plan(configs, work, keep, measured):
     return rows
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configs", nargs="+", required=True, help="config.py, by setting, then model, then seed")
+    parser.add_argument(
+        "--configs", nargs="+", required=True, help="config.py of each cell, by setting, then model, then seed"
+    )
     parser.add_argument("--work", required=True, help="work/<run>, with the state of unfinished trainings")
-    parser.add_argument("--settings", nargs="+", type=int, required=True)
-    parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--cards", default="config/cards.yaml")
-    parser.add_argument("--schema", default="config/schema.yaml")
-    parser.add_argument("--keep-best", type=int, default=1, help="as for train.py, like the next two")
-    parser.add_argument("--keep-metrics", nargs="*", default=["ap50_100"])
-    parser.add_argument("--keep-every", type=int, default=0)
-    parser.add_argument("--measured", help="CSV of the full-size tests, with model, setting, peak_gb")
+    parser.add_argument("--cards", default="config/cards.yaml", help="GPUs to expect hours for (default: %(default)s)")
+    parser.add_argument(
+        "--schema", default="config/schema.yaml", help="JSON schema that cards.yaml must fit (default: %(default)s)"
+    )
+    parser.add_argument("--measured", help="CSV of the full-size tests with the columns model, setting, peak_gb")
+    parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
+    parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
+    parser.add_argument("--keep-best", type=int, default=1, help="how many checkpoints train.py keeps by each metric")
+    parser.add_argument(
+        "--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that train.py ranks checkpoints by"
+    )
+    parser.add_argument("--keep-every", type=int, default=0, help="train.py also keeps each n-th epoch (0: none)")
     args = parser.parse_args()
     cards = read_cards(args.cards, args.schema)
     configs = {
@@ -62,7 +78,7 @@ def main():
         for setting, paths in by_setting(args.settings, args.configs).items()
         for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
     }
-    keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
+    keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
     print(page(plan(configs, args.work, keep, args.measured), cards))
 
 

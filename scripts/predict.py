@@ -1,4 +1,9 @@
-"""Find the nuclei in the test images with a cell's chosen checkpoint: COCO results with RLE masks."""
+"""Find the nuclei in the test images with the chosen checkpoint of one cell.
+
+It reads the cell's config.py, which names the test images, and its checkpoint.pth. It writes predictions.json: COCO
+results with masks as run-length codes (RLE) and boxes [x, y, width, height] in px. The options --views, --scales and
+--window make several predictions for each place of an image and fuse them (test-time augmentation, sliding window).
+"""
 
 import argparse
 import signal
@@ -11,20 +16,24 @@ from nuclei.compute.precision import precision
 from nuclei.prediction.trained_weights import load_weights
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="resolved config.py of the cell")
-    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--checkpoint", required=True, help="checkpoint.pth, the chosen weights of the cell")
     parser.add_argument("--label", default="predict", help="name of the cell in progress lines")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
     parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--views", type=int, choices=[1, 2, 4, 8], default=1, help="flipped and turned, fused")
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="factors on the test scale, fused")
-    parser.add_argument("--window", type=int, help="side, px, of the windows that larger images are cut into")
-    parser.add_argument("--overlap", type=int, default=128, help="of neighbouring windows, px")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the process")
+    parser.add_argument(
+        "--views", type=int, choices=[1, 2, 4, 8], default=1, help="how many flipped and turned views are fused"
+    )
+    parser.add_argument(
+        "--scales", type=float, nargs="+", default=[1.0], help="factors on the test scale, whose predictions are fused"
+    )
+    parser.add_argument("--window", type=int, help="side of the windows that larger images are cut into, px")
+    parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
-    parser.add_argument("--out", required=True, help="predictions.json")
+    parser.add_argument("--out", required=True, help="where to write predictions.json")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     config, device = set_up(args, trains=False)
@@ -34,7 +43,7 @@ def main():
     from mmdet.datasets import build_dataset
     from mmdet.utils import build_dp
 
-    import nuclei.models.augmentation  # noqa: F401 - its steps, by name in config.py
+    import nuclei.models.augmentation  # noqa: F401 - registers the steps that config.py names
     from nuclei.compute.compat import patch_streams, quiet_amp
     from nuclei.models.detector import build_model
     from nuclei.prediction.many_looks import predict_views
@@ -43,7 +52,7 @@ def main():
     set_random_seed(config.seed)
     model = build_model(config)
     load_weights(model, args.checkpoint)
-    if precision(config) == "fp16":  # as validation did
+    if precision(config) == "fp16":  # as in the validation during training
         wrap_fp16_model(model)
     patch_streams()
     quiet_amp()

@@ -1,6 +1,8 @@
-"""Zoo config + models.yaml + config -> the one resolved mmdet config.py of a cell.
+"""Make the one config.py that holds a cell's whole recipe, with nothing left to inherit.
 
-The result is mmdet's own format with nothing left to inherit; `mmdet`'s tools/train.py reads it as it is.
+It reads the model's config in mmdet's zoo, the model's entry in models.yaml and the section `training` of the config;
+the last two come as JSON on the command line, with the protocol's changes in them. It writes config.py in mmdet's own
+format, so that mmdet's tools/train.py can read it. The paths of data and weights go into it and need not exist yet.
 """
 
 import argparse
@@ -11,18 +13,30 @@ from nuclei.common.stage import run_stage
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import zoo_path
 
+PAIR = ("ANNOTATIONS", "IMAGES")
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="models.yaml entry as JSON")
-    parser.add_argument("--training", required=True, help="the config's `training` section as JSON")
-    parser.add_argument("--train", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
-    parser.add_argument("--validation", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
-    parser.add_argument("--test", required=True, nargs=2, metavar=("ANNOTATIONS", "IMAGES"))
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model", required=True, help="the model's entry in models.yaml, with the protocol's changes, as JSON"
+    )
+    parser.add_argument(
+        "--training", required=True, help="section `training` of the config, with the protocol's values, as JSON"
+    )
+    parser.add_argument(
+        "--train", required=True, nargs=2, metavar=PAIR, help="training data: COCO JSON, folder of the images"
+    )
+    parser.add_argument(
+        "--validation", required=True, nargs=2, metavar=PAIR, help="validation data: COCO JSON, folder of the images"
+    )
+    parser.add_argument(
+        "--test", required=True, nargs=2, metavar=PAIR, help="test data: COCO JSON, folder of the images"
+    )
+    parser.add_argument("--weights", help="COCO checkpoint that the training starts from (default: a random start)")
     parser.add_argument("--polygons", action="store_true", help="the annotations hold polygons, not RLE")
-    parser.add_argument("--weights", help="COCO checkpoint to start from (default: random start)")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--out", required=True, help="config.py")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the cell")
+    parser.add_argument("--out", required=True, help="where to write config.py")
     args = parser.parse_args()
     from mmcv import Config
 

@@ -1,4 +1,9 @@
-"""Score the author's published submissions again: both tables "as published, re-scored"."""
+"""Score the predictions that the report's author published, and set the scores beside the printed ones.
+
+It reads the author's answer_*.zip, the true nuclei of the test images (COCO JSON), published.tsv and models.yaml. It
+writes scores_<submission>.json for each answer, and Tables 1 and 2 "as published, re-scored" as table1.* and table2.*
+in the forms .csv, .md, .tex and .html.
+"""
 
 import argparse
 from pathlib import Path
@@ -12,14 +17,16 @@ from nuclei.report.table_files import write_table
 from nuclei.scoring.published import read_published, score_files
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--submissions", required=True, help="folder of answer_<submission>.zip")
-    parser.add_argument("--ground-truth", required=True, help="COCO JSON of the test images with their nuclei")
-    parser.add_argument("--published", required=True, help="published.tsv")
-    parser.add_argument("--models-file", required=True, help="models.yaml")
-    parser.add_argument("--out-dir", required=True)
-    parser.add_argument("--threads", type=int, default=1, help="processes")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--submissions", required=True, help="folder of the author's answer_<submission>.zip")
+    parser.add_argument("--ground-truth", required=True, help="COCO JSON of the test images with their true nuclei")
+    parser.add_argument("--published", required=True, help="published.tsv, the numbers that the report printed")
+    parser.add_argument(
+        "--models-file", required=True, help="models.yaml, which names what the tables show of each model"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
+    parser.add_argument("--out-dir", required=True, help="folder to write scores and tables to")
     args = parser.parse_args()
     truth = read_json(args.ground_truth, "COCO JSON")
     check_ground_truth(truth, args.ground_truth)

@@ -1,14 +1,21 @@
-"""Train one cell with mmdet: seeded, resumable, stopped cleanly by SIGTERM, SIGINT or SIGUSR1.
+"""Train one cell with mmdet. It goes on where it was stopped, by a signal, a kill or the end of its time.
 
-Works in WORK/<hash>/, the hash being that of the resolved config, the annotations, the images and the weights: the
-same hash goes on where it was stopped (also after it was finished, with more epochs), another one starts beside it.
-The declared outputs appear by rename when the training is complete.
+It reads the cell's resolved config.py, and the annotations, the images and the weights that the config names. It writes
+the kept weights (checkpoints/epoch_N.pth), epochs.tsv (validation scores by epoch), log.jsonl (losses) and
+training.json (what was trained, with which data, code and device, and in what time). These appear by rename when the
+training is complete.
+
+While it trains, its state lies in WORK/<hash>/. The hash is that of the config, the annotations, the images and the
+weights. A training with the same hash goes on from the last finished epoch, also after its end if it is given more
+epochs of a step schedule. A training with another hash starts beside it. SIGTERM, SIGINT and SIGUSR1 stop it at the
+next safe point.
 """
 
 import argparse
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 from nuclei.common.files import sha256, write_json
 from nuclei.common.stage import run_stage
@@ -16,36 +23,39 @@ from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.loop import train
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
+from nuclei.training.types import Keep, Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
 
 
-def arguments():
+def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="resolved config.py of the cell")
     parser.add_argument(
-        "--work", required=True, help="folder that keeps the state of unfinished and finished trainings"
+        "--work", required=True, help="folder that keeps the state of unfinished and finished trainings of the cell"
     )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
     parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
-    parser.add_argument("--keep-best", type=int, default=1, help="checkpoints kept: best k by each metric")
-    parser.add_argument("--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that rank them")
-    parser.add_argument("--keep-every", type=int, default=0, help="also keep every n-th epoch (0: none)")
-    parser.add_argument("--out-checkpoints", required=True)
-    parser.add_argument("--out-epochs", required=True, help="epochs.tsv: validation scores by epoch")
-    parser.add_argument("--out-log", required=True, help="log.jsonl")
-    parser.add_argument("--out-provenance", required=True, help="training.json")
+    parser.add_argument("--keep-best", type=int, default=1, help="how many checkpoints are kept by each metric")
+    parser.add_argument(
+        "--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that rank the checkpoints"
+    )
+    parser.add_argument("--keep-every", type=int, default=0, help="also keep the weights of each n-th epoch (0: none)")
+    parser.add_argument("--out-checkpoints", required=True, help="folder to write the kept weights to")
+    parser.add_argument("--out-epochs", required=True, help="where to write epochs.tsv")
+    parser.add_argument("--out-log", required=True, help="where to write log.jsonl")
+    parser.add_argument("--out-provenance", required=True, help="where to write training.json")
     return parser.parse_args()
 
 
-def now():
-    """Wall clock as an ISO 8601 string in UTC."""
+def now() -> str:
+    """The time now as an ISO 8601 string in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def main():
+def main() -> None:
     args = arguments()
     StopRequest.install()  # ahead of torch, whose import takes seconds
     config, device = set_up(args)
@@ -56,7 +66,7 @@ def main():
     import torch
 
     if args.tf32:
-        config.tf32 = True  # other weights, so another work folder
+        config.tf32 = True  # gives other weights, so it needs another work folder
     weights = sha256(config.load_from) if config.load_from else None
     data = training_data_sha256(config)
     bound = binding(config, data, weights)
@@ -66,7 +76,7 @@ def main():
     try:
         StopRequest.check()
         held = hold_work_folder(work, args.label, StopRequest.check)
-        keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
+        keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
         state = train(config, work, device, args.label, keep)
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
@@ -76,26 +86,24 @@ def main():
         return
     put_in_place(work, state["rows"], outputs)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
-    write_json(
-        outputs.provenance,
-        {
-            "cell": args.label,
-            "work": work.name,
-            "seed": config.seed,
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            **describe(device, config),
-            "threads": args.threads,
-            "epochs": config.runner.max_epochs,
-            "wall_seconds": round(state["seconds"], 1),
-            "config_sha256": sha256(args.config),
-            "data_sha256": data,
-            "weights_sha256": weights,
-            "started": started,
-            "finished": now(),
-            "code_version": state.get("code_version", "unknown"),  # of the code that trained the last epoch
-            "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
-        },
-    )
+    found = {
+        "cell": args.label,
+        "work": work.name,
+        "seed": config.seed,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        **describe(device, config),
+        "threads": args.threads,
+        "epochs": config.runner.max_epochs,
+        "wall_seconds": round(state["seconds"], 1),
+        "config_sha256": sha256(args.config),
+        "data_sha256": data,
+        "weights_sha256": weights,
+        "started": started,
+        "finished": now(),
+        "code_version": state.get("code_version", "unknown"),  # of the code that trained the last epoch
+        "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
+    }
+    write_json(outputs.provenance, cast(Provenance, found))
     held.close()
 
 

@@ -1,4 +1,9 @@
-"""Annotation files of the two settings: 1 = the split's halves, 2 = all images for training and for validation."""
+"""Write the annotation files of both settings.
+
+It reads the COCO annotations of all training images, and split.json. It writes setting1/ and setting2/, each with
+train.json and validation.json. In setting 1 these are the two halves of the split; in setting 2 both hold all training
+images, as in the report.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,11 +14,11 @@ from nuclei.data.settings import subset
 from nuclei.data.splits import given_split
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--annotations", required=True, help="COCO JSON of all training images")
-    parser.add_argument("--split", required=True, help="split.json")
-    parser.add_argument("--out-dir", required=True, help="folder for setting{1,2}/{train,validation}.json")
+    parser.add_argument("--split", required=True, help="split.json, which make_split.py wrote")
+    parser.add_argument("--out-dir", required=True, help="folder to write setting1/ and setting2/ to")
     args = parser.parse_args()
     content, split, out = read_json(args.annotations), read_json(args.split), Path(args.out_dir)
     with written_by("convert_train.py", args.annotations):

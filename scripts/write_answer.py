@@ -1,4 +1,8 @@
-"""The competition's answer: the surest detections of each test image, as answer.json and answer.zip, read again."""
+"""Write the competition's answer of one cell or ensemble, and read it again to check it.
+
+It reads the predictions (COCO results), the COCO JSON of the test images, and test_img_ids.json. It writes answer.json,
+the 100 surest detections of each test image, and answer.zip, which holds answer.json alone.
+"""
 
 import argparse
 import sys
@@ -9,13 +13,13 @@ from nuclei.common.stage import run_stage
 from nuclei.prediction.answers import answer, check_answer, write_zip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--predictions", required=True, help="COCO results")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--predictions", required=True, help="COCO results of the test images, with boxes")
     parser.add_argument("--test-images", required=True, help="COCO JSON of the test images")
     parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json, which the answer is checked against")
-    parser.add_argument("--out", required=True, help="answer.json")
-    parser.add_argument("--zip", required=True, help="answer.zip")
+    parser.add_argument("--out", required=True, help="where to write answer.json")
+    parser.add_argument("--zip", required=True, help="where to write answer.zip")
     args = parser.parse_args()
     rows, images = read_json(args.predictions, "COCO results"), read_json(args.test_images, "COCO JSON")
     check_ground_truth(images, args.test_images)

@@ -1,11 +1,12 @@
-"""Build the wheel of mmcv-full from its source distribution, once for each machine set-up, in minutes.
+"""Build the wheel of mmcv-full from its source distribution, in minutes and once for each kind of machine.
 
-No wheel of mmcv-full exists for this torch. Built plainly, each of its 73 C++ files parses torch's headers again
-(21 minutes on 2 cores); here they are parsed once, into a precompiled header. The wheel is kept in the user's cache
-folder ($XDG_CACHE_HOME or ~/.cache), keyed by everything that it depends on.
+No wheel of mmcv-full exists for this version of torch. In an ordinary build each of its 73 C++ files parses torch's
+headers again, which takes 21 minutes on 2 cores. Here they are parsed once, into a precompiled header. The wheel is
+kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named by a hash of everything that the wheel
+depends on.
 
-Needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda, and
-by themselves where torch finds a GPU and nvcc is there (nvcc alone, as on a login node, is not enough).
+It needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda,
+and without being asked for where torch finds a GPU and nvcc is there. nvcc alone, as on a login node, is not enough.
 """
 
 import argparse
@@ -23,7 +24,9 @@ import sysconfig
 import tarfile
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NoReturn
 
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import cache_folder, sha256
@@ -34,21 +37,25 @@ VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
 STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
 HEADER = "pytorch_cpp_helper.hpp"
-DISK_BYTES = 2_000_000_000
+DISK_BYTES = 2_000_000_000  # free space that the build needs
+
+Choice = Literal["auto", "yes", "no"]
 
 
-def compile_command(arguments, compiler, header):
-    """The command for one call of the wrapper: `arguments` as the build gave them, without debug symbols.
+def compile_command(arguments: Sequence[str], compiler: str, header: str) -> list[str]:
+    """The compiler's command for one call by the build.
 
-    A call that compiles a C++ file includes `header` first, which g++ takes from its precompiled form.
+    arguments: as the build gave them; those for debug symbols are dropped. header: path of a header that a call which
+    compiles a C++ file includes first; g++ takes it from its precompiled form.
     """
     kept = [STANDARD if a.startswith("-std=c++") else a for a in arguments if a != "-g"]
     return [compiler, "-include", header, *kept] if "-c" in arguments else [compiler, *kept]
 
 
-def header_command(arguments, compiler, header):
-    """The command that precompiles `header` with the flags of a call that compiles a file."""
-    flags, skip = [], False
+def header_command(arguments: Sequence[str], compiler: str, header: str) -> list[str]:
+    """The command that precompiles `header`, with the flags of a call that compiles a file."""
+    flags: list[str] = []
+    skip = False
     for argument in compile_command(arguments, compiler, header)[3:]:
         if skip or argument in ("-o", "-MF", "-MT"):
             skip = not skip
@@ -57,8 +64,11 @@ def header_command(arguments, compiler, header):
     return [compiler, *flags, "-x", "c++-header", header, "-o", f"{header}.gch.new"]
 
 
-def compiler_wrapper(folder, arguments):
-    """Stand for the C++ compiler during the build (see the file `cxx` that build() writes)."""
+def compiler_wrapper(folder: str, arguments: Sequence[str]) -> NoReturn:
+    """Be the C++ compiler during the build: the file `cxx` that build_environment() writes calls this.
+
+    folder: of the build. The first call that compiles a file makes the precompiled header; the others wait for it.
+    """
     compiler, header = os.environ["NUCLEI_CXX"], str(Path(folder) / "first.hpp")
     if "-c" in arguments:
         with (Path(folder) / "header.lock").open("w") as lock:
@@ -71,8 +81,8 @@ def compiler_wrapper(folder, arguments):
     os.execvp(command[0], command)
 
 
-def ingredients(cuda, compiler):
-    """Everything that the wheel depends on, by name."""
+def ingredients(cuda: bool, compiler: str) -> dict[str, str]:
+    """Everything that the wheel depends on, by name. cuda: whether it holds the CUDA operators."""
     import torch
 
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
@@ -88,13 +98,13 @@ def ingredients(cuda, compiler):
     }
 
 
-def key_of(parts):
+def key_of(parts: dict[str, str]) -> str:
     """Name of the cache folder for a set of ingredients."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def architectures():
-    """GPU architectures to build for: $TORCH_CUDA_ARCH_LIST, else the GPUs here, else those of common cards."""
+def architectures() -> str:
+    """GPU architectures to build for: $TORCH_CUDA_ARCH_LIST, or those of the GPUs here, or those of common cards."""
     import torch
 
     given = os.environ.get("TORCH_CUDA_ARCH_LIST")
@@ -104,8 +114,8 @@ def architectures():
     return ";".join(sorted(found)) or "7.5;8.0;8.6;8.9;9.0+PTX"
 
 
-def cuda_home():
-    """The CUDA toolkit's folder: $CUDA_HOME, else what nvcc itself says (nvcc on PATH may be a script or a link)."""
+def cuda_home() -> Path:
+    """The CUDA toolkit's folder: $CUDA_HOME, or what nvcc says, because nvcc on PATH may be a script or a link."""
     if os.environ.get("CUDA_HOME"):
         return Path(os.environ["CUDA_HOME"])
     said = subprocess.run(["nvcc", "--dryrun", "-c", "any.cu"], capture_output=True, text=True).stderr
@@ -115,13 +125,13 @@ def cuda_home():
     raise InputError("nvcc: does not say where its toolkit is (nvcc --dryrun); set CUDA_HOME to the toolkit's folder")
 
 
-def nvcc_version():
+def nvcc_version() -> str:
     """Last line of `nvcc --version`."""
     return subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
 
 
-def wants_cuda(choice):
-    """Whether to build the CUDA operators; choice: yes, no or auto. InputError if asked for without nvcc."""
+def wants_cuda(choice: Choice) -> bool:
+    """Whether to build the CUDA operators. InputError where they are asked for and nvcc is missing."""
     import torch
 
     nvcc = shutil.which("nvcc")
@@ -132,8 +142,8 @@ def wants_cuda(choice):
     return choice == "yes" or (choice == "auto" and bool(nvcc) and torch.cuda.is_available())
 
 
-def fetch_source(folder):
-    """Download the source distribution by pip, check its hash, unpack it; returns its folder."""
+def fetch_source(folder: Path) -> Path:
+    """Download the source distribution by pip into `folder`, check its SHA-256 and unpack it; returns its folder."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
@@ -158,8 +168,8 @@ def fetch_source(folder):
     return source
 
 
-def build_environment(folder, compiler, cuda, jobs):
-    """Environment variables of the build."""
+def build_environment(folder: Path, compiler: str, cuda: bool, jobs: int) -> dict[str, str]:
+    """Environment variables of the build. Also writes `cxx` below `folder`, which the build takes for the compiler."""
     wrapper = folder / "cxx"
     wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" --wrap "{folder}" "$@"\n')
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
@@ -170,7 +180,7 @@ def build_environment(folder, compiler, cuda, jobs):
         "CC": os.environ.get("CC", "gcc"),
         "MMCV_WITH_OPS": "1",
         "MAX_JOBS": str(jobs),
-        "TORCH_NO_COMPILER_WRAPPER": "1",  # no ccache in front of our wrapper
+        "TORCH_NO_COMPILER_WRAPPER": "1",  # else torch would put ccache in front of our wrapper
         # setup.py finds ninja on PATH, beside the Python that runs it
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
@@ -188,14 +198,14 @@ def build_environment(folder, compiler, cuda, jobs):
     return variables
 
 
-def count_sources(source, cuda):
+def count_sources(source: Path, cuda: bool) -> int:
     """Number of files that the build compiles."""
     csrc = source / "mmcv" / "ops" / "csrc" / "pytorch"
     patterns = ["*.cpp", "cpu/*.cpp"] + (["cuda/*.cpp", "cuda/*.cu"] if cuda else [])
     return sum(len(list(csrc.glob(pattern))) for pattern in patterns)
 
 
-def watch(source, total, ended):
+def watch(source: Path, total: int, ended: threading.Event) -> None:
     """Print progress until `ended` is set."""
     progress = Progress("mmcv-full:", total, "files", every=5)
     while not ended.wait(1):
@@ -203,8 +213,11 @@ def watch(source, total, ended):
     progress.close()
 
 
-def build(folder, compiler, cuda, jobs):
-    """Build the wheel below `folder` (scratch); returns its path. InputError names the log on failure."""
+def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:
+    """Build the wheel below the scratch folder `folder`; returns its path.
+
+    jobs: files compiled at a time. Raises InputError, which names the log, where the build fails.
+    """
     free = shutil.disk_usage(folder).free
     if free < DISK_BYTES:
         raise InputError(
@@ -235,8 +248,8 @@ def build(folder, compiler, cuda, jobs):
     return wheels[0]
 
 
-def cached_wheel(cache, cuda, compiler, jobs):
-    """Path of the wheel in the cache, built first if it is not there."""
+def cached_wheel(cache: Path | str, cuda: bool, compiler: str, jobs: int) -> Path:
+    """Path of the wheel in the folder `cache`, built first if it is not there."""
     folder = Path(cache) / key_of(ingredients(cuda, compiler))
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -252,25 +265,32 @@ def cached_wheel(cache, cuda, compiler, jobs):
         return folder / wheel.name
 
 
-def find_compiler():
-    """$CXX or g++; InputError where it is missing."""
+def find_compiler() -> str:
+    """The C++ compiler: $CXX or g++. InputError where it is missing."""
     compiler = os.environ.get("CXX", "g++")
     if not shutil.which(compiler):
         raise InputError(f"{compiler}: not found on PATH, wanted a C++ compiler; install g++ or set CXX")
     return compiler
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cuda", choices=["auto", "yes", "no"], nargs="?", const="yes", default="auto")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="files compiled at a time")
+    parser.add_argument(
+        "--cuda",
+        choices=["auto", "yes", "no"],
+        nargs="?",
+        const="yes",
+        default="auto",
+        help="whether to build the CUDA operators (auto: where there are a GPU and nvcc)",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many files are compiled at a time")
     parser.add_argument("--install", action="store_true", help="install the wheel into the Python that runs this")
     args = parser.parse_args()
     try:
         import torch  # noqa: F401
     except ImportError as error:
         raise InputError(f"torch: cannot be imported ({error}), wanted before mmcv-full is built; install it") from None
-    choice = {"1": "yes", "0": "no"}.get(os.environ.get("MMCV_CUDA", ""), args.cuda)
+    choice: Choice = {"1": "yes", "0": "no"}.get(os.environ.get("MMCV_CUDA", ""), args.cuda)
     wheel = cached_wheel(cache_folder("mmcv-full"), wants_cuda(choice), find_compiler(), args.jobs)
     if args.install:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(wheel)]

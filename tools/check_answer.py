@@ -1,4 +1,7 @@
-"""Check an answer (answer.zip or answer.json) against the competition's form; all problems are shown at once."""
+"""Check whether an answer (answer.zip or answer.json) has the form that the competition asks for.
+
+All problems are shown at once. Warnings, such as an image without detections, leave the form right.
+"""
 
 import argparse
 import sys
@@ -8,10 +11,10 @@ from nuclei.common.stage import run_stage
 from nuclei.prediction.answers import check_answer
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--answer", required=True, help="answer.zip or answer.json")
-    parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--answer", required=True, help="the answer: answer.zip or answer.json")
+    parser.add_argument("--test-img-ids", required=True, help="test_img_ids.json, which lists the test images")
     args = parser.parse_args()
     for line in check_answer(args.answer, args.test_img_ids):
         print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)

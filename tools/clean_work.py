@@ -1,11 +1,11 @@
-"""Free the disk of what no finished result and no unfinished training needs, below work/ and results/.
+"""Free disk space: remove what no finished result and no unfinished training needs, below work/ and results/.
 
-Run in the project's folder. Only shows what would go, why and how many bytes that frees, until --yes is given:
+Run it in the project's folder. Without --yes it only shows what would go, why, and how many bytes that frees:
   work/<run>/cells/…/<hash>   state of trainings under a config, data or weights that the cell no longer has
   temporary files             left by stages that were killed
-  work/fingerprints/          remembered hashes of given data that is gone
-  work/<run>/raw, tiles       with --raw: of runs whose every result is there and whose raw data can be had again
-Whatever cannot be told for sure stays, and so does the folder of a training that is running.
+  work/fingerprints/          remembered hashes of raw data that is gone
+  work/<run>/raw, tiles       with --raw: of runs whose results are all there and whose raw data can be had again
+What may still be needed stays, and so does the folder of a training that is running.
 """
 
 import argparse
@@ -19,21 +19,26 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError, run_stage
 from nuclei.workflow.manifest import NAME
 
-DAY = 24 * 3600
+DAY = 24 * 3600  # s
 HASH = re.compile("[0-9a-f]{16}")
-# of whole_file (.scores.json.ab12cd34.json), downloads, folders
+# Names of temporary files and folders: of whole_file (.scores.json.ab12cd34.json), of downloads, of whole folders.
 TEMPORARY = re.compile(r"\..+(\.[^.]+)\.[a-z0-9_]{8}\1|\.[^.]+\.[a-z0-9_]{8}|\.drawing-[a-z0-9_]{8}|.+\.part|\..+\.new")
 
+# A path that can go, and the reason.
+Stale = tuple[Path, str]
 
-def read(path):
-    """A JSON object, or {} where there is none to be read."""
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON object, or {} where there is none that can be read."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -41,7 +46,7 @@ def read(path):
     return found if isinstance(found, dict) else {}
 
 
-def running(folder):
+def running(folder: Path) -> bool:
     """Whether a live training holds the lock of a work folder."""
     try:
         with (folder / "lock").open() as handle:
@@ -53,8 +58,11 @@ def running(folder):
     return False
 
 
-def bound_folder(config, data=None, weights=None):
-    """Name of the work folder of a config.py under given hashes of data and weights, or under those of now."""
+def bound_folder(config: Path, data: str | None = None, weights: str | None = None) -> str:
+    """Name of the work folder that a training of `config` (a config.py) uses.
+
+    data, weights: hashes of the data and of the weights that it starts from; without `data`, those of the files now.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mmcv speaks of its next version
         from mmcv import Config
@@ -66,14 +74,16 @@ def bound_folder(config, data=None, weights=None):
     return binding(found, data, weights)[:16]
 
 
-def needed(cell):
-    """({names of the work folders that a cell's results need}, why there may be more of them or None).
+def needed(cell: Path) -> tuple[set[str], str | None]:
+    """Which work folders a cell needs.
 
-    These are the folder of the finished training (training.json) and of the one that config.py and data ask for now.
+    cell: its folder in results/. Returns (names of the folders, why there may be more of them, or None). They are the
+    folder of the finished training (training.json) and that of the training which config.py and the data ask for now.
     """
     if not cell.exists():
         return set(), None  # neither finished nor wanted any more
-    training, config, names = read(cell / "training.json"), cell / "config.py", set()
+    training, config = read(cell / "training.json"), cell / "config.py"
+    names: set[str] = set()
     try:
         if training.get("work"):
             names.add(Path(training["work"]).name)
@@ -82,14 +92,15 @@ def needed(cell):
                 return names, "trained under another config.py than there is now"
             names.add(bound_folder(config, training["data_sha256"], training["weights_sha256"]))
         names.add(bound_folder(config))
-    except Exception as error:  # a lost image, a damaged config, no mmcv here: then nothing is known to be needless
+    except Exception as error:  # a lost image, a damaged config, no mmcv here: nothing can be told then
         return names, f"{type(error).__name__} {' '.join(str(error).split())[:160]}"
     return names, None
 
 
-def stale_trainings(run):
-    """([(folder, reason)] of a run's trainings that can go, {folder: why it stays} where that is not plain)."""
-    stale, kept = [], {}
+def stale_trainings(run: str) -> tuple[list[Stale], dict[Path, str]]:
+    """The work folders of a run's trainings that can go, and {folder: why it stays} where this is worth a line."""
+    stale: list[Stale] = []
+    kept: dict[Path, str] = {}
     for cell in sorted(Path("work", run, "cells").glob("setting*/*/seed*")):
         folders = [path for path in sorted(cell.iterdir()) if HASH.fullmatch(path.name) and not path.is_symlink()]
         if not folders:
@@ -109,28 +120,31 @@ def stale_trainings(run):
     return stale, kept
 
 
-def part_of_stale(path, stale):
-    """Whether a path lies in one of the folders that go anyway."""
+def part_of_stale(path: Path, stale: Iterable[Stale]) -> bool:
+    """Whether a path is, or lies in, one of the folders that go anyway."""
     return any(folder == path or folder in path.parents for folder, _ in stale)
 
 
-def newest(path):
-    """Last change of a file, or of anything in a folder, in s; by ctime, which unpacking does not set back."""
+def newest(path: Path) -> float:
+    """Time of the last change of a file, or of anything in a folder, in s since 1970.
+
+    It goes by ctime, because unpacking an archive sets the modification time back.
+    """
     return max([path.lstat().st_ctime, *(found.lstat().st_ctime for found in path.rglob("*"))])
 
 
-def left_over(path, now):
-    """Why a temporary file or folder can go, or None where a stage may still write it."""
+def left_over(path: Path, now: float) -> str | None:
+    """Why a temporary file or folder can go, or None where a stage may still write it. now: s since 1970."""
     if HASH.fullmatch(path.parent.name):
         return None if running(path.parent) else "left by a training that was killed"
-    if path.name == ".checkpoints.new":  # only made by a training, which holds a lock of its cell
+    if path.name == ".checkpoints.new":  # made by a training alone, which holds a lock of its cell
         work = Path("work", *path.parent.parts[1:])
         return None if any(map(running, work.glob("*"))) else "left by a training that was killed"
     return "left by a stage that was killed, older than a day" if now - newest(path) > DAY else None
 
 
-def temporaries(now):
-    """(path, reason) of left-over temporary files and folders below work/ and results/, but not in raw images."""
+def temporaries(now: float) -> Iterator[Stale]:
+    """Left-over temporary files and folders below work/ and results/, but not among raw images or tiles."""
     for top in ("work", "results"):
         for folder, folders, files in os.walk(top):
             here = Path(folder)
@@ -142,15 +156,15 @@ def temporaries(now):
             folders[:] = [] if images else [name for name in folders if not TEMPORARY.fullmatch(name)]
 
 
-def sources(config):
-    """Given paths of a run's resolved config: raw data and published submissions."""
+def sources(config: dict[str, Any]) -> list[str]:
+    """The paths that a run's resolved config names for raw data and published submissions."""
     raw = config.get("raw") or {}
     found = [(raw.get(part) or {}).get("path") for part in ("dataset", "test_masks")]
     return [path for path in [*found, (config.get("published") or {}).get("submissions")] if path]
 
 
-def vanished_fingerprints():
-    """(file, reason) of remembered hashes whose source, named in a run's manifest, is gone."""
+def vanished_fingerprints() -> Iterator[Stale]:
+    """Files of remembered hashes whose source, which a run's manifest names, is gone."""
     for manifest in sorted(Path("results").glob(f"*/{NAME}")):
         for source in sources(read(manifest).get("config") or {}):
             name = hashlib.sha256(str(Path(source)).encode()).hexdigest()[:16]  # as nuclei.workflow.data_hash names it
@@ -159,10 +173,10 @@ def vanished_fingerprints():
                 yield store, f"{source} is gone"
 
 
-def needless_raw(run):
-    """(folder, reason) of the unpacked raw data and tiles of a finished run, if they can be made again."""
+def needless_raw(run: str) -> Iterator[Stale]:
+    """The unpacked raw data and the tiles of a finished run, if they can be made again."""
     manifest = read(Path("results", run, NAME))
-    raw = (manifest.get("config") or {}).get("raw")
+    raw: dict[str, Any] = (manifest.get("config") or {}).get("raw") or {}
     finished = raw and all(Path("results", run, name).exists() for name in manifest.get("files", {}))
     again = finished and (
         raw.get("draw") or all("://" in path or Path(path).exists() for path in sources({"raw": raw}))
@@ -173,9 +187,13 @@ def needless_raw(run):
                 yield Path("work", run, name), "the run is finished; a later change makes it again, and all after it"
 
 
-def plan(raw=False, now=None):
-    """([(path, reason)] of what can go, {folder: reason} of trainings whose need is not known or that run)."""
-    stale, kept = [], {}
+def plan(raw: bool = False, now: float | None = None) -> tuple[list[Stale], dict[Path, str]]:
+    """What can go, and {folder: reason} of trainings that are running or may be needed.
+
+    raw: also raw data and tiles of finished runs. now: s since 1970, for tests.
+    """
+    stale: list[Stale] = []
+    kept: dict[Path, str] = {}
     runs = [path.name for path in sorted(Path("work").iterdir()) if path.is_dir()] if Path("work").is_dir() else []
     for run in runs:
         found, unknown = stale_trainings(run)
@@ -187,9 +205,13 @@ def plan(raw=False, now=None):
     return stale, kept
 
 
-def sizes(paths):
-    """(bytes of all files at or below `paths`, bytes that removing them frees); a file goes with its last hard link."""
-    links, found = Counter(), {}
+def sizes(paths: Iterable[Path]) -> tuple[int, int]:
+    """(bytes of all files at or below `paths`, bytes that removing them frees).
+
+    The bytes of a file are free when its last hard link is gone.
+    """
+    links: Counter[tuple[int, int]] = Counter()
+    found: dict[tuple[int, int], os.stat_result] = {}
     for path in paths:
         for file in [path, *path.rglob("*")]:
             stat = file.lstat()
@@ -200,7 +222,7 @@ def sizes(paths):
     return sum(stat.st_size for stat in found.values()), freed
 
 
-def shown(size):
+def shown(size: int) -> str:
     """A number of bytes as people read it."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
@@ -208,8 +230,11 @@ def shown(size):
     return f"{size} B"
 
 
-def remove(path):
-    """Remove a file or folder; a work folder only under its lock, so that no training can start in it meanwhile."""
+def remove(path: Path) -> None:
+    """Remove a file or folder; a work folder only while holding its lock, so that no training starts in it meanwhile.
+
+    Raises OSError where that is not possible.
+    """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     elif not HASH.fullmatch(path.name) or not (path / "lock").exists():
@@ -220,10 +245,10 @@ def remove(path):
             shutil.rmtree(path)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--yes", action="store_true", help="remove; without it nothing is touched")
-    parser.add_argument("--raw", action="store_true", help="also unpacked raw data and tiles of finished runs")
+    parser.add_argument("--yes", action="store_true", help="remove what is listed; without it nothing is touched")
+    parser.add_argument("--raw", action="store_true", help="also list unpacked raw data and tiles of finished runs")
     args = parser.parse_args()
     if not Path("Snakefile").is_file():
         raise InputError(f"{Path.cwd()}: holds no Snakefile, wanted the project's folder; change to it")

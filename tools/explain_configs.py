@@ -1,6 +1,7 @@
-"""docs/differences.md: what each resolved config changes of its zoo config, and why; fails on what has no reason.
+"""Write docs/differences.md: what each resolved config changes of its zoo config, and why.
 
-Every difference must be listed in REASONS, and every reason must be used: that is the test of fidelity.
+Every model is resolved under every protocol. A difference without a reason in REASONS is an error, and so is a reason
+that fits no difference. In this way nothing changes unnoticed between the zoo's configs and those that are trained.
 """
 
 import argparse
@@ -8,10 +9,12 @@ import contextlib
 import re
 import tempfile
 import zipfile
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import library  # noqa: F401 - lets the library be found
+from config_differences import by_setting, by_value, explain, merge_stages, show, these
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import write_text
 from nuclei.common.markdown import table_lines
@@ -25,8 +28,19 @@ from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 WEIGHTS = "work/weights/<model>.pth"
 
 
-# Pattern of a key -> reason, by protocol; `every` holds for all of them. The protocol's own go first.
-REASONS = {
+Nested = dict[str, Any]
+
+
+# {protocol: {model: (zoo config, resolved config)}}, as nested dicts.
+Resolved = dict[str, dict[str, tuple[Nested, Nested]]]
+
+
+# {protocol: {key: {model: (value in the zoo, value here, reason)}}}, as texts.
+Differences = dict[str, dict[str, dict[str, tuple[str, str, str]]]]
+
+
+# Reasons by protocol: pattern of a key -> reason. Those under `every` hold for all protocols, after the protocol's own.
+REASONS: dict[str, dict[str, str]] = {
     "every": {
         "data.*.ann_file": "our data",
         "data.*.img_prefix": "our data",
@@ -61,7 +75,7 @@ REASONS = {
 }
 
 
-# What a key that differs between the two versions of mmdet does to the numbers.
+# Keys that differ between the two versions of mmdet -> whether they change the numbers.
 EFFECTS = {
     "opencv_num_threads": "no: threads of OpenCV, read by mmdet's own tools/train.py alone",
     "mp_start_method": "no: how worker processes start, read by mmdet's own tools/train.py alone",
@@ -85,7 +99,7 @@ versions of mmdet differs.
 
 `{{0,1,2}}` in a key: each of these stages of a cascade. `data.train` also stands for the data set inside a
 `RepeatDataset`. A value without a model's name is that of all models that are not named.
-"""
+"""  # noqa: E501 - lines of the page, which is compared with the committed one
 
 
 SETTINGS = """## 2. The settings that matter
@@ -97,8 +111,8 @@ when the schedule's first fall comes:
 """
 
 
-def data_paths(setting):
-    """Paths of a cell's data, as rules/train.smk gives them to cell_config."""
+def data_paths(setting: int | str) -> dict[str, dict[str, str]]:
+    """Paths of a cell's data, as rules/training.smk gives them to scripts/resolve_config.py."""
     annotations, images = "results/<run>/data/annotations", "work/<run>/raw/dataset"
     return {
         "train": {"annotations": f"{annotations}/setting{setting}/train.json", "images": f"{images}/train"},
@@ -107,12 +121,19 @@ def data_paths(setting):
     }
 
 
-def resolve_all(config, models, protocols, setting="<N>", seed="<seed>"):
-    """{protocol: {model: (zoo config, resolved config)}} of every model under every protocol, as the pipeline does it.
+def resolve_all(
+    config: Nested,
+    models: Mapping[str, Nested],
+    protocols: Iterable[str],
+    setting: int | str = "<N>",
+    seed: int | str = "<seed>",
+) -> Resolved:
+    """The zoo config and the resolved config of every model under every protocol, made as the pipeline makes them.
 
-    config: content of config.yaml. models: of models.yaml. protocols: names.
+    config: content of config.yaml. models: {name: entry} of models.yaml. protocols: their names. setting, seed: of the
+    cell.
     """
-    found = {}
+    found: Resolved = {}
     for name in protocols:
         protocol = read_protocol(name, models)
         training = fill_training(config["training"], protocol)
@@ -124,55 +145,8 @@ def resolve_all(config, models, protocols, setting="<N>", seed="<seed>"):
     return found
 
 
-def explain(found, reasons):
-    """Give every difference its reason.
-
-    found: [(scopes, where, key, before, after)]; reasons: {scope: {pattern: reason}}. Returns the reasons, one each.
-    Raises InputError with every difference that has none and every reason that is not used.
-    """
-    explained, used, missing = [], set(), {}
-    for scopes, where, *change in found:
-        fits = [(scope, pattern) for scope in scopes for pattern in reasons[scope] if fnmatchcase(change[0], pattern)]
-        if fits:
-            used.add(fits[0])
-            explained.append(reasons[fits[0][0]][fits[0][1]])
-        else:
-            missing.setdefault(tuple(change), []).append(where)
-    problems = [
-        f"{places[0]}{f' and {len(places) - 1} more' if places[1:] else ''}: {key} is {after} instead of {before}, "
-        "wanted a reason; take the change back or list its reason in tools/explain_configs.py"
-        for (key, before, after), places in missing.items()
-    ]
-    problems += [
-        f"tools/explain_configs.py: reason for {pattern} ({scope}) fits no difference; remove it"
-        for scope, patterns in reasons.items()
-        for pattern in patterns
-        if (scope, pattern) not in used
-    ]
-    if problems:
-        raise InputError(*problems)
-    return explained
-
-
-def show(value):
-    """A value of a config as short text; of a long path the end."""
-    text = str(value["checkpoint"] if isinstance(value, dict) and "checkpoint" in value else value)
-    parts = text.split("/")
-    return f"…/{'/'.join(parts[-2:])}" if len(text) > 32 and len(parts) > 2 and "://" not in text else text
-
-
-def merge_stages(rows):
-    """Rows (key, before, after, reason), those that differ in a stage's number alone as one, `{0,1,2}` in its key."""
-    merged = {}
-    for key, *rest in rows:
-        head, place, tail = re.fullmatch(r"(?:(.*?\.)(\d+)(?=\.))?(.*)", key).groups("")
-        merged.setdefault((head, tail, *rest), []).append(place)
-    for (head, tail, *rest), places in merged.items():
-        yield head + (places[0] if len(places) == 1 else f"{{{','.join(places)}}}") + tail, *rest
-
-
-def list_differences(resolved, reasons=REASONS):
-    """{protocol: {key: {model: (zoo, ours, reason)}}}, texts; InputError as in explain()."""
+def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]] = REASONS) -> Differences:
+    """Every difference between the zoo configs and the resolved ones, with its reason; InputError as in explain()."""
     flat = [
         (protocol, model, key, show(before), show(after))
         for protocol, models in resolved.items()
@@ -180,45 +154,32 @@ def list_differences(resolved, reasons=REASONS):
         for key, before, after in changes(*pair)
     ]
     listed = [((protocol, "every"), f"{model}, {protocol}", *row) for protocol, model, *row in flat]
-    rows = {}
+    rows: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
     for (protocol, model, *row), reason in zip(flat, explain(listed, reasons), strict=True):
         rows.setdefault((protocol, model), []).append((*row, reason))
-    found = {protocol: {} for protocol in resolved}
+    found: Differences = {protocol: {} for protocol in resolved}
     for (protocol, model), own in rows.items():
-        for key, *rest in merge_stages(own):
+        for key, zoo, ours, reason in merge_stages(own):
             short = re.sub(r"^data\.train\.dataset\.", "data.train.", key)
-            found[protocol].setdefault(short, {})[model] = tuple(rest)
+            found[protocol].setdefault(short, {})[model] = zoo, ours, reason
     return found
 
 
-def by_value(values):
-    """The commonest value alone, the others with their models: `a`; x, y: `b`. values: {model: text}."""
-    groups = {}
-    for model, value in values.items():
-        groups.setdefault(value, []).append(model)
-    first, *others = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return "; ".join([f"`{first[0]}`", *(f"{', '.join(names)}: `{value}`" for value, names in others)])
+def difference_part(differences: Differences, models: Collection[str]) -> list[str]:
+    """Lines of the page's first part: what all protocols change, then what each one changes besides.
 
-
-def these(names, everyone):
-    """`all`, `all but x`, or the names themselves."""
-    missing = [name for name in everyone if name not in names]
-    if not missing:
-        return "all"
-    return f"all but {', '.join(missing)}" if len(missing) < len(names) else ", ".join(names)
-
-
-def difference_part(differences, models):
-    """Lines of the page's first part: what all protocols change, then what each one changes on top."""
+    models: the names of all models.
+    """
     first, *others = differences.values()
     shared = {key: rows for key, rows in first.items() if all(other.get(key) == rows for other in others)}
     sections = {"Under every protocol": shared}
     for protocol, keys in differences.items():
         sections[f"Under `{protocol}` besides"] = {key: rows for key, rows in keys.items() if key not in shared}
-    lines = []
+    lines: list[str] = []
     for title, keys in sections.items():
         lines += [f"### {title}", "", *([] if keys else ["Nothing.", ""])]
-        every, some = [], []
+        every: list[list[str]] = []
+        some: list[list[str]] = []
         for key, found in sorted(keys.items()):
             zoo, ours, reasons = ({model: row[i] for model, row in found.items()} for i in range(3))
             row = [f"`{key}`", by_value(zoo), by_value(ours), "; ".join(dict.fromkeys(reasons.values()))]
@@ -231,20 +192,21 @@ def difference_part(differences, models):
     return lines
 
 
-def by_setting(values):
-    """The texts of the settings with a slash between them, or the one that they share."""
-    return " / ".join(dict.fromkeys(values))
+def in_force(config: Nested, images: Iterable[int]) -> tuple[str, dict[str, str]]:
+    """(highest learning rates, {what is set: value}) of one resolved config, as texts.
 
-
-def in_force(config, images):
-    """(highest rates as text, {setting: text}) of one resolved config; images: training images of each setting."""
+    images: how many training images setting 1 and setting 2 have.
+    """
     shares, schedules = zip(*(schedule_in_force(config, number) for number in images), strict=True)
     rows = {name: by_setting([one[name] for one in schedules]) for name in schedules[0]}
     return by_setting([f"{share:.0%}" for share in shares]), settings_in_force(config) | rows
 
 
-def settings_part(resolved, images):
-    """Lines of the page's second part: settings shared by all first, then model by model."""
+def settings_part(resolved: Resolved, images: Sequence[int]) -> list[str]:
+    """Lines of the page's second part: what is set alike for all models and protocols, then model by model.
+
+    images: how many training images setting 1 and setting 2 have.
+    """
     found = {
         (protocol, model): in_force(ours, images)
         for protocol, models in resolved.items()
@@ -254,26 +216,26 @@ def settings_part(resolved, images):
     rates = [[model, *(found[protocol, model][0] for protocol in resolved)] for model in models]
     lines = [*SETTINGS.splitlines(), "", *table_lines(["model", *resolved], rates), ""]
     names = {name: None for _, texts in found.values() for name in texts}
-    shared = {name: {texts[name] for _, texts in found.values()} for name in names}
-    shared = {name: texts.pop() for name, texts in shared.items() if len(texts) == 1}
+    values = {name: {texts[name] for _, texts in found.values()} for name in names}
+    shared = {name: texts.pop() for name, texts in values.items() if len(texts) == 1}
     lines += ["The same for all models and protocols:", "", *table_lines(["setting", "value"], shared.items()), ""]
     for model in models:
         own = {name: [found[protocol, model][1][name] for protocol in resolved] for name in names if name not in shared}
-        same = [[name, values[0]] for name, values in own.items() if len(set(values)) == 1]
-        other = [[name, *values] for name, values in own.items() if len(set(values)) > 1]
+        same = [[name, texts[0]] for name, texts in own.items() if len(set(texts)) == 1]
+        other = [[name, *texts] for name, texts in own.items() if len(set(texts)) > 1]
         lines += [f"### {model}", "", *table_lines(["setting", "under every protocol"], same), ""]
         lines += [*table_lines(["setting", *resolved], other), ""]
     return lines
 
 
-def version_of(folder):
+def version_of(folder: Path | str) -> str:
     """Version of the mmdet in a folder of packages."""
-    return re.search(r"__version__ = '(.+)'", Path(folder, "mmdet", "version.py").read_text()).group(1)
+    return re.findall(r"__version__ = '(.+)'", Path(folder, "mmdet", "version.py").read_text())[0]
 
 
 @contextlib.contextmanager
-def unpacked(path):
-    """The folder of packages that a wheel holds; a folder as it is."""
+def unpacked(path: Path | str) -> Iterator[Path | str]:
+    """The folder of packages that a wheel holds, while the context lasts; a folder is given back as it is."""
     if Path(path).is_dir():
         yield path
         return
@@ -286,8 +248,8 @@ def unpacked(path):
         yield folder
 
 
-def versions_head(old, new, names):
-    """First lines of the page's third part."""
+def versions_head(old: str, new: str, names: Iterable[str]) -> list[str]:
+    """First lines of the page's third part. old, new: versions of mmdet. names: zoo configs."""
     return [
         f"## 3. Zoo configs of mmdet {old} and {new}",
         "",
@@ -298,14 +260,15 @@ def versions_head(old, new, names):
     ]
 
 
-def versions_part(names, old, effects=EFFECTS):
-    """Lines of the third part: which keys of these zoo configs differ from those of another mmdet.
+def versions_part(names: Collection[str], old: Path | str, effects: Mapping[str, str] = EFFECTS) -> list[str]:
+    """Lines of the page's third part: which keys of these zoo configs differ from those of another version of mmdet.
 
-    names: zoo configs. old: wheel of that mmdet, or the folder that it is unpacked in.
+    names: zoo configs. old: wheel of that mmdet, or the folder that it is unpacked in. effects: {key: whether it
+    changes the numbers}. Raises InputError for a key without an effect and an effect that fits no key.
     """
     import mmdet
 
-    found = {}
+    found: dict[tuple[str, str, str], list[str]] = {}
     with unpacked(old) as folder:
         before = version_of(folder)
         for name in names:
@@ -313,8 +276,8 @@ def versions_part(names, old, effects=EFFECTS):
             if not path.is_file():
                 raise InputError(f"{old}: holds no zoo config {name}, wanted the one to compare; take another version")
             for change in changes(read_zoo(path), read_zoo(zoo_path(name))):
-                key, *values = map(show, change)
-                found.setdefault((key, *values), []).append(name)
+                key, one, two = map(show, change)
+                found.setdefault((key, one, two), []).append(name)
     listed = [(("versions",), f"mmdet {mmdet.__version__}", *change) for change in found]
     explained = explain(listed, {"versions": effects})
     rows = [
@@ -328,8 +291,8 @@ def versions_part(names, old, effects=EFFECTS):
     return [*lines, *table_lines(head, rows), "", "No other key differs."]
 
 
-def kept_versions(names, path):
-    """Lines of the third part as the page at `path` has them; InputError if they compare other configs."""
+def kept_versions(names: Iterable[str], path: Path | str) -> list[str]:
+    """Lines of the third part as the page at `path` has them; InputError if they compare other configs than `names`."""
     import mmdet
 
     page = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
@@ -342,11 +305,17 @@ def kept_versions(names, path):
     return part[0].splitlines()
 
 
-def page(config, models, protocols, old=None, out="docs/differences.md"):
+def page(
+    config: Nested,
+    models: Mapping[str, Nested],
+    protocols: Mapping[str, Nested],
+    old: Path | str | None = None,
+    out: Path | str = "docs/differences.md",
+) -> str:
     """The whole page as text.
 
-    config, models, protocols: content of config.yaml, of models.yaml's `models`, of protocols.yaml.
-    old: wheel or folder of the mmdet to compare with; None keeps what the page at `out` says of it.
+    config, models, protocols: content of config.yaml, of models.yaml's `models`, of protocols.yaml. old: wheel or
+    folder of the mmdet to compare with; None keeps what the page at `out` says of it.
     """
     import mmdet
 
@@ -361,13 +330,13 @@ def page(config, models, protocols, old=None, out="docs/differences.md"):
     return "\n".join(lines).rstrip() + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", default="config/config.yaml")
-    parser.add_argument("--models", default="config/models.yaml")
-    parser.add_argument("--protocols", default="config/protocols.yaml")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="config/config.yaml", help="the config (default: %(default)s)")
+    parser.add_argument("--models", default="config/models.yaml", help="the models file (default: %(default)s)")
+    parser.add_argument("--protocols", default="config/protocols.yaml", help="the protocols (default: %(default)s)")
     parser.add_argument("--old", help="wheel or folder of the mmdet to compare with (default: keep what the page says)")
-    parser.add_argument("--out", default="docs/differences.md")
+    parser.add_argument("--out", default="docs/differences.md", help="where to write the page (default: %(default)s)")
     args = parser.parse_args()
     config, models, protocols = map(read_yaml, (args.config, args.models, args.protocols))
     write_text(args.out, page(config, models["models"], protocols, args.old, args.out))

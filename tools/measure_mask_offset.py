@@ -1,7 +1,8 @@
-"""Measure how far the tissue of each image lies off its masks: what training.offset moves back.
+"""Measure how far the tissue in each image lies off its masks. The option training.offset moves it back by that much.
 
-Nuclei of stained tissue are darker than what is around them. The offset is the shift of the image under its masks at
-which they cover the darkest: the peak of their covariance over whole px, refined by a parabola through its neighbours.
+Nuclei of stained tissue are darker than what is around them. The offset is therefore the shift of the image at which
+the masks cover the darkest pixels: the peak of the covariance of image and masks over shifts of whole px, refined by a
+parabola through the peak and its neighbours. For each image it prints the offset [x, y] in px, x right and y down.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from nuclei.data.mask_offset import REACH, offset
 from nuclei.data.masks import read_image
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground-truth", required=True, help="COCO annotations of training images")
-    parser.add_argument("--images", required=True, help="folder that their file names start from")
-    parser.add_argument("--out", help="write the offsets as JSON, too")
+    parser.add_argument("--images", required=True, help="folder that the file names in the annotations start from")
+    parser.add_argument("--out", help="where to write the offsets as JSON, too")
     args = parser.parse_args()
     content = read_json(args.ground_truth, "COCO annotations")
     check_ground_truth(content, args.ground_truth)

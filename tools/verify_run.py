@@ -1,8 +1,11 @@
-"""Check a run folder against its manifest.json, and its numbers against each other; needs nothing else.
+"""Check a run's folder against its manifest.json, and its numbers against each other.
 
-A line for each file that is missing, changed or extra, and for each number or hash that contradicts another; then a
-summary. Exit status: 0 all fits, 1 something does not, 2 no manifest to check by. Weights, and other bulky results of
-which none was kept, may be absent, as in a folder kept in git: these are counted as "not kept here".
+It needs nothing but Python's standard library. It prints one line for each file that is missing, changed or extra, one
+for each number or hash that contradicts another, and then a summary. The exit status is 0 if all fits, 1 if something
+does not, and 2 without a manifest to check by.
+
+Weights may be absent, and so may any kind of bulky result of which no file at all is there, as in a folder that is kept
+in git. Such files are counted as "not kept here".
 """
 
 import argparse
@@ -10,8 +13,10 @@ import csv
 import statistics
 import sys
 import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import Any, TypedDict
 
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import read_json
@@ -20,7 +25,7 @@ from nuclei.report.titles import score_of
 from nuclei.workflow.manifest import NAME, canonical_sha256, describe, results_below, results_data_sha256
 
 WEIGHTS = "*.pth"
-# what git keeps for all cells or for none
+# Kinds of results that git keeps for all cells or for none.
 BULKY = [
     "cells/*/predictions.json",
     "cells/*/answer.json",
@@ -36,10 +41,42 @@ BULKY = [
 AGAIN = "restore it, or delete it and run the pipeline again"
 
 
-def read_manifest(run):
-    """Content of manifest.json; InputError where it lacks a part or names files outside the folder."""
+class FileEntry(TypedDict):
+    """What the manifest says of a file: SHA-256 in hex digits, size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class DataEntry(TypedDict):
+    """What the manifest says of the data. raw: hash of each given part. sha256: of all files in data/."""
+
+    raw: dict[str, str | None]
+    sha256: str
+
+
+class Manifest(TypedDict):
+    """Content of manifest.json, as nuclei.workflow.manifest makes it.
+
+    config: the whole resolved config. models: in the order of the tables' rows. cells: {folder: its training.json}.
+    files: {path below the run's folder: entry}.
+    """
+
+    run: str
+    project: dict[str, Any]
+    environment: dict[str, Any]
+    config: dict[str, Any]
+    config_sha256: str
+    data: DataEntry
+    models: list[str]
+    cells: dict[str, dict[str, Any]]
+    files: dict[str, FileEntry]
+
+
+def read_manifest(run: Path | str) -> Manifest:
+    """Content of manifest.json; InputError where it lacks a part or names files outside of the folder."""
     path = Path(run) / NAME
-    found = read_json(path, "what write_manifest.py writes")
+    found: Manifest = read_json(path, "what write_manifest.py writes")
     try:
         for name, entry in found["files"].items():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
@@ -54,8 +91,11 @@ def read_manifest(run):
     return found
 
 
-def not_kept(recorded, absent):
-    """{absent file: pattern} of those that a kept folder may lack: weights, and bulky results all of a kind."""
+def not_kept(recorded: Iterable[str], absent: Collection[str]) -> dict[str, str]:
+    """{absent file: its kind} of the files that a kept folder may lack: weights, and bulky results of which all lack.
+
+    recorded: all files of the manifest. absent: those that are not there.
+    """
     allowed = {name: WEIGHTS for name in absent if fnmatch(name, WEIGHTS)}
     for pattern in BULKY:
         kind = [name for name in recorded if fnmatch(name, pattern)]
@@ -64,8 +104,11 @@ def not_kept(recorded, absent):
     return allowed
 
 
-def same(text, value):
-    """Whether a field of a CSV says the value of a JSON file: numbers as float, None as empty or `not scored`."""
+def same(text: str, value: object) -> bool:
+    """Whether a field of a CSV says the value of a JSON file.
+
+    Numbers are compared as floats; None is an empty field or `not scored`.
+    """
     if value is None:
         return text in ("", "not scored")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -77,12 +120,17 @@ def same(text, value):
 
 
 class Cells:
-    """Files of a run's cells, each read once; what cannot be read is reported once and counts as absent."""
+    """The files of a run's cells, each read once. One that cannot be read is reported once and counts as absent.
 
-    def __init__(self, run):
-        self.run, self.known, self.problems = Path(run), {}, []
+    problems: the lines of these reports.
+    """
 
-    def json(self, name):
+    def __init__(self, run: Path | str) -> None:
+        self.run = Path(run)
+        self.known: dict[str, dict[str, Any]] = {}
+        self.problems: list[str] = []
+
+    def json(self, name: str) -> dict[str, Any]:
         """Content of a JSON object below the run folder; {} where it is absent or damaged."""
         if name not in self.known:
             self.known[name] = {}
@@ -96,7 +144,7 @@ class Cells:
                     self.problems += error.problems
         return self.known[name]
 
-    def rows(self, name, delimiter=","):
+    def rows(self, name: str, delimiter: str = ",") -> list[dict[str, str]] | None:
         """Rows of a table below the run folder, or None without it."""
         if not (self.run / name).is_file():
             return None
@@ -104,15 +152,16 @@ class Cells:
             return list(csv.DictReader(file, delimiter=delimiter))
 
 
-def contradiction(name, what, found, wanted, source):
-    """A deviation between two files in one line."""
+def contradiction(name: str, what: str, found: object, wanted: object, source: str) -> str:
+    """A contradiction between two files, in one line."""
     return f"{name}: found {what} {found}, wanted {wanted} as in {source}; {AGAIN}"
 
 
-def check_cell(files, cell, recorded, hashes):
-    """Contradictions within a cell's folder.
+def check_cell(files: Cells, cell: str, recorded: Mapping[str, Any], hashes: Mapping[str, str]) -> Iterator[str]:
+    """Contradictions within a cell's folder, one line each.
 
-    recorded: its training.json in the manifest. hashes: {file: SHA-256}, the manifest's where the file is absent.
+    cell: the folder. recorded: its training.json in the manifest. hashes: {file: SHA-256}, the manifest's where the
+    file is absent.
     """
     training, choice = files.json(f"{cell}/training.json"), files.json(f"{cell}/checkpoint.json")
     if training and training != recorded:
@@ -126,14 +175,14 @@ def check_cell(files, cell, recorded, hashes):
         if files.json(source) and wanted != hashes.get(name):
             yield contradiction(name, "SHA-256", hashes.get(name), wanted, source)
     for row in files.rows(f"{cell}/epochs.tsv", "\t") or [] if choice else []:
-        text = row.get(choice.get("metric"))
+        text = row.get(str(choice.get("metric")))
         if row.get("epoch") == str(choice.get("epoch")) and not same(text or "", choice.get("value")):
             yield contradiction(f"{cell}/checkpoint.json", "value", choice.get("value"), text, f"{cell}/epochs.tsv")
     yield from check_answer(files.run, cell)
 
 
-def check_answer(run, cell):
-    """answer.zip must hold answer.json alone, byte for byte."""
+def check_answer(run: Path, cell: str) -> Iterator[str]:
+    """A line where answer.zip does not hold answer.json alone, byte for byte."""
     answer, packed = run / cell / "answer.json", run / cell / "answer.zip"
     if not (answer.is_file() and packed.is_file()):
         return
@@ -147,8 +196,11 @@ def check_answer(run, cell):
         yield contradiction(f"{cell}/answer.zip", "content", "other than", "answer.json alone", f"{cell}/answer.json")
 
 
-def check_list(files, cells):
-    """Contradictions of tables/cells.csv with scores.json, training.json and checkpoint.json of its cells."""
+def check_list(files: Cells, cells: Sequence[str]) -> Iterator[str]:
+    """Contradictions of tables/cells.csv with scores.json, training.json and checkpoint.json of its cells.
+
+    cells: the folders of all cells.
+    """
     name = "tables/cells.csv"
     rows = files.rows(name)
     if rows is None:
@@ -172,10 +224,10 @@ def check_list(files, cells):
                     yield contradiction(name, f"{key} of {cell}", text, known[key], f"{cell}/{source}")
 
 
-def check_table(files, name, cells, models):
+def check_table(files: Cells, name: str, cells: Sequence[Sequence[str]], models: Sequence[str]) -> Iterator[str]:
     """Contradictions of a table's numbers with scores.json and checkpoint.json of the cells behind each row.
 
-    cells: for each row, the cell folders of its seeds. models: name of each row.
+    name: path of the CSV. cells: for each row, the cell folders of its seeds. models: the name of each row.
     """
     rows = files.rows(name)
     if rows is None:
@@ -192,15 +244,18 @@ def check_table(files, name, cells, models):
             key, deviation = score_of(column or "") or (None, False)
             if not key or not all(scores):
                 continue
-            values = [score.get(key) for score in scores]
+            values = [value for score in scores if isinstance(value := score.get(key), (int, float))]
             how = statistics.stdev if deviation else statistics.mean
-            wanted = how(values) if all(isinstance(value, (int, float)) for value in values) else None
+            wanted = how(values) if len(values) == len(scores) else None
             if not same(text, wanted):
                 yield contradiction(name, f"{column} of {model}", text, wanted, f"scores.json of {', '.join(folders)}")
 
 
-def contradictions(run, manifest, hashes):
-    """All lines of what the folder's files and the manifest say against each other."""
+def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str]) -> Iterator[str]:
+    """All contradictions among the folder's files and the manifest, one line each.
+
+    hashes: {file: SHA-256}, the manifest's where the file is absent.
+    """
     files, config = Cells(run), manifest["config"]
     for source, found, wanted in (
         ("config_sha256", manifest["config_sha256"], canonical_sha256(config)),
@@ -224,17 +279,18 @@ def contradictions(run, manifest, hashes):
     yield from files.problems
 
 
-def verify(run, strict=False):
-    """Check the folder `run`; returns ({kind: lines of deviations}, {pattern: count of files not kept}, fitting files).
+def verify(run: Path | str, strict: bool = False) -> tuple[dict[str, list[str]], dict[str, int], int]:
+    """Check the folder `run`.
 
-    strict: what git does not keep is missing too. Raises InputError without a manifest.
+    strict: files that git does not keep count as missing, too. Returns ({kind of deviation: its lines}, {kind of file:
+    how many are not kept here}, how many files fit). Raises InputError without a manifest.
     """
     manifest = read_manifest(run)
     recorded, present = manifest["files"], results_below(run)
     found = describe(run, [name for name in present if name in recorded])
     absent = [name for name in recorded if name not in found]
     allowed = {} if strict else not_kept(recorded, absent)
-    lines = {"missing": [], "changed": [], "extra": []}
+    lines: dict[str, list[str]] = {"missing": [], "changed": [], "extra": []}
     for name in absent:
         if name not in allowed:
             lines["missing"].append(f"{name}: not found, wanted {recorded[name]['size']} bytes; {AGAIN}")
@@ -251,10 +307,10 @@ def verify(run, strict=False):
     return lines, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, len(found) - len(lines["changed"])
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="results/<run>")
-    parser.add_argument("--strict", action="store_true", help="what git does not keep must be there too")
+    parser.add_argument("run", help="the run's folder, results/<run>")
+    parser.add_argument("--strict", action="store_true", help="files that git does not keep must be there, too")
     args = parser.parse_args()
     lines, absent, fitting = verify(args.run, args.strict)
     for kind, found in lines.items():

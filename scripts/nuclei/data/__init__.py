@@ -1,1 +1,1 @@
-"""Raw data to annotations: layouts, masks, polygons, splits, tiles."""
+"""From raw images and masks to annotations: the raw layout, masks, conversion to COCO, splits, tiles."""

@@ -1,14 +1,23 @@
 """Masks to COCO annotations, by one of two converters.
 
-exact: lossless. RLE, or polygons along pixel edges (nuclei/data/polygons.py).
-imantics: the report's way, by imantics' Mask, Image, Category and Dataset. Its geometry is kept as the report trained
-on it (polygons through pixel centres, a box one pixel too small, holes as further polygons); worked around are what
-breaks or varies: the recursion and the leak between its Dataset objects, random colours. Polygons of fewer than 3
-points are removed, and a nucleus without any left is dropped; both are listed in info.dropped.
+exact: loses nothing. The segmentation is a run-length code (RLE), or polygons along the pixel edges
+(nuclei/data/polygons.py).
+
+imantics: the converter of the report, made of the Mask, Image, Category and Dataset of the Python package imantics. Its
+geometry stays as the report trained on it, although it loses a part of each mask: the polygons run through the pixel
+centres, the box is one pixel too small, and each hole becomes one more polygon of the nucleus. Only what fails or
+differs from run to run is worked around: a recursion that is too deep for many nuclei, data that passes from one
+Dataset object to the next, and random colours. Polygons of fewer than 3 points are removed, and a nucleus that has no
+polygon left is dropped. info.dropped of the result lists both.
+
+All coordinates are px, x right, y down. Boxes and areas count whole pixels, with pixel edges at integers.
 """
 
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -17,12 +26,31 @@ from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.polygons import exact_polygons
+from nuclei.data.raw_layout import RawImage
 
 CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
 
+Method = Literal["exact", "imantics"]
+Form = Literal["polygon", "rle"]  # of the segmentation
+Annotation = dict[str, Any]  # a row of COCO's `annotations`, here still without id, image_id and category_id
+Content = dict[str, Any]  # of a COCO file
 
-def annotate_exact(path, size, segmentation):
-    """Annotation of a mask file of an image of `size` (width, height) px: area, bbox [x, y, w, h], segmentation."""
+
+class Dropped(TypedDict):
+    """One row of info.dropped: a mask of which the imantics converter lost a polygon, or all of them."""
+
+    image: str  # id of the image: the name of its folder
+    mask: str  # name of the mask file
+    nucleus_dropped: bool  # whether no polygon is left, so that the nucleus has no annotation
+    reason: str
+
+
+def annotate_exact(path: Path, size: tuple[int, int], segmentation: Form) -> Annotation:
+    """Annotation of one mask file, without loss.
+
+    size: (width, height) of the image, px. Returns a dict with area (px), bbox [left, top, width, height] (px, pixel
+    edges at integers), iscrowd 0, mask (name of the file), and segmentation. InputError as in masks.read_nucleus.
+    """
     part, left, top, _ = read_nucleus(path, size)
     rle = segmentation == "rle"
     return {
@@ -34,17 +62,22 @@ def annotate_exact(path, size, segmentation):
     }
 
 
-def convert_exact(image, size, segmentation):
-    """(annotations, dropped) of a RawImage of `size` (width, height); nothing is ever dropped."""
+def convert_exact(image: RawImage, size: tuple[int, int], segmentation: Form) -> tuple[list[Annotation], list[Dropped]]:
+    """(annotations, dropped) of an image of `size` (width, height), px. Nothing is ever dropped."""
     return [annotate_exact(path, size, segmentation) for path in image.masks], []
 
 
-def imantics_dataset(image, size):
-    """imantics Dataset of one image, and the (left, top) of the part that each annotation was made from."""
+def imantics_dataset(image: RawImage, size: tuple[int, int]) -> tuple[Any, list[tuple[int, int]]]:
+    """The imantics Dataset of one image of `size` (width, height), px, with an annotation for each mask file.
+
+    imantics gets only the part of each mask inside its bounding box: the contour of this part is the contour of the
+    whole mask, moved, and takes less time. Its coordinates therefore start at the corner of that box. Returns (Dataset,
+    the corner (left, top), px, of each mask's box).
+    """
     import imantics
 
     dataset = imantics.Dataset(image.set)
-    # imantics keeps these on the class, so that they leak from one data set to the next
+    # imantics keeps these on the class, so that the content of one data set would appear in the next
     dataset.annotations, dataset.categories, dataset.images = {}, {}, {}
     category = imantics.Category(CATEGORY["name"], id=1, color="#000000")
     picture = imantics.Image(path=image.file.name, id=image.number, width=size[0], height=size[1])
@@ -52,17 +85,24 @@ def imantics_dataset(image, size):
     for number, path in enumerate(image.masks, 1):
         part, left, top, _ = read_nucleus(path, size)
         corners.append((left, top))
-        # the contour of the part is that of the whole, moved; ids from 1 on avoid imantics' recursion
+        # ids from 1 on, each once: imantics looks for a free id by recursion, which fails on many nuclei
         mask = imantics.Mask(part)
         picture.add(imantics.Annotation(image=picture, category=category, mask=mask, id=number, color="#000000"))
     dataset.add(picture)
     return dataset, corners
 
 
-def convert_imantics(image, size, _segmentation):
-    """(annotations, dropped) of a RawImage of `size` (width, height), as the report made them."""
+def convert_imantics(
+    image: RawImage, size: tuple[int, int], _segmentation: Form
+) -> tuple[list[Annotation], list[Dropped]]:
+    """(annotations, dropped) of an image of `size` (width, height), px, as the report made them.
+
+    The polygons run through pixel centres, in coordinates where a pixel centre is an integer. bbox is [left, top,
+    width, height] of imantics, px, whose width and height are one pixel too small. area counts the mask's pixels.
+    """
     dataset, corners = imantics_dataset(image, size)
-    annotations, dropped = [], []
+    annotations: list[Annotation] = []
+    dropped: list[Dropped] = []
     for row, path, (left, top) in zip(dataset.coco()["annotations"], image.masks, corners, strict=True):
         polygons = [
             (np.array(polygon).reshape(-1, 2) + (left, top)).ravel().tolist() for polygon in row["segmentation"]
@@ -93,16 +133,29 @@ def convert_imantics(image, size, _segmentation):
     return annotations, dropped
 
 
-def convert_image(image, method, segmentation):
-    """((width, height), annotations, dropped) of one image."""
+def convert_image(
+    image: RawImage, method: Method, segmentation: Form
+) -> tuple[tuple[int, int], list[Annotation], list[Dropped]]:
+    """((width, height) px, annotations, dropped) of one image."""
     size = image_size(image)
     converter = {"exact": convert_exact, "imantics": convert_imantics}[method]
     return size, *converter(image, size, segmentation)
 
 
-def convert(images, method, segmentation="rle", threads=1):
-    """COCO content of RawImages: file names relative to dataset/train or dataset/test, ids stable."""
-    content = {"annotations": [], "categories": [CATEGORY], "images": [], "info": {"converter": method, "dropped": []}}
+def convert(images: Collection[RawImage], method: Method, segmentation: Form = "rle", threads: int = 1) -> Content:
+    """The content of a COCO file with all these images and an annotation for each of their masks.
+
+    images: all of one set, training or test. method: see the module. segmentation: form that `exact` writes; `imantics`
+    always writes polygons. threads: number of processes; the result does not depend on it. File names are relative to
+    dataset/train or dataset/test. Ids do not change from run to run: those of images are RawImage.number, those of
+    annotations count from 1 in the order of images and masks. InputError names an image or mask that cannot be read.
+    """
+    content: Content = {
+        "annotations": [],
+        "categories": [CATEGORY],
+        "images": [],
+        "info": {"converter": method, "dropped": []},
+    }
     progress = Progress(f"masks -> COCO ({method})", sum(len(image.masks) for image in images), "masks")
     with ProcessPoolExecutor(threads) as pool:
         results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)

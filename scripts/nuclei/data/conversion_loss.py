@@ -1,9 +1,16 @@
-"""What each converter loses: its annotations, rasterised again, against the masks they were made from."""
+"""What each converter loses: its annotations, made into masks again, against the masks that they were made from.
 
+The measure is the intersection over union (IoU) of the two masks: 1 where the converter lost nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
@@ -11,29 +18,62 @@ from nuclei.common.files import read_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import read_mask
+from nuclei.data.raw_layout import RawImage
+
+Content = dict[str, Any]  # of a COCO file
+Rle = dict[str, Any]  # {"size": [height, width], "counts"}
+Segmentation = Any  # list of polygons, or an Rle
+Segmentations = dict[tuple[int, str], Segmentation]  # by (image id, name of the mask file)
+Row = dict[str, Any]  # of one mask: parts, holes, and the IoU of each converter (None without an annotation)
+
+# dropped: the rows of info.dropped. iou_…: over the nuclei with an annotation. exact: how many have an IoU of 1.
+Figures = TypedDict(
+    "Figures",
+    {
+        "nuclei": int,
+        "annotations": int,
+        "nuclei_dropped": int,
+        "dropped": list[dict[str, Any]],
+        "invalid_polygons": int,
+        "iou_mean": float,
+        "iou_median": float,
+        "iou_5_percent": float,
+        "share_below_0.9": float,
+        "exact": int,
+    },
+)
 
 
-def shape_of(mask):
-    """(number of 8-connected parts, number of holes) of a bool mask."""
+class Loss(TypedDict):
+    """Content of conversion_loss.json."""
+
+    converters: dict[str, Figures]
+    with_holes: int  # nuclei with a hole
+    with_parts: int  # nuclei of more than one part
+
+
+def shape_of(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """(number of 8-connected parts, number of holes) of a bool mask, height x width, that is not empty."""
     left, top, right, bottom = bounding_box(mask)
     part = np.pad(mask[top:bottom, left:right], 1).astype(np.uint8)
     parts = cv2.connectedComponents(part, connectivity=8)[0] - 1
-    # the background's parts are 4-connected where the nucleus' are 8-connected; one of them is the outside
+    # where the nucleus is 8-connected, the background is 4-connected; one part of the background is the outside
     return parts, cv2.connectedComponents(1 - part, connectivity=4)[0] - 2
 
 
-def round_trip_iou(truth, segmentation):
-    """IoU of a true mask (COCO RLE) with a COCO segmentation of any form, rasterised by pycocotools."""
+def round_trip_iou(truth: Rle, segmentation: Segmentation) -> float:
+    """IoU (0 to 1) of a true mask with a COCO segmentation of the same image, which pycocotools makes into a mask."""
     return float(coco_mask.iou([as_rle(segmentation, *truth["size"])], [truth], [0])[0, 0])
 
 
-def compare_image(image, converters):
-    """One row a mask: {"parts", "holes", <converter>: IoU or None where it has no annotation}."""
+def compare_image(image: RawImage, converters: Mapping[str, Segmentations]) -> list[Row]:
+    """One row per mask: {"parts", "holes", <converter>: IoU, or None where the mask has no annotation}."""
     rows = []
     for path in image.masks:
         mask = read_mask(path)
         parts, holes = shape_of(mask)
-        row, truth = {"parts": parts, "holes": holes}, encode(mask)
+        row: Row = {"parts": parts, "holes": holes}
+        truth = encode(mask)
         for name, segmentations in converters.items():
             segmentation = segmentations.get((image.number, path.name))
             row[name] = None if segmentation is None else round_trip_iou(truth, segmentation)
@@ -41,16 +81,19 @@ def compare_image(image, converters):
     return rows
 
 
-def of_image(image, converters):
-    """The part of {converter: {(image id, mask): segmentation}} that belongs to an image."""
+def of_image(image: RawImage, converters: Mapping[str, Segmentations]) -> dict[str, Segmentations]:
+    """The segmentations that belong to one image, so that its process is not sent those of all images."""
     return {
         name: {key: value for key, value in segmentations.items() if key[0] == image.number}
         for name, segmentations in converters.items()
     }
 
 
-def figures(rows, name, content):
-    """Summary of one converter over the rows of all masks."""
+def figures(rows: Sequence[Row], name: str, content: Content) -> Figures:
+    """The figures of the converter `name` over the rows of all masks. content: the COCO file that it made.
+
+    InputError where no mask has an annotation.
+    """
     ious = np.array([row[name] for row in rows if row[name] is not None])
     if not len(ious):
         raise InputError(f"{name}: none of {len(rows)} masks has an annotation, wanted the COCO file of these masks")
@@ -68,8 +111,8 @@ def figures(rows, name, content):
     }
 
 
-def summary(result):
-    """The readable form (Markdown)."""
+def summary(result: Loss) -> str:
+    """The result as Markdown: a table with a column per converter, and what was dropped."""
     shown = [
         "nuclei",
         "annotations",
@@ -84,7 +127,7 @@ def summary(result):
     names = list(result["converters"])
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for key in shown:
-        values = [result["converters"][name][key] for name in names]
+        values = [result["converters"][name][key] for name in names]  # type: ignore[literal-required]
         texts = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
         lines.append(f"| {key.replace('_', ' ')} | {' | '.join(texts)} |")
     lines.append(
@@ -97,16 +140,20 @@ def summary(result):
     return "\n".join(lines) + "\n"
 
 
-def compare(images, contents, threads=1):
-    """{"converters": {name: figures}, "with_holes", "with_parts"} for COCO contents of the same RawImages."""
-    converters = {
+def compare(images: Collection[RawImage], contents: Collection[Content], threads: int = 1) -> Loss:
+    """The loss of each converter on the same images; see the module.
+
+    contents: what the converters made of all these images, one COCO content per converter. threads: number of
+    processes.
+    """
+    converters: dict[str, Segmentations] = {
         content["info"]["converter"]: {
             (row["image_id"], row["mask"]): row["segmentation"] for row in content["annotations"]
         }
         for content in contents
     }
     progress = Progress("round trip", sum(len(image.masks) for image in images), "masks")
-    rows = []
+    rows: list[Row] = []
     with ProcessPoolExecutor(threads) as pool:
         parts = [of_image(image, converters) for image in images]
         for image, found in zip(images, pool.map(compare_image, images, parts), strict=True):
@@ -122,10 +169,14 @@ def compare(images, contents, threads=1):
     }
 
 
-def read_contents(paths):
-    """COCO contents of files made by convert_train.py, each by another converter; InputError otherwise."""
+def read_contents(paths: Sequence[Path | str]) -> list[Content]:
+    """The contents of COCO files that convert_train.py made, each with another converter.
+
+    InputError names every file that is no such file, and every converter that comes twice.
+    """
     contents = [read_json(path, "COCO JSON of convert_train.py") for path in paths]
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[Any, Path | str] = {}  # by converter
     for path, content in zip(paths, contents, strict=True):
         name = content.get("info", {}).get("converter") if isinstance(content, dict) else None
         if not name or not isinstance(content.get("annotations"), list):

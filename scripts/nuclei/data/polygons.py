@@ -1,19 +1,32 @@
-"""Lossless polygons of a mask: rings along pixel edges, holes joined to the outer ring by a cut of no width.
+"""Polygons of a mask that lose nothing.
 
-Coordinates: x right, y down, px, pixel edges at integers (pixel (0, 0) covers [0, 1] x [0, 1]). Rasterised by
-pycocotools (which fills by parity) they give back the mask exactly, whatever its holes, parts and thin lines.
+A polygon runs along the pixel edges around one 4-connected part of the mask. A hole is joined to the outer ring by a
+cut of width 0, which the path follows to the hole and back, because a COCO polygon is a single closed path.
+
+Coordinates are px, x right, y down, with pixel edges at integers: pixel (0, 0) covers [0, 1] x [0, 1]. pycocotools
+fills by parity (a point is inside where a line from it crosses the path an odd number of times), and so it makes
+exactly the same mask of these polygons again, whatever holes, parts and thin lines the mask has.
 """
+
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+Point = tuple[int, int]  # (x, y) of a pixel's corner, or a step (dx, dy) from one to the next
+Ring = list[Point]  # a closed path, without its first point again at the end
 
 
-def boundary_steps(mask):
-    """Unit steps along the pixel edges of a mask, the mask on the right hand: {(x, y): [(dx, dy), …]}."""
+def boundary_steps(mask: NDArray[np.bool_]) -> dict[Point, list[Point]]:
+    """The steps of length 1 along the pixel edges of a mask, each with the mask on its right hand.
+
+    Returns {corner (x, y): steps (dx, dy) that start there}.
+    """
     padded = np.pad(mask, 1).astype(np.int8)
-    steps = {}
+    steps: dict[Point, list[Point]] = {}
 
-    def add(places, start, direction):
+    def add(places: NDArray[np.intp], start: Point, direction: Point) -> None:
         for y, x in places.tolist():
             steps.setdefault((x + start[0], y + start[1]), []).append(direction)
 
@@ -25,16 +38,21 @@ def boundary_steps(mask):
     return steps
 
 
-def rings(mask):
-    """Closed rings of corner points around a mask: [(x, y), …] each, the mask on the right hand."""
-    steps, found = boundary_steps(mask), []
+def rings(mask: NDArray[np.bool_]) -> list[Ring]:
+    """The closed rings around a mask and around its holes, each with the mask on its right hand.
+
+    A ring has a point only where it changes direction.
+    """
+    steps = boundary_steps(mask)
+    found: list[Ring] = []
     while steps:
-        # a corner that one ring passes once; where there is none, any way to cut the loop up is right
+        # start where only one step starts; if there is no such corner, any start gives right rings
         start = next((corner for corner, ways in steps.items() if len(ways) == 1), next(iter(steps)))
-        point, direction, ring = start, steps[start][0], []
+        point, direction = start, steps[start][0]
+        ring: Ring = []
         while True:
             choices = steps[point]
-            # where two pixels touch at a corner, turn right: stay with the pixel at hand
+            # where two pixels touch only at a corner, turn right, which stays with the same pixel
             right = (-direction[1], direction[0])
             step = right if right in choices and ring else choices[0] if direction not in choices else direction
             choices.remove(step)
@@ -49,13 +67,19 @@ def rings(mask):
     return found
 
 
-def signed_area(ring):
-    """Area of a ring in px, positive where it runs clockwise on the screen (an outer ring)."""
+def signed_area(ring: Sequence[Point]) -> float:
+    """The area inside a ring, px: positive where the ring runs clockwise on the screen (an outer ring), else negative.
+
+    The shoelace formula (Meister, 1769).
+    """
     return sum(x * v - u * y for (x, y), (u, v) in zip(ring, [*ring[1:], ring[0]], strict=True)) / 2
 
 
-def join(outer, holes):
-    """One closed path: the outer ring, and each hole reached and left by the same axis-parallel cut."""
+def join(outer: Ring, holes: Iterable[Ring]) -> Ring:
+    """One closed path of an outer ring and its holes.
+
+    The path goes to each hole and back along the same horizontal and vertical lines; these cuts enclose no area.
+    """
     path, (x0, y0) = list(outer), outer[0]
     for hole in holes:
         x, y = hole[0]
@@ -63,15 +87,16 @@ def join(outer, holes):
     return path
 
 
-def outer_ring(part):
-    """Ring around a 4-connected bool mask, as rings() has it, by walking along its pixel edges: [(x, y), …].
+def outer_ring(part: NDArray[np.bool_]) -> Ring:
+    """The ring around a 4-connected mask, the same that rings() gives, found by a walk along the pixel edges.
 
-    The mask is on the right hand; where two pixels touch at a corner the walk stays with the pixel at hand.
+    The walk does not visit the holes, and is therefore much faster than rings(). The mask is on its right hand; where
+    two pixels touch only at a corner, the walk stays with the same pixel.
     """
     padded = cv2.copyMakeBorder(part.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     width, pixels = padded.shape[1], padded.tobytes()
-    # a corner has the index of the pixel below and right of it; of each direction (right, down, left, up): the step,
-    # and the pixels ahead of a corner on the right and on the left hand
+    # A corner has the index of the pixel below and right of it. For each direction (right, down, left, up): the step to
+    # the next corner, and from there the pixels ahead on the right hand and on the left hand.
     ways = [(1, 0, -width), (width, -1, 0), (-1, -width - 1, -1), (-width, -width, -width - 1)]
     start = at = pixels.index(1)
     ring, way = [start], 0
@@ -90,11 +115,12 @@ def outer_ring(part):
     return [(corner % width - 1, corner // width - 1) for corner in ring]
 
 
-def exact_polygons(mask, left=0, top=0):
-    """COCO segmentation [[x1, y1, x2, y2, …], …] of a bool mask, a polygon for each 4-connected part.
+def exact_polygons(mask: NDArray[np.bool_], left: int = 0, top: int = 0) -> list[list[float]]:
+    """The COCO segmentation [[x1, y1, x2, y2, …], …] of a mask: one polygon per 4-connected part.
 
-    left, top: offset of the mask in its image, px. Coordinates are whole numbers, as floats: of integers mmdet makes an
-    integer array, and cuts off what is behind the point when it resizes them, which moves masks by half a pixel.
+    left, top: where the mask lies in its image, px. Coordinates are px, x right, y down, with pixel edges at integers.
+    They are whole numbers, but as floats: from integers, mmdet would make an array of integers, and would cut off the
+    fractions when it resizes them, which moves masks by half a pixel.
     """
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
     segmentation = []

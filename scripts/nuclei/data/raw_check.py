@@ -1,26 +1,66 @@
-"""The check of a raw data set: every image and mask read, counts beside the expected ones, overlaps."""
+"""The check of a raw data set before any work: every image and every mask is read.
 
+It finds files that cannot be read, masks of the wrong size or with other values than two, and nuclei that overlap, and
+shows the number of nuclei beside the expected one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import image_size, read_mask, read_nucleus
-from nuclei.data.raw_layout import read_layout, read_test_ids
-from nuclei.data.splits import given_split
+from nuclei.data.raw_layout import RawImage, read_layout, read_test_ids
+from nuclei.data.splits import Half, Split, given_split
 
 COUNTS = ("train", "test", "setting1_train", "setting1_validation")
 
 
-def check_image(image):
-    """Read an image and all its masks.
+class ImageRow(TypedDict):
+    """One row of `images` in raw.json: an image and what its masks hold. Lengths and areas in px."""
 
-    Returns (row, problems): {"set", "id", "file", "number", "width", "height", "nuclei", "median_area",
-    "overlaps": [[mask, mask, pixels]]} and problem lines. Areas in px.
+    set: Literal["train", "test"]
+    id: str
+    file: str
+    number: int
+    width: int
+    height: int
+    nuclei: int
+    median_area: float | None  # of the nuclei; None without masks
+    overlaps: list[list[Any]]  # [mask file, mask file, pixels that they share]
+
+
+class Comparison(TypedDict):
+    """A count of nuclei beside the expected one."""
+
+    found: int
+    expected: int
+    equal: bool
+
+
+class RawReport(TypedDict):
+    """Content of raw.json."""
+
+    images: list[ImageRow]
+    ignored: list[list[str]]  # [file, reason]
+    counts: dict[str, int]
+    comparison: dict[str, Comparison]
+    test_masks: bool
+
+
+def check_image(image: RawImage) -> tuple[ImageRow | None, list[str]]:
+    """Read one image and all its masks, and find which masks overlap.
+
+    Returns (row, problem lines); the row is None where the image itself cannot be read.
     """
-    problems, areas, overlaps, seen = [], [], [], []
+    problems: list[str] = []
+    areas: list[int] = []
+    overlaps: list[list[Any]] = []
+    seen: list[tuple[Path, tuple[int, int, int, int]]] = []
     try:
         width, height = image_size(image)
     except InputError as error:
@@ -42,7 +82,7 @@ def check_image(image):
                         overlaps.append([other.name, path.name, shared])
         count[top:bottom, left:right] += part
         seen.append((path, (left, top, right, bottom)))
-    row = {
+    row: ImageRow = {
         "set": image.set,
         "id": image.id,
         "file": image.file.name,
@@ -56,8 +96,8 @@ def check_image(image):
     return row, problems
 
 
-def check_sizes(rows, dataset):
-    """Problem lines for test images whose size differs from test_img_ids.json."""
+def check_sizes(rows: Iterable[ImageRow], dataset: Path | str) -> list[str]:
+    """A problem line for each test image whose size is not the one in test_img_ids.json."""
     wanted = read_test_ids(Path(dataset) / "test_img_ids.json", [])
     return [
         f"{dataset}/test/{row['file']}: {row['width']}x{row['height']} px found, wanted "
@@ -67,10 +107,11 @@ def check_sizes(rows, dataset):
     ]
 
 
-def counts(rows, split=None):
-    """Nuclei in all: {"train", "test"} and, with a split, {"setting1_train", "setting1_validation"}."""
+def counts(rows: Sequence[ImageRow], split: Split | None = None) -> dict[str, int]:
+    """Numbers of nuclei: of `train` and `test`, and with a split also of `setting1_train` and `setting1_validation`."""
     found = {name: sum(row["nuclei"] for row in rows if row["set"] == name) for name in ("train", "test")}
     if split:
+        half: Half
         for half in ("train", "validation"):
             found[f"setting1_{half}"] = sum(
                 row["nuclei"] for row in rows if row["set"] == "train" and row["id"] in split.get(half, [])
@@ -78,8 +119,13 @@ def counts(rows, split=None):
     return found
 
 
-def compare(found, expected, test_masks):
-    """{name: {"found", "expected", "equal"}} of expected counts; those that cannot be made here are left out."""
+def compare(
+    found: Mapping[str, int], expected: Mapping[str, int], test_masks: Path | str | None
+) -> dict[str, Comparison]:
+    """Each expected count beside the found one.
+
+    Left out are counts that these data cannot give, because there is no split or there are no test masks.
+    """
     return {
         name: {"found": found[name], "expected": count, "equal": found[name] == count}
         for name, count in expected.items()
@@ -87,9 +133,10 @@ def compare(found, expected, test_masks):
     }
 
 
-def summary(result):
-    """The readable form (Markdown) of the outcome."""
-    lines, different = [], [name for name, row in result["comparison"].items() if not row["equal"]]
+def summary(result: RawReport) -> str:
+    """The content of raw.json as Markdown, for people."""
+    lines: list[str] = []
+    different = [name for name, row in result["comparison"].items() if not row["equal"]]
     if different:
         lines = [f"**WARNING: counts differ from the expected ones: {', '.join(different)}** (see below)", ""]
     lines += ["| set | image | size, px | nuclei | median area, px |", "|---|---|---|---|---|"]
@@ -99,8 +146,9 @@ def summary(result):
         lines.append(f"| {row['set']} | {row['id']} | {row['width']}x{row['height']} | {nuclei} | {area} |")
     lines += ["", "| count of nuclei | found | expected |", "|---|---|---|"]
     for name, found in result["counts"].items():
-        row = result["comparison"].get(name, {"expected": "", "equal": True})
-        lines.append(f"| {name} | {found} | {row['expected']}{'' if row['equal'] else ' **differs**'} |")
+        beside = result["comparison"].get(name)
+        expected = f"{beside['expected']}{'' if beside['equal'] else ' **differs**'}" if beside else ""
+        lines.append(f"| {name} | {found} | {expected} |")
     lines += ["", f"Files ignored: {len(result['ignored'])}", ""]
     lines += [f"- `{file}` ({reason})" for file, reason in result["ignored"]]
     overlaps = sum(len(row["overlaps"]) for row in result["images"])
@@ -108,14 +156,25 @@ def summary(result):
     return "\n".join(lines) + "\n"
 
 
-def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=None, split_file="split", threads=1):
-    """Check a raw data set, and a split of it (content of `split_file`) where given; see the module.
+def check(
+    dataset: Path | str,
+    test_masks: Path | str | None = None,
+    allow_overlap: bool = False,
+    expected: Mapping[str, int] | None = None,
+    split: Any = None,
+    split_file: Path | str = "split",
+    threads: int = 1,
+) -> RawReport:
+    """Check a raw data set, and a split of its training images where one is given.
 
-    Raises InputError with every problem found.
+    dataset: folder with train/, test/ and test_img_ids.json. test_masks: folder with <id>/masks/. allow_overlap:
+    overlapping nuclei are only listed. expected: numbers of nuclei by the names in COUNTS. split: content of
+    `split_file`, or None. threads: number of processes. Returns the content of raw.json. Raises InputError with every
+    problem found; a count that is not the expected one is no problem.
     """
     images, ignored, problems = read_layout(dataset, test_masks)
     progress = Progress("check", sum(len(image.masks) for image in images), "masks")
-    rows = []
+    rows: list[ImageRow] = []
     with ProcessPoolExecutor(threads) as pool:
         for image, (row, found) in zip(images, pool.map(check_image, images), strict=True):
             problems += found
@@ -124,9 +183,10 @@ def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=No
                 rows.append(row)
     progress.close()
     problems += check_sizes(rows, dataset)
+    halves = None
     if split is not None:
         try:
-            split = given_split([image.id for image in images if image.set == "train"], split, split_file)
+            halves = given_split([image.id for image in images if image.set == "train"], split, split_file)
         except InputError as error:
             problems += error.problems
     for row in rows if not allow_overlap else []:
@@ -139,21 +199,24 @@ def check(dataset, test_masks=None, allow_overlap=False, expected=None, split=No
         raise InputError(*problems)
     roots = [Path(dataset), *([Path(test_masks)] if test_masks else [])]
 
-    def relative(path):
+    def relative(path: Path) -> str:
         return next(str(path.relative_to(root.parent)) for root in roots if path.is_relative_to(root))
 
-    found = counts(rows, split)
+    nuclei = counts(rows, halves)
     return {
         "images": rows,
         "ignored": [[relative(path), reason] for path, reason in ignored],
-        "counts": found,
-        "comparison": compare(found, expected or {}, test_masks),
+        "counts": nuclei,
+        "comparison": compare(nuclei, expected or {}, test_masks),
         "test_masks": bool(test_masks),
     }
 
 
-def parse_expected(pairs):
-    """{"train": 14598} from ["train=14598"]."""
+def parse_expected(pairs: Sequence[str]) -> dict[str, int]:
+    """Expected counts from a command line: {"train": 14598} from ["train=14598"].
+
+    InputError where a pair has another form or names none of COUNTS.
+    """
     try:
         expected = {name: int(count) for name, count in (pair.split("=") for pair in pairs)}
     except ValueError:

@@ -1,16 +1,25 @@
-"""The raw data's layout on disk; its pixels are read by nuclei/data/masks.py.
+"""The layout of the raw data on disk: which files are images and masks. nuclei/data/masks.py reads their pixels.
 
-dataset/train/<id>/images/<id>.png, dataset/train/<id>/masks/*.png, dataset/test/<id>.png,
-dataset/test_img_ids.json; test masks, where given: test_masks/<id>/masks/*.png.
+    dataset/train/<id>/images/<id>.png
+    dataset/train/<id>/masks/*.png        one file per nucleus
+    dataset/test/<id>.png
+    dataset/test_img_ids.json             number and size of each test image
+    test_masks/<id>/masks/*.png           only where the masks of the test images are given
 
-Tolerated: names with spaces and letters of any script; .PNG; images of any depth and channels (read as 8-bit colour);
-masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in test_img_ids.json; files that
-are no PNG beside the masks (listed as ignored). Everything else is an InputError that names the file.
+Accepted: names with spaces and letters of any script; the ending .PNG; images of any depth and number of channels (read
+as 8-bit colour); masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in
+test_img_ids.json. Files beside the masks that are no PNG are listed as ignored. Everything else is a problem, one line
+that names the file.
+
+The functions here add to two lists that they are given, so that a person sees all problems at once: `ignored`, of
+(file, reason), and `problems`, of lines.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
+from typing import Any, Literal
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
@@ -18,27 +27,33 @@ from nuclei.common.stage import InputError
 IDS_FILE = "test_img_ids.json"
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 
+Ignored = list[tuple[Path, str]]  # (file, reason)
+TestIds = dict[str, tuple[int, int, int]]  # {file name: (id, width, height)}, px
+
 
 @dataclass
 class RawImage:
-    """One image and its mask files (none: a test image without masks)."""
+    """One image and its mask files; a test image may have none."""
 
-    set: str  # train or test
-    id: str
+    set: Literal["train", "test"]
+    id: str  # name of the image's folder, or of its file without .png
     file: Path
     masks: list[Path] = field(default_factory=list)
-    number: int = 0  # image id in COCO files: rank among all training images, or as in test_img_ids.json
+    number: int = 0  # image id in COCO files: rank among all training images from 1, or as in test_img_ids.json
 
 
-def clutter_reason(path):
-    """Why a file or folder is no data, or None."""
+def clutter_reason(path: Path) -> str | None:
+    """Why a file or folder is no data, or None where it may be data."""
     if path.name.startswith("."):
         return "hidden" if path.name != ".ipynb_checkpoints" else "notebook left-over"
     return "system file" if path.name in CLUTTER else None
 
 
-def listing(folder, ignored, problems):
-    """Sorted entries of a folder; clutter goes to `ignored` as (file, reason) instead."""
+def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
+    """The entries of a folder, sorted, without those that are no data (see clutter_reason), which are ignored.
+
+    InputError where the folder cannot be listed.
+    """
     entries = []
     try:
         found = sorted(folder.iterdir())
@@ -60,17 +75,20 @@ def listing(folder, ignored, problems):
     return entries
 
 
-def name_clashes(paths):
-    """A problem line for each name that systems which do not tell cases apart take for another's (a.png, A.PNG)."""
-    names = {}
+def name_clashes(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield a problem line for each name that differs from another one only in case, such as a.png and A.PNG.
+
+    Some systems (Windows, macOS) take the two for the same file.
+    """
+    names: dict[str, str] = {}
     for path in paths:
         other = names.setdefault(path.name.casefold().removesuffix(".png"), path.name)
         if other != path.name:
             yield f"{path}: same name as {other} but for case, wanted one; rename it"
 
 
-def read_masks(folder, ignored, problems):
-    """Mask files below <id>/masks."""
+def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
+    """The mask files below folder/masks, sorted; folder: that of one image, named by its id."""
     if not (folder / "masks").is_dir():
         problems.append(
             f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
@@ -88,9 +106,9 @@ def read_masks(folder, ignored, problems):
     return masks
 
 
-def read_train(folder, ignored, problems):
-    """Training images with their masks, numbered from 1 in the order of their ids."""
-    images = []
+def read_train(folder: Path, ignored: Ignored, problems: list[str]) -> list[RawImage]:
+    """The training images with their masks, numbered from 1 in the order of their ids. folder: dataset/train."""
+    images: list[RawImage] = []
     entries = listing(folder, ignored, problems) if folder.is_dir() else []
     problems += name_clashes(path for path in entries if path.is_dir())
     for path in entries:
@@ -114,11 +132,15 @@ def read_train(folder, ignored, problems):
     return images
 
 
-def read_test_ids(path, problems):
-    """{file name: (id, width, height)} of test_img_ids.json."""
-    rows, known = {}, {}
+def read_test_ids(path: Path | str, problems: list[str]) -> TestIds:
+    """{file name: (id, width, height)} of test_img_ids.json, in its order; width and height in px.
+
+    A row with a problem is left out, and its problem is added to `problems`.
+    """
+    rows: TestIds = {}
+    known: dict[int, str] = {}
     try:
-        content = read_json(path, "a list of {file_name, height, width, id}")
+        content: Any = read_json(path, "a list of {file_name, height, width, id}")
     except InputError as error:
         problems += error.problems
         return rows
@@ -138,8 +160,13 @@ def read_test_ids(path, problems):
     return rows
 
 
-def read_test(dataset, masks_folder, ignored, problems):
-    """Test images, numbered as in test_img_ids.json, with their masks where a folder of them is given."""
+def read_test(
+    dataset: Path, masks_folder: Path | None, ignored: Ignored, problems: list[str]
+) -> tuple[list[RawImage], TestIds]:
+    """The test images, numbered as in test_img_ids.json, and with their masks where a folder of masks is given.
+
+    Returns (images in the order of their numbers, content of test_img_ids.json as read_test_ids gives it).
+    """
     ids_file = dataset / "test_img_ids.json"
     rows = read_test_ids(ids_file, problems)
     files = {}
@@ -167,13 +194,16 @@ def read_test(dataset, masks_folder, ignored, problems):
     return sorted(images, key=lambda image: image.number), rows
 
 
-def read_layout(dataset, test_masks=None):
+def read_layout(dataset: Path | str, test_masks: Path | str | None = None) -> tuple[list[RawImage], Ignored, list[str]]:
     """All images of a raw data set.
 
-    Returns (images, ignored, problems): RawImage list (training first), [(file, reason)], problem lines.
+    dataset: folder with train/, test/ and test_img_ids.json. test_masks: folder with <id>/masks/, where given. Returns
+    (images, training images first; ignored files with the reason; problem lines). The caller decides what to do about
+    problems. InputError where there is no folder `dataset` or a folder cannot be listed.
     """
     dataset = Path(dataset)
-    ignored, problems = [], []
+    ignored: Ignored = []
+    problems: list[str] = []
     if not dataset.is_dir():
         raise InputError(
             f"{dataset}: not found, wanted a folder with train/, test/ and test_img_ids.json; check the path"

@@ -1,21 +1,26 @@
-"""Raw data brought into place from an archive: a path or a URL."""
+"""Raw data from an archive, which a path or a URL names, brought into its folder."""
 
 import re
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from nuclei.common.archives import download, unpack
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 
+Part = Literal["dataset", "test_masks"]
 
-def find_part(folder, part, source):
-    """The folder inside an unpacked archive that holds the data of a part; InputError where none does.
 
-    dataset: the one with train/ and test_img_ids.json. test_masks: the one whose folders hold masks/.
+def find_part(folder: Path, part: Part, source: str) -> Path:
+    """The folder inside an unpacked archive that holds a part of the raw data; InputError where there is none.
+
+    folder: what the archive was unpacked into. part: dataset is the folder with train/ and test_img_ids.json,
+    test_masks the one whose folders hold masks/. source: the archive, as the error names it.
     """
     below = [path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_dir()]
-    # one archive may hold both parts, and a copy of its folders by a system: right name first, then upper folders
+    # An archive may hold both parts, and copies of its folders that a system added, such as __MACOSX. So the folder
+    # with the right name comes first, then those with the shortest path.
     for candidate in [folder, *sorted(below, key=lambda path: (path.name != part, len(path.parts), path))]:
         if part == "dataset" and (candidate / "train").is_dir() and (candidate / "test_img_ids.json").is_file():
             return candidate
@@ -26,8 +31,13 @@ def find_part(folder, part, source):
     raise InputError(f"{source}: holds {found}, wanted a folder with {wanted}; name another archive")
 
 
-def fetch(source, part, out, wanted=None):
-    """Make the folder `out` from an archive; see the module. `wanted`: its SHA-256, required for a URL."""
+def fetch(source: str, part: Part, out: Path | str, wanted: str | None = None) -> None:
+    """Make the folder `out` from an archive. It is complete or not there at any time.
+
+    source: path or URL of the archive. part: which part of the raw data to take from it. wanted: SHA-256 of the archive
+    as 64 hex digits, required for a URL. A download that broke off goes on where it stopped. InputError where `out`
+    exists, the archive is not found, damaged or not the wanted one, or holds no such part.
+    """
     out = Path(out)
     beside = out.with_name(f".{out.name}.new")
     remote = "://" in source
@@ -39,12 +49,13 @@ def fetch(source, part, out, wanted=None):
         raise InputError(f"{out}: exists, wanted none; remove it or give another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     archive = Path(source)
-    if remote:
-        archive = out.with_name(f".{out.name}.{wanted[:12]}.part")  # of this archive only: an other's start is no use
+    if remote and wanted:  # a URL never comes without a hash, see above
+        # the hash in the name: the first part of another archive must not be continued
+        archive = out.with_name(f".{out.name}.{wanted[:12]}.part")
         download(source, archive)
     elif not archive.is_file():
-        found = "is no file" if archive.exists() else "not found"
-        raise InputError(f"{source}: {found}, wanted an archive or a URL; set raw.{part}.path")
+        problem = "is no file" if archive.exists() else "not found"
+        raise InputError(f"{source}: {problem}, wanted an archive or a URL; set raw.{part}.path")
     found = sha256(archive) if wanted else None
     if wanted and found != wanted.lower():
         if remote:

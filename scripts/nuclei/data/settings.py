@@ -1,8 +1,16 @@
-"""The settings' parts of the annotations."""
+"""The annotation files of the two settings: which part of all annotations belongs to which images."""
+
+from collections.abc import Collection
+from typing import Any
+
+Content = dict[str, Any]  # of a COCO file that convert_train.py writes
 
 
-def subset(content, ids):
-    """The part of a COCO content that belongs to the images with these ids (folder names); all numbers unchanged."""
+def subset(content: Content, ids: Collection[str]) -> Content:
+    """The part of a COCO file that belongs to the images with these ids (the names of their folders).
+
+    The ids of images and annotations stay as they are, so that one image has the same number in every file.
+    """
     images = [image for image in content["images"] if image["file_name"].split("/")[0] in ids]
     numbers = {image["id"] for image in images}
     annotations = [row for row in content["annotations"] if row["image_id"] in numbers]

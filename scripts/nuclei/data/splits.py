@@ -1,13 +1,23 @@
-"""Splits of the training images into training and validation images."""
+"""The split of setting 1: which training images train, and which validate."""
 
 import random
+from collections.abc import Collection
+from pathlib import Path
 from reprlib import repr as short
+from typing import Any, Literal
 
 from nuclei.common.stage import InputError
 
+Half = Literal["train", "validation"]
+Split = dict[Half, list[str]]  # content of split.json and of a split file: the ids of the images in both halves
 
-def given_split(ids, split, file):
-    """{"train", "validation"} of a split file; InputError for ids unknown, missing, twice or in both halves."""
+
+def given_split(ids: Collection[str], split: Any, file: Path | str) -> Split:
+    """Check a split that a file gives, and return it with sorted ids.
+
+    ids: of all training images. split: content of the file, which may be anything. InputError names every id that is
+    unknown, missing, named twice or in both halves.
+    """
     halves = list(split.values()) if isinstance(split, dict) and set(split) == {"train", "validation"} else [None]
     if not all(isinstance(half, list) and all(isinstance(id_, str) for id_ in half) for half in halves):
         wanted = "two lists of image ids (text; numbers in quotes), train and validation"
@@ -35,8 +45,12 @@ def given_split(ids, split, file):
     return {"train": sorted(train), "validation": sorted(validation)}
 
 
-def random_split(ids, fraction, seed):
-    """Seeded split of ids; round(fraction * n) of them validate, at least one, and at least one trains."""
+def random_split(ids: Collection[str], fraction: float, seed: int) -> Split:
+    """A random split that depends only on ids, fraction and seed, not on the order of the ids.
+
+    round(fraction * number of ids) images validate, but at least one; at least one image trains. InputError unless
+    0 < fraction < 1 and there are two images.
+    """
     if not 0 < fraction < 1:
         raise InputError(f"split.validation_fraction: {fraction} found, wanted more than 0 and less than 1; correct it")
     if len(ids) < 2:

@@ -1,14 +1,19 @@
-"""Square tiles of training images and their annotations.
+"""Square tiles of the training images, with the annotations of each tile.
 
-Tiles cover the whole image; the last of a row or column lies flush with the border. Nuclei are cut at tile borders;
-pieces below a smallest area are left out.
+The tiles overlap and together cover the whole image; the last tile of a row or column ends at the image's border. A
+nucleus that crosses the border of a tile is cut there, and pieces smaller than a given area are left out.
+
+All coordinates are px, x right, y down, with pixel edges at integers.
 """
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
@@ -17,9 +22,15 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.polygons import exact_polygons
 
+Annotation = dict[str, Any]  # a row of COCO's `annotations`
+Content = dict[str, Any]  # of a COCO file
+Form = Literal["polygon", "rle"]  # of a segmentation
 
-def starts(length, size, stride):
-    """Left edges (px) of tiles of `size` that cover `length` px.
+
+def starts(length: int, size: int, stride: int) -> list[int]:
+    """Where the tiles along a side of `length` px start; size: of a tile, stride: from one tile to the next, px.
+
+    The last tile may lie closer to the one before it, so that it ends where the image ends.
 
     >>> starts(1000, 256, 186)
     [0, 186, 372, 558, 744]
@@ -30,13 +41,25 @@ def starts(length, size, stride):
     return [*edges, length - size]
 
 
-def decode(annotation, height, width):
-    """Bool mask (height x width) of a COCO annotation of any form."""
+def decode(annotation: Annotation, height: int, width: int) -> NDArray[np.bool_]:
+    """The mask of a COCO annotation of any form: bool, height x width."""
     return coco_mask.decode(as_rle(annotation["segmentation"], height, width)).astype(bool)
 
 
-def cut(nuclei, left, top, size, min_area, segmentation):
-    """Annotations of a tile. nuclei: [(annotation, mask of its box, box left, box top)]."""
+def cut(
+    nuclei: Iterable[tuple[Annotation, NDArray[np.bool_], int, int]],
+    left: int,
+    top: int,
+    size: int,
+    min_area: int,
+    segmentation: Form,
+) -> list[Annotation]:
+    """The annotations of one tile, without id and image_id.
+
+    nuclei: (annotation, mask inside its bounding box, left, top of that box) of each nucleus of the image. left, top,
+    size: of the tile, px. min_area: the smallest piece of a nucleus that is kept, px. Coordinates of the result start
+    at the tile's corner.
+    """
     found = []
     for annotation, part, x, y in nuclei:
         x0, y0 = max(x, left), max(y, top)
@@ -68,8 +91,22 @@ def cut(nuclei, left, top, size, min_area, segmentation):
     return found
 
 
-def tile(content, images, out, size, stride, min_area=16, segmentation="polygon"):
-    """Write the tiles of all images below `out`; returns their COCO content. Files: <id>/<left>_<top>.png."""
+def tile(
+    content: Content,
+    images: Path | str,
+    out: Path,
+    size: int,
+    stride: int,
+    min_area: int = 16,
+    segmentation: Form = "polygon",
+) -> Content:
+    """Write the tiles of all images as out/<id>/<left>_<top>.png, and return their COCO content.
+
+    content: COCO annotations of the images. images: folder that its file names start from. out: a folder that does not
+    hold any of the tiles' folders. size, stride: side and distance of the tiles, px, 0 < stride <= size. min_area: the
+    smallest piece of a nucleus that is kept, px. segmentation: form of the tiles' annotations. InputError where size
+    and stride do not fit, an image cannot be read, or an image is smaller than a tile; OSError on a full disk.
+    """
     if not 0 < stride <= size:
         raise InputError(f"tiles: stride {stride} and size {size} found, wanted 0 < stride <= size; correct them")
     tiles = {**content, "images": [], "annotations": []}

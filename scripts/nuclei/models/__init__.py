@@ -1,1 +1,1 @@
-"""Models: the catalogue, zoo configs and what a cell changes of them, schedule, weights, augmentation."""
+"""Models: the catalogue, the zoo configs and what a cell changes of them, the schedule, weights, augmentation."""

@@ -1,4 +1,11 @@
-"""Steps of mmdet's pipelines that mmdet 2.28 lacks; config.py names this module in custom_imports."""
+"""Augmentation steps that mmdet 2.28 does not have, for the pipelines of a cell's config.py.
+
+mmdet finds them by name when it has imported the module that config.py names in custom_imports. That module is
+scripts/nuclei/augmentation.py, which imports this one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,35 +18,37 @@ from nuclei.models.clipping import visible
 
 @PIPELINES.register_module()
 class MoveImage:
-    """Move the image, not its masks, so that tissue `offset` px (x right, y down) off them comes to lie there.
+    """Move the image under its masks, which stay, so that the tissue lies where the masks say.
 
-    Fractions of a px are interpolated (Lanczos, 8 x 8 px); what comes in at the border is mirrored.
+    offset: (x right, y down), px, by which the tissue lies off its masks. Fractions of a pixel are interpolated
+    (Lanczos, 8 x 8 pixels). At the border, the pixels that come in are mirrored from the image.
     """
 
-    def __init__(self, offset):
+    def __init__(self, offset: Sequence[float]) -> None:
         self.offset = tuple(map(float, offset))
 
-    def __call__(self, results):
-        """Move `img` of mmdet's `results` by -offset."""
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Move `img` (height x width x channels) of mmdet's `results` by -offset, and return the results."""
         height, width = results["img"].shape[:2]
         move = np.array([[1, 0, -self.offset[0]], [0, 1, -self.offset[1]]])
         options = {"flags": cv2.INTER_LANCZOS4, "borderMode": cv2.BORDER_REFLECT}
         results["img"] = cv2.warpAffine(results["img"], move, (width, height), **options)
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"MoveImage(offset={self.offset})"
 
 
 @PIPELINES.register_module()
 class QuarterTurn:
-    """Transpose half of the images, with boxes and masks; with flips on both axes, all eight views of a square.
+    """Transpose half of the images, each with its boxes and masks: x becomes y, and y becomes x.
 
-    The turn is exact: pixels change places, nothing is interpolated. Masks may be polygons or bitmaps.
+    Together with flips along both axes this gives all eight views of a square, quarter turns among them. It is exact:
+    pixels change places, and nothing is interpolated. Masks may be polygons or bitmaps.
     """
 
-    def __call__(self, results):
-        """Transpose the images, boxes and masks of mmdet's `results`, or return them as they are."""
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Transpose image, boxes and masks of mmdet's `results`, at a probability of one half, and return them."""
         if np.random.rand() >= 0.5:
             return results
         results["img"] = np.ascontiguousarray(results["img"].transpose(1, 0, 2))
@@ -53,7 +62,7 @@ class QuarterTurn:
         masks.height, masks.width = masks.width, masks.height
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "QuarterTurn()"
 
 

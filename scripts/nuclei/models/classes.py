@@ -1,12 +1,17 @@
-"""The classes of a model config."""
+"""The classes of a model config. This project has one: nucleus."""
+
+from typing import Any
 
 from nuclei.models.config_tree import walk
 
 CLASSES = ("nucleus",)
 
 
-def set_classes(model, count, before):
-    """Replace `before` classes by `count` everywhere in a model config, class weights with background included."""
+def set_classes(model: dict[str, Any], count: int, before: int) -> None:
+    """Change the number of classes from `before` to `count` everywhere in a model config, in place.
+
+    This includes lists of class weights, whose last entry is the weight of the background.
+    """
     for node in walk(model):
         for key in ("num_classes", "num_things_classes"):
             if node.get(key) == before:

@@ -1,12 +1,16 @@
-"""The nested dicts of an mmdet config: walking through them, finding the data set, setting an option."""
+"""The nested dicts of an mmdet config: to walk through them, to find the training data set, to set an option."""
 
 import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from nuclei.common.stage import InputError
 
+Tree = dict[str, Any]  # an mmdet config, or a part of one: nested dicts and lists
 
-def walk(node):
-    """Yield every dict in a nested config, outermost first."""
+
+def walk(node: Any) -> Iterator[Tree]:
+    """Yield every dict in a nested config, an outer dict before the dicts in it."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())
@@ -15,29 +19,33 @@ def walk(node):
             yield from walk(child)
 
 
-def training_set(config):
-    """The dataset config inside data.train, below any RepeatDataset."""
+def training_set(config: Tree) -> Tree:
+    """The training data set of a config: data.train, or what it wraps where that is a RepeatDataset or the like."""
     dataset = config["data"]["train"]
     while "dataset" in dataset:
         dataset = dataset["dataset"]
     return dataset
 
 
-def as_scale(value):
-    """An image scale as mmdet wants it: (long, short), or a list of such pairs."""
+def as_scale(value: Sequence[Any]) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+    """An image scale as mmdet wants it, a tuple (long side, short side) in px, or a list of them.
+
+    YAML and JSON have only lists, but mmdet takes a list for several scales.
+    """
     return [tuple(pair) for pair in value] if isinstance(value[0], (list, tuple)) else tuple(value)
 
 
-def set_option(config, path, value):
-    """Set `model.roi_head.bbox_head.num_classes` = value; a list on the way means each of its items.
+def set_option(config: Tree, path: str, value: Any) -> None:
+    """Set one key of a config, in place, by its dotted path, such as model.roi_head.bbox_head.num_classes.
 
-    In a list, a type's name picks the items of that type: `data.test.pipeline.MultiScaleFlipAug.img_scale`.
-    Raises InputError where a part of the path other than the last does not exist.
+    Where the path meets a list, it goes on in each of the list's items. There, the name of a type stands for the items
+    of that type only: data.test.pipeline.MultiScaleFlipAug.img_scale. InputError where a part of the path other than
+    the last one does not exist.
     """
     *parents, last = path.split(".")
-    nodes = [config]
+    nodes: list[Any] = [config]
     for depth, key in enumerate(parents):
-        found = []
+        found: list[Any] = []
         for node in nodes:
             items = node if isinstance(node, (list, tuple)) else [node]
             named = [item for item in items if isinstance(item, dict) and item.get("type") == key]

@@ -1,12 +1,15 @@
-"""The settings in force in a resolved mmdet config, as text."""
+"""The settings that a resolved mmdet config results in, as texts for docs/differences.md."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from nuclei.common.nested import flatten
-from nuclei.models.config_tree import training_set
+from nuclei.models.config_tree import Tree, training_set
 from nuclei.models.schedule import iterations_an_epoch, learning_rates
 
 
-def step_of(pipeline, kind):
-    """The first step of that type in a pipeline, inside MultiScaleFlipAug too; {} without."""
+def step_of(pipeline: Sequence[Tree], kind: str) -> Tree:
+    """The first step of a type in a pipeline, also inside MultiScaleFlipAug; {} where there is none."""
     for step in pipeline:
         if step["type"] == kind:
             return step
@@ -15,15 +18,18 @@ def step_of(pipeline, kind):
     return {}
 
 
-def normalisation(pipeline):
-    """Channel order, mean and standard deviation of a pipeline's Normalize."""
+def normalisation(pipeline: Sequence[Tree]) -> str:
+    """The channel order, mean and standard deviation that a pipeline normalises images with."""
     step = step_of(pipeline, "Normalize")
     mean, std = (" ".join(f"{value:g}" for value in step[key]) for key in ("mean", "std"))
     return f"{'RGB' if step['to_rgb'] else 'BGR'}, mean {mean}, std {std}"
 
 
-def scales(value, mode):
-    """Scales of a Resize, or of a test, with the one long side in front."""
+def scales(value: Any, mode: str | None) -> str:
+    """The image scales of a Resize step or of the test, px: the long side, and what the short side may be.
+
+    value: (long, short), or a list of such pairs. mode: multiscale_mode of the step, "range" or "value".
+    """
     if not isinstance(value, list):
         return " x ".join(map(str, value))
     if len({long for long, _ in value}) > 1:
@@ -32,8 +38,8 @@ def scales(value, mode):
     return f"{value[0][0]} x " + (" to ".join(short) if mode == "range" else f"one of {', '.join(short)}")
 
 
-def settings_in_force(config):
-    """{setting: text}: the settings that matter of one resolved config."""
+def settings_in_force(config: Tree) -> dict[str, str]:
+    """The settings of a resolved config that matter for its numbers, {setting: text}."""
     model, data, rate = config["model"], config["data"], config["lr_config"]
     train, test = training_set(config)["pipeline"], data["test"]["pipeline"]
     resize, flip, augment = step_of(train, "Resize"), step_of(train, "RandomFlip"), step_of(test, "MultiScaleFlipAug")
@@ -73,10 +79,11 @@ def settings_in_force(config):
     }
 
 
-def schedule_in_force(config, images):
-    """The rate and the iterations of one training; images: how many it has, all of one aspect.
+def schedule_in_force(config: Tree, images: int) -> tuple[float, dict[str, str]]:
+    """The learning rate and the iterations of one training.
 
-    Returns (highest rate as a share of the config's, {what: text}).
+    images: number of training images, all wider than high or none. Returns (highest rate that the training reaches, as
+    a share of the rate in the config; {what: text}).
     """
     data, steps = config["data"], config["lr_config"]["step"]
     an_epoch = iterations_an_epoch([images * data["train"].get("times", 1)], data["samples_per_gpu"])

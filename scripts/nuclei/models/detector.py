@@ -1,8 +1,14 @@
 """The detector of a resolved config."""
 
+from typing import TYPE_CHECKING
 
-def build_model(config):
-    """Build the detector of a resolved mmdet Config, initialised, on the CPU."""
+if TYPE_CHECKING:
+    from mmcv import Config
+    from torch import nn
+
+
+def build_model(config: "Config") -> "nn.Module":
+    """Build the detector of a resolved mmdet Config, on the CPU, with initialised weights."""
     from mmdet.models import build_detector
 
     model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))

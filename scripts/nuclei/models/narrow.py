@@ -1,8 +1,10 @@
-"""Narrow copies of a model: the same layers with fewer channels."""
+"""Narrow copies of a model: the same layers, with fewer channels, so that a CPU can train them."""
 
-from nuclei.models.config_tree import walk
+from typing import Any
 
-# The widths that a narrow copy scales; each is a number of channels, or a list of them.
+from nuclei.models.config_tree import Tree, walk
+
+# The keys that a narrow copy scales; the value of each is a number of channels, or a list of them.
 CHANNEL_KEYS = {
     "base_channels",
     "stem_channels",
@@ -18,13 +20,14 @@ CHANNEL_KEYS = {
 }
 
 
-def narrow(model, width):
-    """Scale every channel count of a model config by `width` (0 < width <= 1), in place.
+def narrow(model: Tree, width: float) -> None:
+    """Multiply every number of channels in a model config by `width`, in place; at least 8 channels stay.
 
-    ResNeXt's 32 groups are scaled too (at least 4), so that a group keeps its number of channels.
+    width: 0 < width <= 1. The 32 groups of ResNeXt are scaled too, to 4 at least, so that a group keeps its number of
+    channels.
     """
 
-    def scaled(value):
+    def scaled(value: Any) -> Any:
         return [scaled(item) for item in value] if isinstance(value, (list, tuple)) else max(8, int(value * width))
 
     for node in walk(model):
@@ -36,5 +39,6 @@ def narrow(model, width):
     backbone = model["backbone"]
     backbone["base_channels"] = scaled(64)
     if "groups" in backbone:
-        # mmdet: width of a block = floor(planes * base_width / base_channels) * groups, planes from base_channels
+        # In mmdet a block has floor(planes * base_width / base_channels) * groups channels. planes is a multiple of
+        # base_channels, so only fewer groups make the block narrower.
         backbone["groups"] = max(4, int(backbone["groups"] * width))

@@ -1,16 +1,23 @@
-"""Loading published weights into a model with other classes."""
+"""Loading the published COCO weights, which are for 80 classes, into a model with one class."""
 
 import copy
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nuclei.common.stage import InputError
 from nuclei.models.classes import CLASSES, set_classes
 
+if TYPE_CHECKING:
+    from mmcv import Config
+    from torch import nn
 
-def class_dependent(model, config, count=7):
-    """Names of the parameters and buffers whose shape depends on the number of classes.
 
-    Found by building the detector of the resolved Config with `count` classes in place of one and comparing shapes.
+def class_dependent(model: "nn.Module", config: "Config", count: int = 7) -> set[str]:
+    """The names of the parameters and buffers whose shape depends on the number of classes.
+
+    The detector of the resolved Config is built again, with `count` classes in place of one, and the shapes are
+    compared.
     """
     from mmdet.models import build_detector
 
@@ -20,11 +27,13 @@ def class_dependent(model, config, count=7):
     return {name for name, value in model.state_dict().items() if others[name].shape != value.shape}
 
 
-def load_published(model, config, path, label):
-    """Load a checkpoint of tensors into the model of a resolved Config; returns the names of the layers left out.
+def load_published(model: "nn.Module", config: "Config", path: Path | str, label: str) -> list[str]:
+    """Load published weights into the model of a resolved Config.
 
-    Only layers whose shape depends on the number of classes may be left out, each printed with its shapes. Raises
-    InputError naming every other layer that is missing in the file, unknown to the model, or of another shape.
+    path: a checkpoint that fetch_weights.py wrote. label: name of the cell in what is printed. Only layers whose shape
+    depends on the number of classes may be left out: they keep their random start, and each is printed with its shapes.
+    Returns their names. InputError names every other layer that the file lacks, that the model does not have, or that
+    has another shape.
     """
     import torch
 
@@ -32,7 +41,7 @@ def load_published(model, config, path, label):
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except FileNotFoundError:
         raise InputError(f"{path}: not found, wanted weights; fetch them again") from None
-    except Exception as error:  # whatever a damaged file makes torch raise
+    except Exception as error:  # torch raises many kinds of errors on damaged files
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{path}: not a checkpoint ({reason}), wanted weights; delete it and run again") from None
     own, free = model.state_dict(), class_dependent(model, config)
@@ -43,13 +52,12 @@ def load_published(model, config, path, label):
         "name the weights of this zoo config"
         for name in wrong
     ]
-    kept = copy.copy(state)  # with its version notes, which modules read
+    kept = copy.copy(state)  # a copy keeps the version numbers that some modules read when they load
     for name in [*dropped, *wrong]:
         del kept[name]
     found = model.load_state_dict(kept, strict=False)
-    counters = {
-        name for name in found.missing_keys if name.endswith("num_batches_tracked")
-    }  # not in files of old torch
+    # files of old torch versions do not have these
+    counters = {name for name in found.missing_keys if name.endswith("num_batches_tracked")}
     for name in sorted(set(found.missing_keys) - set(dropped) - set(wrong) - counters):
         problems.append(f"{path}: holds no layer {name}, which the model has; name the weights of this zoo config")
     for name in sorted(found.unexpected_keys):

@@ -1,20 +1,35 @@
-"""Zoo config + models.yaml + config -> the one resolved mmdet config of a cell.
+"""The resolved mmdet config of a cell: the zoo config, changed as models.yaml and the config say.
 
-The result is mmdet's own format with nothing left to inherit; `mmdet`'s tools/train.py reads it as it is.
+The result is in mmdet's own format and inherits from no other file, so that mmdet's tools/train.py reads it as it is.
+
+How do I add a model? By an entry in config/models.yaml; nuclei/models/catalogue.py lists the steps. resolve() below
+does with this entry, in this order: options of the protocol, one class in place of COCO's 80, our data, images per
+iteration, the learning-rate schedule, what happens to the gradients, image scales, augmentation, fewer channels,
+weights, memory, detections per image, and last the options of the config and of the entry, which can change any key.
+
+So a model needs code only where its zoo config says one of these things in another way than all models until now:
+    the number of classes under another key than num_classes        nuclei/models/classes.py
+    a number of channels under a new key (training.width alone)     nuclei/models/narrow.py
+    a training pipeline without Resize, RandomFlip or Normalize     set_scales, set_augmentation
 """
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 from nuclei.models.classes import CLASSES, set_classes
-from nuclei.models.config_tree import set_option, training_set, walk
+from nuclei.models.config_tree import Tree, set_option, training_set, walk
 from nuclei.models.narrow import narrow
 from nuclei.models.schedule import set_schedule
+from nuclei.models.training_section import Scale, Training
+
+Paths = Mapping[str, Mapping[str, str]]  # {"train", "val", "test": {"annotations": file, "images": folder}}
 
 GEOMETRIC = ("Resize", "RandomCrop", "QuarterTurn", "RandomFlip")  # steps that move pixels and instances
 
 
-def random_start(model):
-    """Make a model trainable from random weights: nothing pre-trained, nothing frozen, batch norm learns."""
+def random_start(model: Tree) -> None:
+    """Let a model train from random weights: nothing is pre-trained or frozen, and batch normalisation learns."""
     for node in walk(model):
         if isinstance(node.get("init_cfg"), dict) and node["init_cfg"].get("type") == "Pretrained":
             node["init_cfg"] = None
@@ -24,8 +39,12 @@ def random_start(model):
     backbone["norm_cfg"] = dict(type="BN", requires_grad=True)
 
 
-def set_scales(config, train_scales, test_scale):
-    """Set the image scales, (longest, shortest) side in px: a range for multi-scale models, one for the others."""
+def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale | None) -> None:
+    """Set the image scales, [long side, short side] in px; None leaves those of the zoo config.
+
+    train_scales: the range of models that the zoo trains at several scales. test_scale: of the test, and of the
+    training of the other models.
+    """
     for step in training_set(config)["pipeline"]:
         if step["type"] == "Resize":
             multiscale = isinstance(step["img_scale"], list)
@@ -40,13 +59,17 @@ def set_scales(config, train_scales, test_scale):
                     step["img_scale"] = tuple(test_scale)
 
 
-def import_steps(config):
+def import_steps(config: Tree) -> None:
     """Let mmdet find the steps of nuclei.models.augmentation."""
+    # the name is part of the hash of finished trainings, so it stays; scripts/nuclei/augmentation.py stands for it
     config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
 
 
-def set_offset(config, offset):
-    """Move every image back by the offset (x, y) px of the tissue from its masks, as soon as it is read."""
+def set_offset(config: Tree, offset: list[float] | None) -> None:
+    """Let every image be moved back, as soon as it is read, by the offset of its tissue from its masks.
+
+    offset: [x right, y down], px; None: the images are not moved.
+    """
     if offset:
         for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
             at = next(i for i, step in enumerate(dataset["pipeline"]) if step["type"] == "LoadImageFromFile")
@@ -54,8 +77,13 @@ def set_offset(config, offset):
         import_steps(config)
 
 
-def set_augmentation(config, training):
-    """Flip directions (each with probability 0.5 / number), crops, turns, and colour jitter before normalisation."""
+def set_augmentation(config: Tree, training: Training) -> None:
+    """Set the augmentation of the training images: flips, crops, quarter turns and colour jitter.
+
+    Flips: half of the images are flipped, each direction as often as the others. Crops and turns come after Resize, so
+    that a crop has the same size at any scale; colour jitter comes before normalisation, because it expects values of 0
+    to 255.
+    """
     pipeline, flips, photometric = training_set(config)["pipeline"], training["flips"], training["photometric"]
     for step in pipeline:
         if step["type"] == "RandomFlip" and flips:
@@ -80,8 +108,8 @@ def set_augmentation(config, training):
         )
 
 
-def set_data(config, paths):
-    """Point the three data sets to their annotation files and image folders, with the class nucleus."""
+def set_data(config: Tree, paths: Paths) -> None:
+    """Let the three data sets (training, validation, test) read our files, with the one class nucleus."""
     for part, dataset in (
         ("train", training_set(config)),
         ("val", config["data"]["val"]),
@@ -92,8 +120,8 @@ def set_data(config, paths):
         dataset["classes"] = CLASSES
 
 
-def set_loader(config, training):
-    """Set images per iteration, loader processes and passes over the images per epoch; what is null stays the zoo's."""
+def set_loader(config: Tree, training: Training) -> None:
+    """Set images per iteration, processes that load them, and passes over the images per epoch; None: as in the zoo."""
     data = config["data"]
     if training["batch"]:
         data["samples_per_gpu"] = training["batch"]
@@ -103,8 +131,8 @@ def set_loader(config, training):
         data["train"] = dict(type="RepeatDataset", times=training["repeat"], dataset=training_set(config))
 
 
-def set_step(config, training):
-    """Set what happens to the gradients of a step: clipping, precision, accumulation over iterations."""
+def set_step(config: Tree, training: Training) -> None:
+    """Set what happens to the gradients: clipping, precision, and accumulation over several iterations."""
     step, hook = config["optimizer_config"], "OptimizerHook"
     if training["clip"]:
         step["grad_clip"] = dict(max_norm=training["clip"], norm_type=2)
@@ -120,8 +148,12 @@ def set_step(config, training):
         step["type"] = hook
 
 
-def set_memory(model, training):
-    """Switches that trade time for GPU memory: checkpointed backbone, assignment of many nuclei on the CPU."""
+def set_memory(model: Tree, training: Training) -> None:
+    """Set what saves GPU memory and costs time, without a change of the numbers.
+
+    The backbone's activations are computed again instead of kept; in images with many nuclei, anchors are assigned to
+    nuclei on the CPU.
+    """
     if training["checkpointing"]:
         model["backbone"]["with_cp"] = True
     if training["gpu_assign_thr"]:
@@ -130,15 +162,25 @@ def set_memory(model, training):
                 node["gpu_assign_thr"] = training["gpu_assign_thr"]
 
 
-def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
-    """Apply models.yaml's entry and the config's `training` to a zoo config.
+def resolve(
+    zoo_config: Tree,
+    model: Mapping[str, Any],
+    training: Training,
+    paths: Paths,
+    seed: int | str,
+    polygons: bool,
+    weights: str | None = None,
+) -> Tree:
+    """The resolved mmdet config of a cell; see the module for the order of the changes.
 
-    zoo_config: nested dict (mmcv Config content). model: models.yaml entry, with `protocol_options` set first of all
-    and `options` last. training: the config's section.
-    paths: {"train"|"val"|"test": {"annotations", "images"}}. polygons: whether annotations hold polygons.
-    weights: path of the COCO checkpoint, or None for a random start. Returns the resolved nested dict.
+    zoo_config: content of the zoo config as zoo.read_zoo gives it; it is not changed. model: a models.yaml entry as
+    workflow.protocols.fill_model gives it, with `protocol_options` and `options`, {dotted path: value}; both may be
+    missing. training: `training` of the config, filled by the protocol. paths: files and folders of the three data
+    sets. polygons: whether the annotations hold polygons, not RLE. weights: path of the COCO checkpoint, or None for a
+    random start. InputError names an option whose path the config does not have.
     """
     config = copy.deepcopy(zoo_config)
+    # first, because they stand for another zoo config
     for path, value in (model.get("protocol_options") or {}).items():
         set_option(config, path, value)
     set_classes(config["model"], len(CLASSES), before=80)
@@ -153,18 +195,19 @@ def resolve(zoo_config, model, training, paths, seed, polygons, weights=None):
     if not polygons:
         for step in training_set(config)["pipeline"]:
             if step["type"] == "LoadAnnotations":
-                step.pop("poly2mask", None)  # mmdet decodes RLE only into bitmaps
+                step.pop("poly2mask", None)  # mmdet can decode RLE only into bitmaps
     if training["width"] != 1:
         narrow(config["model"], training["width"])
     if weights:
         config["load_from"] = weights
-        config["model"]["backbone"]["init_cfg"] = None  # the COCO checkpoint holds the backbone
+        config["model"]["backbone"]["init_cfg"] = None  # not needed: the COCO checkpoint holds the backbone too
     else:
         random_start(config["model"])
     set_memory(config["model"], training)
     for node in walk(config["model"].get("test_cfg") or {}):
         if "score_thr" in node and "max_per_img" in node and training["detections"]:
             node["max_per_img"] = training["detections"]
+    # last, so that an option can change any key; None takes an option of `training.options` away
     for path, value in {**training["options"], **(model.get("options") or {})}.items():
         if value is not None:
             set_option(config, path, value)

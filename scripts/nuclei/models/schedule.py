@@ -1,14 +1,37 @@
-"""The learning-rate schedule: how a config's training section sets it, and the rate of each iteration."""
+"""Where is the learning-rate schedule? In three keys of a cell's config.py, which this module sets.
 
+    optimizer.lr       the highest learning rate
+    lr_config          how the rate rises in the warm-up and falls later
+    runner.max_epochs  how long the training is
+
+They come from the zoo config. Four keys of `training` in the config change them (null: as in the zoo config):
+
+    training.lr        a number; or linear: the zoo's rate times images per step / 16
+    training.schedule  a list of epochs, where the rate falls to a tenth; or stretched: the epochs of the zoo config, in
+                       proportion to the length of our training; or cosine
+    training.warmup    iterations of the warm-up
+    training.epochs    epochs of the training
+
+The protocol may fill the null keys (config/protocols.yaml). During training, mmcv's hook for lr_config sets the rate
+of each iteration; no code of this project does. docs/differences.md shows the schedule of each model, and
+docs/protocols.md says why the protocols have different ones.
+"""
+
+from collections.abc import Iterable
 from types import SimpleNamespace
 
-IMAGES_A_STEP = 16  # of the zoo's learning rates: 8 GPUs x 2 images
+from nuclei.models.config_tree import Tree
+from nuclei.models.training_section import Training
+
+IMAGES_A_STEP = 16  # for which the zoo's learning rates are meant: 8 GPUs with 2 images each
 
 
-def set_schedule(config, training):
-    """Set epochs, learning rate, its schedule and warm-up; what is null stays the zoo's. After set_loader.
+def set_schedule(config: Tree, training: Training) -> None:
+    """Set the number of epochs, the learning rate, its schedule and its warm-up in a config, in place.
 
-    config: nested mmdet config, changed in place. training: the section of our config.
+    Call it after resolve.set_loader, because the linear rule needs the number of images per iteration. Sources: the
+    linear rule is that of Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1; cosine is the decay of
+    Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without restarts and down to a hundredth of the rate.
     """
     zoo_length = config["runner"].get("max_epochs") or config["runner"]["max_iters"]
     config["runner"] = dict(type="EpochBasedRunner", max_epochs=training["epochs"])
@@ -30,15 +53,19 @@ def set_schedule(config, training):
         rate.update(warmup_iters=training["warmup"])
 
 
-def iterations_an_epoch(groups, batch):
-    """Iterations of an epoch; groups: number of images of each aspect (mmdet fills up each group's last batch)."""
+def iterations_an_epoch(groups: Iterable[int], batch: int) -> int:
+    """The number of iterations in one epoch.
+
+    groups: number of training images that are wider than high, and number of the others. A batch holds images of one
+    group only, and mmdet fills up the last batch of each group. batch: images per iteration.
+    """
     return sum(-(-images // batch) for images in groups)
 
 
-def learning_rates(config, an_epoch):
-    """The rate of every iteration of a training with a step schedule, from mmcv's own hook.
+def learning_rates(config: Tree, an_epoch: int) -> list[float]:
+    """The learning rate of each iteration of a training whose rate falls in steps, as mmcv's own hook sets it.
 
-    config: resolved nested dict. an_epoch: iterations of an epoch. Returns a list of floats.
+    config: resolved mmdet config. an_epoch: iterations per epoch.
     """
     from mmcv.runner.hooks.lr_updater import StepLrUpdaterHook
 
@@ -46,7 +73,7 @@ def learning_rates(config, an_epoch):
     group = {"lr": config["optimizer"]["lr"]}
     runner = SimpleNamespace(optimizer=SimpleNamespace(param_groups=[group]), epoch=0, iter=0)
     hook.before_run(runner)
-    rates = []
+    rates: list[float] = []
     for runner.epoch in range(config["runner"]["max_epochs"]):
         hook.before_train_epoch(runner)
         for runner.iter in range(len(rates), len(rates) + an_epoch):

@@ -1,13 +1,17 @@
-"""Zoo configs of the installed mmdet."""
+"""The zoo configs: the model configs that come with the installed mmdet."""
 
 import functools
 from pathlib import Path
+from typing import Any
 
 from nuclei.common.stage import InputError
 
 
-def zoo_path(name):
-    """Path of a zoo config inside the installed mmdet; InputError names the nearest known ones."""
+def zoo_path(name: str) -> Path:
+    """The path of a zoo config, named folder/name, in the installed mmdet.
+
+    InputError names the zoo configs with the nearest names where there is none of this name.
+    """
     import difflib
 
     import mmdet
@@ -22,8 +26,8 @@ def zoo_path(name):
 
 
 @functools.cache
-def read_zoo(path):
-    """Nested dict of a zoo config, not to be changed."""
+def read_zoo(path: Path) -> dict[str, Any]:
+    """A zoo config as a nested dict. Do not change it: every caller gets the same object."""
     from mmcv import Config
 
     return Config.fromfile(str(path))._cfg_dict.to_dict()

@@ -1,1 +1,1 @@
-"""From a trained model to nuclei: one look, test-time augmentation, sliding window, fusion, answers."""
+"""From a trained model to nuclei: one look, test-time augmentation, sliding window, fusion, ensembles, answers."""

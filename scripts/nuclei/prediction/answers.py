@@ -1,8 +1,13 @@
-"""The competition's answer: the surest detections of each test image, written, read and checked."""
+"""The answer that the competition asks for: the detections of each test image with the highest scores.
+
+It is a COCO results file, answer.json, alone in a zip file, answer.zip. This module makes, reads and checks it.
+"""
 
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from nuclei.coco.checks import prediction_problem
 from nuclei.common.archives import DAMAGE
@@ -10,11 +15,16 @@ from nuclei.common.files import read_json, whole_file
 from nuclei.common.stage import InputError, refuse
 from nuclei.data.raw_layout import read_test_ids
 
-CAP = 100  # detections an image that the competition takes
+CAP = 100  # detections per image that the competition accepts
+
+Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
 
 
-def answer(rows, cap=CAP):
-    """The `cap` rows of highest score of each image, by image and falling score; ties keep their order."""
+def answer(rows: Sequence[Result], cap: int = CAP) -> list[Result]:
+    """The `cap` results of highest score of each image, in the order of the image ids and of falling scores.
+
+    Results of equal score keep their order.
+    """
     chosen = []
     for image_id in sorted({row["image_id"] for row in rows}):
         own = [row for row in rows if row["image_id"] == image_id]
@@ -23,8 +33,8 @@ def answer(rows, cap=CAP):
     return [{key: row[key] for key in keys} for row in chosen]
 
 
-def write_zip(path, source):
-    """A zip holding `source` as answer.json; equal content gives equal bytes."""
+def write_zip(path: Path | str, source: Path | str) -> None:
+    """Write a zip file that holds the file `source` as answer.json; the same content always gives the same bytes."""
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
         entry = zipfile.ZipInfo("answer.json", (1980, 1, 1, 0, 0, 0))
         entry.compress_type = zipfile.ZIP_DEFLATED
@@ -33,8 +43,11 @@ def write_zip(path, source):
             file.writestr(entry, content.read())
 
 
-def read_answer(path):
-    """Content of answer.json, from the file itself or from a zip that holds it alone."""
+def read_answer(path: Path | str) -> Any:
+    """The content of answer.json, from the file itself or from a zip file that holds it alone.
+
+    The content may be any JSON: answer_problems checks it. InputError where the file cannot be read.
+    """
     path = Path(path)
     if path.suffix != ".zip":
         return read_json(path, "an answer")
@@ -53,11 +66,16 @@ def read_answer(path):
         raise InputError(f"{path}: damaged ({str(error)[:80]}), wanted a zip of JSON; zip it again") from None
 
 
-def answer_problems(rows, images, file):
-    """(problems, warnings) of an answer. images: {id: (height, width)} of the test images."""
+def answer_problems(rows: Any, images: Mapping[int, tuple[int, int]], file: Path | str) -> tuple[list[str], list[str]]:
+    """(problem lines, warning lines) of an answer.
+
+    rows: content of answer.json, which may be anything. images: {id: (height, width)} of the test images, px. file: the
+    answer, as the lines name it.
+    """
     if not isinstance(rows, list):
         return [f"{file}: {type(rows).__name__} found, wanted a list of detections; write COCO results"], []
-    problems, count, outside = [], dict.fromkeys(images, 0), 0
+    problems: list[str] = []
+    count, outside = dict.fromkeys(images, 0), 0
     for number, row in enumerate(rows):
         problem = prediction_problem(row, images, box=True)
         if problem:
@@ -69,18 +87,18 @@ def answer_problems(rows, images, file):
         if found > CAP:
             problems.append(f"{file}: {found} detections of image {image_id}, wanted {CAP} at most; keep the surest")
     warnings = [f"{file}: no detection of image {image_id}" for image_id, found in count.items() if not found]
-    if outside:  # only the order counts, and the scores that Mask Scoring R-CNN gives may leave the range
+    if outside:  # no problem: only the order of scores counts, and those of Mask Scoring R-CNN may leave the range
         warnings.append(f"{file}: {outside} scores outside 0 to 1")
     return problems, warnings
 
 
-def check_answer(path, ids_file):
-    """Check an answer (answer.zip or answer.json) against the competition's form.
+def check_answer(path: Path | str, ids_file: Path | str) -> list[str]:
+    """Check an answer (answer.zip or answer.json) against the form that the competition asks for.
 
-    ids_file: test_img_ids.json. Returns lines for people: warnings, then that the form is right. Raises InputError with
-    all problems.
+    ids_file: test_img_ids.json. Returns lines for people: the warnings, and last that the form is right. InputError
+    names all problems.
     """
-    problems = []
+    problems: list[str] = []
     ids = read_test_ids(ids_file, problems)
     refuse(problems, ids_file)
     images = {number: (height, width) for number, width, height in ids.values()}

@@ -1,19 +1,29 @@
-"""Ensembles: predictions of several cells fused."""
+"""Ensembles: the predictions of several cells, fused into one."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from nuclei.prediction.fusion import fuse, soft_nms
-from nuclei.prediction.instances import as_results, from_results
+from nuclei.prediction.instances import Result, as_results, from_results
+
+Image = dict[str, Any]  # a row of COCO's `images`: id, file_name, height, width
 
 
-def fuse_predictions(members, images, soft=False, step=lambda: None):
-    """Fuse COCO results as inference fuses the views of one image (nuclei.prediction.fusion.fuse).
+def fuse_predictions(
+    members: Sequence[Iterable[Result]],
+    images: Iterable[Image],
+    soft: bool = False,
+    step: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """Fuse the predictions of several cells, as the views of one image are fused (nuclei/prediction/fusion.py).
 
-    members: a list of COCO results with RLE masks for each cell, in the order of the config. images: those of the COCO
-    JSON. soft: lower the scores of nuclei that overlap, as members often disagree on where one nucleus ends. step():
-    called after each image. Returns COCO results, surest first within an image.
+    members: COCO results with RLE masks of each cell, in the order of the config. images: of the COCO file of the test
+    images. soft: lower the scores of nuclei that overlap (fusion.soft_nms), because cells often disagree on where one
+    nucleus ends and the next begins. step(): called after each image. Returns COCO results in the order of the images,
+    and in falling order of the scores within an image.
     """
-    by_image = [defaultdict(list) for _ in members]
+    by_image: list[defaultdict[int, list[Result]]] = [defaultdict(list) for _ in members]
     for rows, own in zip(members, by_image, strict=True):
         for row in rows:
             own[row["image_id"]].append(row)

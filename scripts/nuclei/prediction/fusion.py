@@ -1,16 +1,37 @@
-"""Fusion of what several looks at one image found, and what to do with nuclei that overlap."""
+"""How are masks fused? Step by step, for several views of one image, or for several cells that make an ensemble.
 
+1. Group. The views are taken one after the other, and the detections of each view in falling order of their scores. A
+   detection joins the group with whose first mask it has the highest IoU, if that is 0.5 or more and the group has no
+   detection of this view yet. Otherwise it starts a new group. So a group holds the detections of one nucleus, at most
+   one per view.
+2. Score. The score of a group is the sum of its scores, divided by the number of views. A view that misses the nucleus
+   counts as 0: what most views agree on keeps its score, and what one view sees alone falls.
+3. Box. The box of a group is the mean of its boxes, weighted by their scores.
+4. Mask. Each detection votes for the pixels of its mask, with its score as weight. A pixel belongs to the fused mask if
+   it has half of all the weights in its group, or more.
+
+Score and box are those of weighted boxes fusion (Solovyev, Wang and Gabruseva, Image and Vision Computing 107, 2021,
+section 3). There, groups are found by the IoU of boxes; the vote of the masks is this project's.
+
+Two further functions deal with nuclei that overlap: `distinct` is non-maximum suppression, which removes the less
+certain of two; `soft_nms` lowers the scores of both.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from nuclei.coco.matching import SAME_NUCLEUS, greedy_pairs, iou_matrix
 from nuclei.coco.rle import bounding_box
-from nuclei.prediction.instances import Nucleus, rles
+from nuclei.prediction.instances import Nucleus, Rle, rles
 
 
-def mean_nucleus(members, views):
-    """One nucleus of its detections in several views: mean score (0 where a view misses it), mean box, mean mask."""
+def mean_nucleus(members: Sequence[Nucleus], views: int) -> Nucleus | None:
+    """One nucleus from its detections in several views: steps 2 to 4 of the module.
+
+    views: the number of all views, also of those that missed the nucleus. None where no pixel has enough votes.
+    """
     weights = np.array([nucleus.score for nucleus in members])
     extents = np.array([nucleus.extent for nucleus in members])
     x, y = map(int, extents[:, :2].min(0))
@@ -26,14 +47,16 @@ def mean_nucleus(members, views):
     return Nucleus(weights.sum() / views, box, mask[top:bottom, left:right], x + left, y + top)
 
 
-def fuse(found, height, width):
-    """Fuse the detections of one window's views: those of one nucleus (mask IoU >= 0.5) become their mean.
+def fuse(found: Sequence[list[Nucleus]], height: int, width: int) -> list[Nucleus]:
+    """Fuse the detections of several views, as the module says step by step.
 
-    found: a list of Nucleus for each view, surest first. Returns nuclei, surest first.
+    found: the nuclei of each view, in falling order of their scores, all in the coordinates of one image or window of
+    height x width px. Returns the fused nuclei in falling order of their scores; those of a single view as they are.
     """
     if len(found) == 1:
         return found[0]
-    groups, references = [], []
+    groups: list[list[Nucleus]] = []
+    references: list[Rle] = []  # the first mask of each group
     for nuclei in found:
         codes = rles(nuclei, height, width)
         matched = set()
@@ -48,8 +71,11 @@ def fuse(found, height, width):
     return sorted((nucleus for nucleus in fused if nucleus), key=lambda nucleus: -nucleus.score)
 
 
-def distinct(nuclei, height, width):
-    """The nuclei, surest first, without those that overlap a surer one (mask IoU >= 0.5)."""
+def distinct(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus]:
+    """Non-maximum suppression of masks: the nuclei without those that overlap one of a higher score (IoU >= 0.5).
+
+    height, width: of the image, px. Returns the nuclei that are left, in falling order of their scores.
+    """
     nuclei = sorted(nuclei, key=lambda nucleus: -nucleus.score)
     kept = np.ones(len(nuclei), bool)
     if len(nuclei):
@@ -57,6 +83,7 @@ def distinct(nuclei, height, width):
         for i, box in enumerate(boxes):
             if not kept[i]:
                 continue
+            # masks are compared only where the boxes around them overlap: an image may hold thousands of nuclei
             low, high = np.maximum(box[:2], boxes[i + 1 :, :2]), np.minimum(box[2:], boxes[i + 1 :, 2:])
             near = i + 1 + np.flatnonzero(kept[i + 1 :] & (low < high).all(1))
             codes = rles([nuclei[i], *(nuclei[j] for j in near)], height, width)
@@ -64,11 +91,13 @@ def distinct(nuclei, height, width):
     return [nucleus for nucleus, keep in zip(nuclei, kept, strict=True) if keep]
 
 
-def soft_nms(nuclei, height, width):
-    """Lower the scores of nuclei that overlap: each times 1 - the largest mask IoU x score of another.
+def soft_nms(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus]:
+    """Lower the scores of nuclei that overlap: each score is multiplied by 1 - max(IoU x score) over all others.
 
-    Linear soft-NMS (Bodla et al., ICCV 2017) of masks, in both directions: where two outlines claim the same tissue,
-    the surer one is in doubt too. Returns nuclei, surest first.
+    This is the linear soft-NMS of Bodla et al. ("Soft-NMS", ICCV 2017, section 3), with two changes: the IoU is that of
+    masks, weighted by the other nucleus's score; and both nuclei lose, not only the less certain one, because where two
+    outlines claim the same tissue, either of them may be wrong. height, width: of the image, px. Returns new nuclei in
+    falling order of their new scores.
     """
     codes, scores = rles(nuclei, height, width), np.array([nucleus.score for nucleus in nuclei])
     iou = iou_matrix(codes, codes)

@@ -1,36 +1,48 @@
-"""Predicted nuclei of one image, and their form as COCO results."""
+"""The predicted nuclei (instances) of one image, and how they are written as COCO results and read again.
 
+Coordinates are px, x right, y down, with pixel edges at integers: right and bottom of a box are exclusive.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import decode_part, encode_part
 
+Rle = dict[str, Any]  # {"size": [height, width], "counts"}
+Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
+
 
 @dataclass
 class Nucleus:
-    """A detection: score, box [left, top, right, bottom] px, and the bool mask of the part at (x, y) of its image."""
+    """One predicted nucleus.
+
+    The detector predicts box and mask apart from each other, so the box need not be the mask's bounding box.
+    """
 
     score: float
-    box: np.ndarray
-    mask: np.ndarray
-    x: int
-    y: int
+    box: NDArray[Any]  # [left, top, right, bottom], px
+    mask: NDArray[np.bool_]  # of a part of the image that holds the whole nucleus, height x width
+    x: int  # where that part lies in the image: its left edge, px
+    y: int  # its upper edge, px
 
     @property
-    def extent(self):
-        """[left, top, right, bottom] of the mask in its image; right and bottom exclusive, px."""
+    def extent(self) -> list[int]:
+        """[left, top, right, bottom] of the part of the image that the mask covers, px."""
         return [self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]]
 
 
-def rles(nuclei, height, width):
-    """COCO RLEs of nuclei in a frame of that size."""
+def rles(nuclei: Iterable[Nucleus], height: int, width: int) -> list[Rle]:
+    """The nuclei's masks as COCO RLE, in an image of height x width px."""
     return [encode_part(nucleus.mask, nucleus.x, nucleus.y, (width, height)) for nucleus in nuclei]
 
 
-def as_results(nuclei, image_id, height, width):
-    """COCO results of the nuclei of one image (height x width px)."""
+def as_results(nuclei: Sequence[Nucleus], image_id: int, height: int, width: int) -> list[Result]:
+    """The nuclei of one image of height x width px as COCO results, in their order."""
     rows = []
     for nucleus, code in zip(nuclei, rles(nuclei, height, width), strict=True):
         left, top, right, bottom = map(float, nucleus.box)
@@ -39,8 +51,11 @@ def as_results(nuclei, image_id, height, width):
     return rows
 
 
-def from_results(rows):
-    """Nuclei of COCO results with RLE masks, surest first, without those of empty mask or no score."""
+def from_results(rows: Iterable[Result]) -> list[Nucleus]:
+    """The nuclei of COCO results with RLE masks, in falling order of their scores.
+
+    Left out are those whose mask is empty or whose score is not above 0: they would have no weight in a fusion.
+    """
     found = []
     for row in rows:
         if coco_mask.area(row["segmentation"]) and row["score"] > 0:

@@ -1,48 +1,78 @@
-"""Many looks: test-time augmentation and the sliding window together.
+"""Many looks: how test-time augmentation and the sliding window work together.
 
-A window is a square part of an image; what its views agree on is fused, then the windows are joined. Memory depends
-on the window and on the number of nuclei, not on the size of the image.
+1. An image larger than the window is cut into overlapping windows (sliding_window.py). Any other image is one window.
+2. In each window, the detector runs once for each scale and each view, flipped or turned (test_time_augmentation.py).
+   What it finds is turned back to the coordinates of the window.
+3. The detections of all scales and views of the window are fused (fusion.py): those of one nucleus become one. On
+   request, the scores of nuclei that overlap are then lowered (soft-NMS).
+4. The fused nuclei of the window are moved to the coordinates of the image. The window reports those that it sees whole
+   or that have their centre in its core: a nucleus that the border of one window cuts is reported by the next window.
+5. When all windows are done, non-maximum suppression removes nuclei that two windows reported.
+
+So the views come first and the windows second. Memory depends on the size of the window and on the number of nuclei,
+not on the size of the image. Coordinates are px, x right, y down, with pixel edges at integers.
 """
 
 import copy
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from nuclei.coco.rle import bounding_box
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.fusion import distinct, fuse, soft_nms
-from nuclei.prediction.instances import Nucleus, as_results
+from nuclei.prediction.instances import Nucleus, Result, as_results
 from nuclei.prediction.sliding_window import belongs, windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
+if TYPE_CHECKING:
+    from mmdet.datasets import CocoDataset
+    from torch import nn
+
 
 class ManyLooks:
-    """Runs a detector over views of windows.
+    """A detector that looks at each image in several views, at several scales, and window by window.
 
-    model: wrapped by mmdet's build_dp. pipeline: the test data set's, from MultiScaleFlipAug on. views: 1, 2 (mirrored
-    too), 4 (turned by 180 degrees too) or 8. scales: factors on the config's test scale. window: side, px (None: the
-    whole image), overlap: of neighbouring windows, px; wider than most nuclei. soft: lower the scores of nuclei that
-    overlap (soft_nms). between(): called after every view; may raise to stop.
+    model: the detector, wrapped by mmdet's build_dp. pipeline: steps of the test data set, from MultiScaleFlipAug on.
+    views: 1, 2 (also mirrored), 4 (also turned by 180 degrees) or 8 (also turned by 90 degrees). scales: factors on the
+    test scale of the config. window: side of a window, px; None: the whole image. overlap: of neighbouring windows, px;
+    should be wider than most nuclei. soft: lower the scores of nuclei that overlap (fusion.soft_nms). between(): called
+    after every run of the detector; may raise an exception to stop.
     """
 
-    VIEWS = {1: [0], 2: [0, 4], 4: [0, 2, 4, 6], 8: list(range(8))}
+    # numbers of test_time_augmentation.turn
+    VIEWS: ClassVar[dict[int, list[int]]] = {1: [0], 2: [0, 4], 4: [0, 2, 4, 6], 8: list(range(8))}
 
     def __init__(
-        self, model, pipeline, views=1, scales=(1.0,), window=None, overlap=128, soft=False, between=lambda: None
-    ):
+        self,
+        model: "nn.Module",
+        pipeline: Sequence[dict[str, Any]],
+        views: int = 1,
+        scales: Sequence[float] = (1.0,),
+        window: int | None = None,
+        overlap: int = 128,
+        soft: bool = False,
+        between: Callable[[], object] = lambda: None,
+    ) -> None:
         self.model, self.pipeline, self.soft, self.between = model, pipeline, soft, between
         self.views, self.scales, self.window, self.overlap = self.VIEWS[views], scales, window, overlap
 
-    def passes(self, height, width):
-        """How often the detector runs on an image of that size."""
+    def passes(self, height: int, width: int) -> int:
+        """How often the detector runs on an image of height x width px."""
         rows, columns = (len(windows(side, self.window, self.overlap)) for side in (height, width))
         return rows * columns * len(self.scales) * len(self.views)
 
-    def detect(self, image, scale=1.0):
-        """Nuclei of one image (height x width x BGR), surest first, resized by `scale` on top of the config's."""
+    def detect(self, image: NDArray[Any], scale: float = 1.0) -> list[Nucleus]:
+        """Run the detector once on an image or window, as it is.
+
+        image: height x width x 3 (blue, green, red). scale: factor on the test scale of the config. Returns the nuclei
+        in falling order of their scores, in the coordinates of `image`.
+        """
         import torch
         from mmcv.parallel import collate
         from mmdet.datasets.pipelines import Compose
@@ -55,7 +85,7 @@ class ManyLooks:
         with torch.no_grad():
             ((boxes, masks),) = self.model(return_loss=False, rescale=True, **collate([data], samples_per_gpu=1))
         scores = boxes[0][:, 4]
-        if isinstance(masks, tuple):  # Mask Scoring R-CNN scores masks anew
+        if isinstance(masks, tuple):  # Mask Scoring R-CNN gives each mask a score of its own
             masks, (scores,) = masks
         found = []
         for box, score, mask in zip(boxes[0], scores, masks[0], strict=True):
@@ -65,8 +95,12 @@ class ManyLooks:
         self.between()
         return sorted(found, key=lambda nucleus: -nucleus.score)
 
-    def look(self, part):
-        """Nuclei of one window, surest first, fused over scales and views."""
+    def look(self, part: NDArray[Any]) -> list[Nucleus]:
+        """The nuclei of one window, fused over all scales and views: steps 2 and 3 of the module.
+
+        part: the window, height x width x 3. Returns the nuclei in falling order of their scores, in the coordinates of
+        the window.
+        """
         height, width = part.shape[:2]
         found = []
         for scale in self.scales:
@@ -80,8 +114,12 @@ class ManyLooks:
         fused = fuse(found, height, width)
         return soft_nms(fused, height, width) if self.soft else fused
 
-    def nuclei(self, image):
-        """Nuclei of an image (height x width x BGR) of any size, surest first."""
+    def nuclei(self, image: NDArray[Any]) -> list[Nucleus]:
+        """The nuclei of an image of any size: all steps of the module.
+
+        image: height x width x 3 (blue, green, red). Returns the nuclei in falling order of their scores, in the
+        coordinates of the image.
+        """
         height, width = image.shape[:2]
         rows, columns = (windows(side, self.window, self.overlap) for side in (height, width))
         joined = []
@@ -95,14 +133,26 @@ class ManyLooks:
         return joined if len(rows) * len(columns) == 1 else distinct(joined, height, width)
 
 
-def predict_views(model, dataset, pipeline, label="predict", **options):
-    """As nuclei.prediction.single_look.predict, with the options of ManyLooks; an image gives all nuclei that its views found."""
+def predict_views(
+    model: "nn.Module",
+    dataset: "CocoDataset",
+    pipeline: Sequence[dict[str, Any]],
+    label: str = "predict",
+    **options: Any,
+) -> list[Result]:
+    """The instances that a detector finds in every image of a data set, by many looks at each image.
+
+    model, dataset, label and the result are those of nuclei.prediction.single_look.predict. pipeline: all steps of the
+    test data set. options: of ManyLooks. The number of nuclei per image has no upper limit, because training.detections
+    limits each run of the detector, not the sum of them. InputError where an image cannot be read or the GPU's memory
+    is too small.
+    """
     import torch
     from mmdet.datasets.pipelines import Compose
 
     model.eval()
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
-    read = Compose(pipeline[1:at])  # what happens to an image as it is read, ahead of windows and views
+    read = Compose(pipeline[1:at])  # steps for the whole image, between reading it and cutting it into windows
     viewer = ManyLooks(model, pipeline[at:], **options)
     progress = Progress(label, sum(viewer.passes(row["height"], row["width"]) for row in dataset.data_infos), "views")
     viewer.between = progress.step

@@ -1,15 +1,31 @@
-"""One look: a detector over whole images. Validation and prediction share it."""
+"""One look: the detector runs once on each whole image. Validation and prediction share this."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 
+if TYPE_CHECKING:
+    from mmdet.datasets import CocoDataset
+    from torch import nn
 
-def predict(model, dataset, workers=0, label="predict", between=lambda: None):
-    """Instances found by `model` in every image of an mmdet CocoDataset (test mode).
+Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
 
-    model: detector wrapped by mmdet's build_dp, which knows its device. between(): called after every image;
-    may raise to stop. Returns COCO results: [{image_id, category_id, bbox [x, y, w, h] px, score, segmentation RLE}],
-    boxes with the corner convention of mmdet (x right, y down, pixel edges at integers).
+
+def predict(
+    model: "nn.Module",
+    dataset: "CocoDataset",
+    workers: int = 0,
+    label: str = "predict",
+    between: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """The instances that a detector finds in every image of a data set.
+
+    model: the detector, wrapped by mmdet's build_dp, which knows its device. dataset: in test mode. workers: processes
+    that load images. label: name of the cell in progress lines and errors. between(): called after every image; may
+    raise an exception to stop. Returns COCO results, image by image, with RLE masks and bbox [left, top, width, height]
+    in px, x right, y down, pixel edges at integers. InputError where the GPU's memory is too small.
     """
     import torch
     from mmdet.core import encode_mask_results

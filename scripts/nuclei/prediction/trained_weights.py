@@ -1,13 +1,22 @@
 """Loading the weights that a cell of this project trained."""
 
 import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nuclei.common.stage import InputError
 from nuclei.models.checkpoints import intact
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def load_weights(model, path):
-    """Load a checkpoint of this project into a model; every layer must fit. Nothing but tensors is unpickled."""
+
+def load_weights(model: "nn.Module", path: Path | str) -> None:
+    """Load a checkpoint of this project into a model, in place; every layer must fit.
+
+    Nothing but tensors is unpickled, because any other Python object in the file could run code. InputError where the
+    file is damaged, holds other objects, or does not fit the model.
+    """
     import torch
 
     if not intact(path):

@@ -1,1 +1,1 @@
-"""What people read: rows, tables, figures, the page."""
+"""What people read: rows and files of the tables, figures, the report page, the page of the plan."""

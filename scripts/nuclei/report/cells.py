@@ -1,36 +1,68 @@
-"""Reading the files of a run's cells (model, setting, seed): their scores, chosen checkpoint and provenance."""
+"""Reading what a run left of its cells: their scores, their chosen checkpoints and their provenance.
+
+A cell is one training: one model in one setting under one seed.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 from nuclei.scoring.names import NAMES
+from nuclei.scoring.types import Scores
+from nuclei.training.choice import SavedChoice
+from nuclei.training.types import Provenance
 
-# part of a cell: the option that names its files, the keys that are read, the stage that writes it
-PARTS = {
+Part = Literal["scores", "choice", "training"]
+
+
+# For each part of a cell: the option that names its files, the keys that must be in a file, the stage that writes it.
+PARTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "scores": ("--scores", ("scored", "images", "nuclei", "map_report", "ceiling_report", *NAMES), "score_predictions"),
     "choice": ("--choices", ("epoch", "policy", "metric", "value", "sha256"), "select_checkpoint"),
     "training": ("--trainings", ("config_sha256", "data_sha256", "code_version", "device"), "train"),
 }
 
 
+# A part that was not asked for. Its type is Any, so that who asked for a part need not check that it is there.
+NOT_READ: Any = None
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What was read of one cell: contents of its scores.json, checkpoint.json and training.json, and their paths."""
+    """What was read of one cell.
+
+    files: the path of each part that was asked for. scores, choice, training: content of its scores.json,
+    checkpoint.json and training.json; None for a part that was not asked for.
+    """
 
     files: dict[str, Path]
-    scores: dict[str, Any] | None = None
-    choice: dict[str, Any] | None = None
-    training: dict[str, Any] | None = None
+    scores: Scores = NOT_READ
+    choice: SavedChoice = NOT_READ
+    training: Provenance = NOT_READ
+
+
+class Scored(Protocol):
+    """Anything that was scored: a cell or an ensemble. files: holds the path of the scores under "scores"."""
+
+    @property
+    def scores(self) -> Scores:
+        """Content of scores.json."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Paths of the files that were read."""
 
 
 def read_part(path: str | Path, part: str) -> dict[str, Any]:
-    """Content of a file that holds one part of a cell; InputError where it is missing, damaged or lacks a key."""
+    """Content of a file that holds one part of a cell; InputError where it is missing, damaged or lacks a key.
+
+    part: a key of PARTS.
+    """
     _, keys, script = PARTS[part]
-    content = read_json(path, f"what {script}.py writes")
+    content: dict[str, Any] = read_json(path, f"what {script}.py writes")
     lacking = [key for key in keys if key not in content]
     if lacking:
         raise InputError(f"{path}: lacks {', '.join(lacking)}; run {script}.py again")
@@ -40,9 +72,10 @@ def read_part(path: str | Path, part: str) -> dict[str, Any]:
 def by_cell(
     models: Sequence[str], seeds: Sequence[int], paths: Sequence[str], option: str
 ) -> dict[tuple[str, int], Path]:
-    """{(model, seed): path} of the files of one setting, given model by model and within a model seed by seed.
+    """{(model, seed): path} of the files of one setting, which are given model by model and then seed by seed.
 
-    option: what named them on the command line, for the InputError where there are more or fewer files than cells.
+    option: the command line's option that named them, for the error. Raises InputError where there are more or fewer
+    files than cells.
     """
     wanted = len(models) * len(seeds)
     if len(paths) != wanted:
@@ -54,7 +87,10 @@ def by_cell(
 
 
 def by_setting(settings: Sequence[int], paths: Sequence[str]) -> dict[int, Sequence[str]]:
-    """{setting: its share of the files}, which are given setting by setting, equally many each."""
+    """{setting: its files}. The files are given setting by setting, equally many for each.
+
+    Files that are left over go to the last setting, where by_cell finds that there are too many.
+    """
     share = len(paths) // len(settings)
     return {setting: paths[at * share : (at + 1) * share or None] for at, setting in enumerate(settings)}
 
@@ -62,8 +98,9 @@ def by_setting(settings: Sequence[int], paths: Sequence[str]) -> dict[int, Seque
 def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[str]) -> dict[str, list[Cell]]:
     """Read the cells of a setting: {model: [cell of each seed]}, in the given order.
 
-    files: for each part of PARTS that is wanted, its files in the order of by_cell. Raises InputError naming every file
-    that is missing or lacks a key, and cells that were not all scored on the same images.
+    files: for each wanted part (scores, choice, training) its files, in the order that by_cell takes.
+    Raises InputError naming every file that is missing or lacks a key, or a cell that was scored on other images than
+    the first one.
     """
     paths = {part: by_cell(models, seeds, given, PARTS[part][0]) for part, given in files.items()}
     cells: dict[str, list[Cell]] = {model: [] for model in models}
@@ -71,7 +108,7 @@ def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[st
     for model in models:
         for seed in seeds:
             own = {part: found[model, seed] for part, found in paths.items()}
-            contents = {}
+            contents: dict[str, Any] = {}
             for part, path in own.items():
                 try:
                     contents[part] = read_part(path, part)
@@ -85,12 +122,12 @@ def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[st
     return cells
 
 
-def check_same_images(cells: Iterable[Any]) -> None:
-    """Raise InputError unless all cells were scored on equally many images and nuclei, the numbers below a table.
+def check_same_images(cells: Iterable[Scored]) -> None:
+    """Raise InputError unless all cells were scored on equally many images and nuclei.
 
-    cells: Cell, or anything else with `scores` and `files`.
+    The notes below a table say these numbers once for all of its rows.
     """
-    first = None
+    first: tuple[tuple[int, ...], Path] | None = None
     for cell in cells:
         found = tuple(cell.scores[key] for key in ("scored", "images", "nuclei"))
         first = first or (found, cell.files["scores"])

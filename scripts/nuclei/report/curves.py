@@ -1,7 +1,8 @@
-"""Training curves of a setting: validation score by epoch with the chosen epoch marked, and training loss."""
+"""Training curves of a setting: the validation score by epoch, with the chosen epoch marked, and the training loss."""
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,17 +13,18 @@ import matplotlib.pyplot as plt
 from nuclei.common.files import read_json, whole_file
 from nuclei.common.stage import InputError
 from nuclei.report.titles import long_title
+from nuclei.scoring.names import ScoreName
 
 
-def read_scores(path, metric):
-    """(epochs, scores) of epochs.tsv, for the epochs that have a score."""
+def read_scores(path: Path | str, metric: ScoreName) -> tuple[list[int], list[float]]:
+    """(epochs, scores) of epochs.tsv, for the epochs that were validated."""
     with Path(path).open(newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row[metric]]
     return [int(row["epoch"]) for row in rows], [float(row[metric]) for row in rows]
 
 
-def read_losses(path):
-    """(epochs, losses) of log.jsonl; an epoch's stretches lie at fractions of it."""
+def read_losses(path: Path | str) -> tuple[list[float], list[float]]:
+    """(epochs, losses) of log.jsonl. A row of epoch 3 that ends in its middle lies at 2.5."""
     rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
     rows = [row for row in rows if row["mode"] == "train"]
     if not rows:
@@ -31,10 +33,18 @@ def read_losses(path):
     return [row["epoch"] - 1 + row["iter"] / length for row in rows], [row["loss"] for row in rows]
 
 
-def draw(setting, models, seeds, metric, files, out):
-    """Write the figure (PNG).
+def draw(
+    setting: int,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    metric: ScoreName,
+    files: Mapping[str, Mapping[tuple[str, int], Path]],
+    out: Path | str,
+) -> None:
+    """Write the figure of one setting (PNG) to `out`.
 
-    files: {"epochs": epochs.tsv, "logs": log.jsonl, "choices": checkpoint.json}, each {(model, seed): path}.
+    metric: the validation score that is drawn. files: the paths of each cell, {"epochs": epochs.tsv, "logs": log.jsonl,
+    "choices": checkpoint.json}, each as {(model, seed): path}.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     colours = plt.get_cmap("tab10")
@@ -50,7 +60,7 @@ def draw(setting, models, seeds, metric, files, out):
     left.set(xlabel="epoch", ylabel=long_title(metric), title="validation (ring: chosen epoch)")
     right.set(xlabel="epoch", ylabel="loss", title="training loss")
     for axes in (left, right):
-        axes.update_datalim([(0, 0)], updatex=False)  # else the margin on top is a share of the data's range
+        axes.update_datalim([(0, 0)], updatex=False)  # else the margin on top depends on the lowest value, too
         axes.autoscale_view()
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -1,27 +1,32 @@
-"""Rows of the ensembles' table."""
+"""Rows of the ensembles' table. An ensemble is several cells of one setting whose predictions were fused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from nuclei.common.stage import InputError
 from nuclei.report.cells import read_part
 from nuclei.report.rows import spread
-from nuclei.report.table_files import NOT_SCORED
+from nuclei.report.table_files import NOT_SCORED, TableRow
 from nuclei.report.titles import column
 from nuclei.scoring.names import NAMES
+from nuclei.scoring.types import Scores
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """An ensemble of one setting: its members ("model/seed0"), their chosen epochs, and its scores."""
+    """An ensemble in one setting.
+
+    members: its cells, as "model/seed0". epochs: the chosen epoch of each, as text. scores: content of its scores.json.
+    files: the path of that file, under "scores".
+    """
 
     setting: int
     name: str
     members: list[str]
     epochs: list[str]
-    scores: dict[str, Any]
+    scores: Scores
     files: dict[str, Path]
 
 
@@ -30,8 +35,9 @@ def read_ensembles(
 ) -> list[Ensemble]:
     """The ensembles of all settings, setting by setting.
 
-    ensembles: {name: members}. scores: a scores.json for each ensemble, by setting, then ensemble. choices: a
-    checkpoint.json for each of their members, in the same order. Raises InputError where there are more or fewer files.
+    ensembles: {name: members}. scores: the scores.json of each ensemble, by setting and then ensemble. choices: the
+    checkpoint.json of each member, by setting, then ensemble, then member.
+    Raises InputError where there are more or fewer files than these.
     """
     count = len(settings) * len(ensembles)
     trainings = len(settings) * sum(map(len, ensembles.values()))
@@ -50,15 +56,17 @@ def read_ensembles(
         for name, members in ensembles.items():
             epochs = [str(read_part(next(left_choices), "choice")["epoch"]) for _ in members]
             path = Path(next(left_scores))
-            found.append(Ensemble(setting, name, members, epochs, read_part(path, "scores"), {"scores": path}))
+            own = cast(Scores, read_part(path, "scores"))
+            found.append(Ensemble(setting, name, members, epochs, own, {"scores": path}))
     return found
 
 
-def rows(ensembles: Sequence[Ensemble]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(rows as shown, rows for the CSV): the report's mAP, then AP, AP50 and AP75 at both caps; mAP is AP50 @100."""
-    shown, values = [], []
+def rows(ensembles: Sequence[Ensemble]) -> tuple[list[TableRow], list[TableRow]]:
+    """(rows as shown, rows for the CSV): the report's mAP, which is AP50 @100, then AP, AP50 and AP75 at both caps."""
+    shown: list[TableRow] = []
+    values: list[TableRow] = []
     for one in ensembles:
-        row = {
+        row: TableRow = {
             "ensemble": one.name,
             "setting": str(one.setting),
             "members": ", ".join(one.members),

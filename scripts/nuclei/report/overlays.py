@@ -1,29 +1,45 @@
-"""Predicted against true nuclei on the test images: found, missed, and predictions that match no nucleus."""
+"""Pictures of the test images with predicted and true nuclei: found, missed, and predictions that match no nucleus."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.matching import match
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import answer
 
-# blue, green, red; told apart by people who see red and green alike
+Picture = NDArray[np.uint8]
+
+
+# Blue, green, red from 0 to 255. People who cannot tell red from green can tell these colours apart.
 FOUND, MISSED, FALSE = (200, 220, 0), (0, 190, 255), (220, 0, 220)
 
 
-def outlines(image, segmentations, colour):
-    """Draw the contours of RLE masks into an image that may be larger or smaller than them."""
+def outlines(image: Picture, segmentations: Iterable[dict[str, Any]], colour: tuple[int, int, int]) -> None:
+    """Draw the contours of masks into an image.
+
+    image: uint8, height x width x (blue, green, red); it may be larger or smaller than the masks. segmentations: COCO
+    RLE masks.
+    """
     for segmentation in segmentations:
         mask = cv2.resize(coco_mask.decode(segmentation), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(image, contours, -1, colour, 2 if image.shape[1] >= 2 * segmentation["size"][1] else 1)
 
 
-def panel(image, name, truth, found, side):
-    """One test image, `side` px wide, with its outlines and a line of counts."""
+def panel(
+    image: Picture, name: str, truth: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], side: int
+) -> Picture:
+    """One test image with the outlines of its nuclei and a line of counts above.
+
+    image: uint8, height x width x (blue, green, red). truth, found: COCO RLE masks of true and predicted nuclei, the
+    surest prediction first. side: width of the picture, px.
+    """
     scale = side / image.shape[1]
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     picture = cv2.resize(image, (side, round(image.shape[0] * scale)), interpolation=way)
@@ -38,8 +54,11 @@ def panel(image, name, truth, found, side):
     return cv2.copyMakeBorder(np.vstack([line, picture]), 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 
 
-def legend(width, scored):
-    """The key of the colours; one colour only where the nuclei are not known."""
+def legend(width: int, scored: bool) -> Picture:
+    """A strip, `width` px wide, that says what the colours mean.
+
+    scored: whether the true nuclei are known. Where they are not, there is one colour, for predictions.
+    """
     strip, x = np.full((40, width, 3), 255, np.uint8), 12
     texts = (
         (FOUND, "prediction that matches a nucleus (IoU 0.5)" if scored else "prediction (the 100 surest)"),
@@ -53,8 +72,15 @@ def legend(width, scored):
     return strip
 
 
-def draw(folder, content, predictions, shown=4, side=640):
-    """Picture (uint8, blue green red) of the first `shown` test images with the 100 surest predictions of each."""
+def draw(
+    folder: Path | str, content: dict[str, Any], predictions: list[dict[str, Any]], shown: int = 4, side: int = 640
+) -> Picture:
+    """Picture of the first `shown` test images with the 100 surest predictions of each.
+
+    folder: holds the test images. content: their COCO ground truth. predictions: COCO results with RLE masks. side:
+    width of each image in the picture, px. Returns uint8, height x width x (blue, green, red).
+    Raises InputError for an image that cannot be read.
+    """
     rows, panels = answer(predictions), []
     for image in content["images"][:shown]:
         file = Path(folder) / image["file_name"]

@@ -1,4 +1,4 @@
-"""The report page: both tables, the data, what conversion loses, curves, overlays, where everything lies."""
+"""The report page: tables, training curves, test images, data, loss by conversion, and where each number comes from."""
 
 import base64
 import csv
@@ -74,14 +74,14 @@ CELL_KEYS = [
 ]
 
 
-def inline(path):
-    """A PNG or JPEG file as a data URL."""
+def inline(path: Path) -> str:
+    """A PNG or JPEG file as a data URL, so that the page needs no other file."""
     kind = {".png": "png", ".jpg": "jpeg"}[path.suffix]
     return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def cell_rows(path):
-    """Rows of cells.csv, hashes and scores cut to what a page shows."""
+def cell_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of cells.csv, with hashes and scores cut to the length that the page shows."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -94,7 +94,11 @@ def cell_rows(path):
 
 @dataclass(frozen=True)
 class Parts:
-    """Paths of what the page shows, each list in the order of the page."""
+    """Paths of what the page shows; each list is in the order of the page.
+
+    tables, full_tables: HTML tables with the report's score and with the other scores. curves, overlays: PNG or JPEG
+    figures. data, conversion: raw.md and conversion_loss.md. cells: cells.csv.
+    """
 
     tables: Sequence[str]
     full_tables: Sequence[str]
@@ -105,20 +109,24 @@ class Parts:
     cells: str
 
 
-def render(run, title, note, parts):
-    """The page (HTML) of a run; InputError names every file that is missing. run: folder that the page names."""
+def render(run: str, title: str, note: str, parts: Parts) -> str:
+    """The page (HTML) of a run.
+
+    run: the run's folder, which the page names. note: text at the top, or "" for none.
+    Raises InputError naming every file that is missing.
+    """
     shown = [*parts.tables, *parts.full_tables, *parts.curves, *parts.overlays]
     missing = [path for path in [parts.cells, parts.data, parts.conversion, *shown] if not Path(path).is_file()]
     if missing:
         raise InputError(*(f"{path}: not found, wanted for the report; run the stages before it" for path in missing))
 
-    def texts(paths):
+    def texts(paths: Sequence[str]) -> list[str]:
         return [Path(path).read_text(encoding="utf-8") for path in paths]
 
-    def pictures(paths):
+    def pictures(paths: Sequence[str]) -> list[tuple[str, str]]:
         return [(path.stem, inline(path)) for path in map(Path, paths)]
 
-    def as_html(path):
+    def as_html(path: str) -> str:
         return markdown.markdown(Path(path).read_text(encoding="utf-8"), extensions=["tables"])
 
     return (

@@ -1,11 +1,14 @@
-"""The page of `snakemake plan`."""
+"""The page that `snakemake plan` prints: what the trainings of all cells will take."""
 
 import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.markdown import table_lines
 from nuclei.common.stage import InputError
-from nuclei.training.cost import FLOPS, STEP, hours
+from nuclei.training.cost import FLOPS, STEP, Card, PlannedCell, hours
 
 NOTES = f"""\
 - GFLOPs an image: mmcv's count of one forward pass with mmdet's 1000 dummy proposals, at the test scale / at the middle
@@ -20,8 +23,11 @@ NOTES = f"""\
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
 
 
-def measured_peak(path, model, setting):
-    """Peak memory of a cell in GB, as the table of full-size tests has it, or None."""
+def measured_peak(path: Path | str | None, model: str, setting: int) -> float | None:
+    """Peak memory of a cell in GB, from the table of the full-size tests (docs/full_size.csv); None if it has none.
+
+    path: of the table, or None.
+    """
     if not path:
         return None
     with open(path, newline="") as file:
@@ -31,30 +37,30 @@ def measured_peak(path, model, setting):
     return None
 
 
-def state(row):
-    """finished, not started, or how many epochs are done."""
+def state(row: PlannedCell) -> str:
+    """How far a cell's training is: finished, not started, or how many epochs are done."""
     if not row["left"]:
         return "finished"
     return f"{row['done']} of {row['epochs']} epochs done" if row["done"] else "not started"
 
 
-def number(value, unit=1.0):
-    """A quantity in `unit` with three digits that count; `not counted` for None."""
+def number(value: float | None, unit: float = 1.0) -> str:
+    """A quantity, divided by `unit`, with three significant digits; `not counted` for None."""
     if value is None:
         return "not counted"
     value /= unit
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def cell_lines(rows):
-    """The table of cells, with their total; rows: {cell name: plan_cell's dict with `peak`}."""
+def cell_lines(rows: Mapping[str, PlannedCell]) -> list[str]:
+    """Lines of the table of cells, with a row of totals. rows: {name of the cell: what it takes}."""
     header = ["cell", "epochs", "iterations", "images seen", "GFLOPs an image", "training PFLOPs", "images validated"]
     header += ["validation PFLOPs", "memory GB", "disk GB", "state", "epochs left"]
 
-    def total(key, unit=1.0):
-        return number(sum(row[key] for row in rows.values() if row[key] is not None), unit)
+    def total(key: Literal["training", "validation", "disk"], unit: float = 1.0) -> str:
+        return number(sum(value for row in rows.values() if (value := row[key]) is not None), unit)
 
-    lines = []
+    lines: list[list[object]] = []
     for name, row in rows.items():
         counts = "not counted" if None in row["counts"] else " / ".join(number(count, 1e9) for count in row["counts"])
         work = [number(row[key], 1e15 / FLOPS) for key in ("training", "validation")]
@@ -70,11 +76,12 @@ def cell_lines(rows):
     return table_lines(header, lines)
 
 
-def hour_lines(rows, cards):
-    """The table of expected hours by cell and card, with totals in all and of what remains."""
-    lines, sums = [], {card: [0.0, 0.0] for card in cards}
+def hour_lines(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> list[str]:
+    """Lines of the table of expected hours by cell and card, with a total of all and a total of what remains."""
+    lines: list[list[object]] = []
+    sums = {card: [0.0, 0.0] for card in cards}
     for name, row in rows.items():
-        line = [name, row["precision"]]
+        line: list[object] = [name, row["precision"]]
         for card, facts in cards.items():
             if row["macs"] is None:
                 line.append("not counted")
@@ -90,8 +97,8 @@ def hour_lines(rows, cards):
     return table_lines(["cell", "precision", *cards], lines)
 
 
-def page(rows, cards):
-    """The whole page as text."""
+def page(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> str:
+    """The whole page (Markdown). rows: {name of the cell: what it takes}. cards: {name: card}, of read_cards."""
     facts = [
         [name, *(f"{card[key][kind]:g}" for key in ("tflops", "utilisation") for kind in ("fp32", "fp16"))]
         + [f"{card['memory_gb']:g}", card.get("note", "")]
@@ -103,8 +110,8 @@ def page(rows, cards):
     return "\n\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 
 
-def read_cards(path, schema_file):
-    """Content of cards.yaml, checked."""
+def read_cards(path: Path | str, schema_file: Path | str) -> dict[str, Card]:
+    """Content of cards.yaml: {name: card}. Raises InputError with every place where it does not fit its schema."""
     cards = read_yaml(path)
     problems = schema_problems(cards, read_yaml(schema_file)["cards"])
     if problems:

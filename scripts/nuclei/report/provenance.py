@@ -1,10 +1,14 @@
-"""Where each cell's numbers come from."""
+"""Where each cell's numbers come from: the rows of cells.csv."""
 
+from nuclei.report.cells import Cell
 from nuclei.scoring.names import NAMES
 
 
-def provenance(run, setting, model, seed, cell):
-    """The row of one cell (see read_cells)."""
+def provenance(run: str, setting: int, model: str, seed: int, cell: Cell) -> dict[str, str | int | float | None]:
+    """The row of one cell.
+
+    run: the run's folder, which the row's folder is relative to. cell: with all of its parts (see read_cells).
+    """
     training, choice, scores = cell.training, cell.choice, cell.scores
     return {
         "setting": setting,

@@ -1,40 +1,63 @@
-"""Rows of the published submissions' tables, re-scored."""
+"""Tables 1 and 2 as published, with new scores of the predictions that the author published."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from nuclei.models.catalogue import model_columns
-from nuclei.report.table_files import signed
+from nuclei.report.table_files import TableRow, signed
 from nuclei.report.titles import long_title
-from nuclei.scoring.names import CAPS
+from nuclei.scoring.names import NAMES
+from nuclei.scoring.published_row import PublishedRow
+from nuclei.scoring.types import Scores
 
 NO_FILE = "no file published"
 
 
-def table_rows(table, entries, published, scores):
-    """(rows as shown, rows for the CSV) of a table; scores: {submission: scores}."""
-    shown, values = [], []
+# Shown beside the report's metric: AP at each cap.
+SHOWN = tuple(name for name in NAMES if name.startswith("ap_"))
+
+
+def table_rows(
+    table: int,
+    entries: Mapping[str, dict[str, Any]],
+    published: Mapping[tuple[int, str], PublishedRow],
+    scores: Mapping[str, Scores],
+) -> tuple[list[TableRow], list[TableRow]]:
+    """(rows as shown, rows for the CSV) of one table.
+
+    table: 1 or 2. entries: of models.yaml. published: {(table, model): row}, in the order of the rows. scores:
+    {submission: scores}; none of them is None, since score_published.py wants true nuclei.
+    """
+    shown: list[TableRow] = []
+    values: list[TableRow] = []
     for (number, model), known in published.items():
         if number != table:
             continue
-        row = {**model_columns(entries[model]), "published epoch": known["epoch"], "published mAP": known["map"]}
-        found = scores.get(known["submission"])
+        row: TableRow = {
+            **model_columns(entries[model]),
+            "published epoch": known["epoch"],
+            "published mAP": known["map"],
+        }
+        submission = known["submission"]
+        found = None if submission is None else scores.get(submission)
         if found:
-            difference = found["map_report"] - float(known["map"])
-            file = {"file": f"answer_{known['submission']}.zip"}
-            new = {"re-scored mAP": found["map_report"], "difference": difference}
-            new |= {long_title(f"ap_{cap}"): found[f"ap_{cap}"] for cap in CAPS}
-            shown.append({**row, **new, "difference": signed(difference), **file})
+            difference = found["map_report"] - float(known["map"])  # type: ignore[operator]
+            new: TableRow = {"re-scored mAP": found["map_report"], "difference": difference}
+            new |= {long_title(name): found[name] for name in SHOWN}
+            new["file"] = f"answer_{submission}.zip"
+            shown.append({**row, **new, "difference": signed(difference)})
         else:
-            reason = NO_FILE if known["submission"] is None else f"answer_{known['submission']}.zip not in the folder"
-            new, file = (
-                dict.fromkeys(["re-scored mAP", "difference", *(long_title(f"ap_{cap}") for cap in CAPS)]),
-                {"file": reason},
-            )
-            shown.append({**row, **new, **file})
-        values.append({**row, **new, **file})
+            new = dict.fromkeys(["re-scored mAP", "difference", *map(long_title, SHOWN)])
+            new["file"] = NO_FILE if submission is None else f"answer_{submission}.zip not in the folder"
+            shown.append({**row, **new})
+        values.append({**row, **new})
     return shown, values
 
 
-def notes(truth, scores, published):
-    """Lines under both tables."""
+def notes(
+    truth: dict[str, Any], scores: Mapping[str, Scores], published: Mapping[tuple[int, str], PublishedRow]
+) -> list[str]:
+    """Lines under both tables. truth: COCO ground truth of the test images; the others as for table_rows."""
     limit = next(iter(scores.values()))["ceiling_report"]
     lines = [
         "published mAP: printed in the report; re-scored mAP: measured here on the author's published predictions",

@@ -1,42 +1,66 @@
-"""Rows of the tables and the notes under them."""
+"""Rows of the tables, and the notes under them.
+
+Functions for rows return them twice: as people read them, with texts such as "0.1234 ± 0.0056", and as numbers in full
+precision for the CSV. entries are those of models.yaml. cells are {model: [cell of each seed]}, in the order of the
+table's rows.
+"""
 
 import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nuclei.models.catalogue import model_columns
-from nuclei.report.table_files import NOT_SCORED, signed
+from nuclei.report.cells import Cell
+from nuclei.report.table_files import NOT_SCORED, TableRow, signed
 from nuclei.report.titles import column
 from nuclei.scoring.names import NAMES
+from nuclei.scoring.published_row import PublishedRow
+from nuclei.scoring.types import Scores
+
+Rows = tuple[list[TableRow], list[TableRow]]
 
 
-def mean(values):
-    """Mean of scores, or None where one is missing (not scored)."""
-    return None if None in values else statistics.mean(values)
+def mean(values: Sequence[float | None]) -> float | None:
+    """Mean of scores; None where one is missing, because the test images have no masks."""
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if len(known) == len(values) else None
 
 
-def deviation(values):
-    """Sample standard deviation (n - 1); None for fewer than 2 values or a missing one."""
-    return None if None in values or len(values) < 2 else statistics.stdev(values)
+def deviation(values: Sequence[float | None]) -> float | None:
+    """Sample standard deviation of scores (divided by n - 1); None for fewer than 2 values or a missing one."""
+    known = [value for value in values if value is not None]
+    return statistics.stdev(known) if len(known) == len(values) > 1 else None
 
 
-def spread(value, sd, count):
-    """A mean as people read it: 4 digits, with ± standard deviation where there are several seeds."""
+def spread(value: float | None, sd: float | None, count: int) -> str:
+    """A mean as people read it: 4 digits, with ± standard deviation where there are several seeds.
+
+    count: how many seeds stand behind the mean.
+    """
     if value is None:
         return NOT_SCORED
     return f"{value:.4f}" if count == 1 else f"{value:.4f} ± {sd:.4f}"
 
 
-def report_rows(setting, entries, cells, published):
-    """(rows as shown, rows for the CSV) of the report's table.
+def report_rows(
+    setting: int,
+    entries: Mapping[str, dict[str, Any]],
+    cells: Mapping[str, Sequence[Cell]],
+    published: Mapping[tuple[int, str], PublishedRow] | None,
+) -> Rows:
+    """(rows as shown, rows for the CSV) of the table with the report's columns and metric.
 
-    entries: models.yaml; cells: {model: [cell of each seed]}; published: {(table, model): …} or None.
+    setting: 1 or 2, which is also the number of the report's table. published: {(table, model): row}, whose numbers are
+    shown beside the new ones; None for a table without them.
     """
-    rows, values = [], []
+    rows: list[TableRow] = []
+    values: list[TableRow] = []
     for model, found in cells.items():
         scores = [cell.scores["map_report"] for cell in found]
         epochs = ", ".join(str(cell.choice["epoch"]) for cell in found)
         average, sd = mean(scores), deviation(scores)
-        row = {**model_columns(entries[model]), "epoch": epochs, "mAP": spread(average, sd, len(found))}
-        value = {**row, "mAP": NOT_SCORED if average is None else average}
+        row: TableRow = {**model_columns(entries[model]), "epoch": epochs, "mAP": spread(average, sd, len(found))}
+        value: TableRow = {**row, "mAP": NOT_SCORED if average is None else average}
         if len(found) > 1:
             value |= {"mAP sd": sd, "seeds": len(found)}
         if published is not None:
@@ -55,11 +79,12 @@ def report_rows(setting, entries, cells, published):
     return rows, values
 
 
-def full_rows(entries, cells):
-    """(rows as shown, rows for the CSV) with AP, AP50, AP75 at both caps."""
-    rows, values = [], []
+def full_rows(entries: Mapping[str, dict[str, Any]], cells: Mapping[str, Sequence[Cell]]) -> Rows:
+    """(rows as shown, rows for the CSV) of the table of AP, AP50 and AP75 at both caps."""
+    rows: list[TableRow] = []
+    values: list[TableRow] = []
     for model, found in cells.items():
-        row = model_columns(entries[model])
+        row: TableRow = {**model_columns(entries[model])}
         value = dict(row)
         for name in NAMES:
             scores = [cell.scores[name] for cell in found]
@@ -73,32 +98,37 @@ def full_rows(entries, cells):
     return rows, values
 
 
-def with_setting(tables):
+def with_setting(tables: Mapping[int, Rows]) -> Rows:
     """(rows as shown, rows for the CSV) of several settings as one table, with the setting as the fifth column.
 
     tables: {setting: (rows as shown, rows for the CSV)}.
     """
-    joined = [], []
+    joined: Rows = ([], [])
     for setting, pair in tables.items():
         for rows, target in zip(pair, joined, strict=True):
             target += [{**dict(list(row.items())[:4]), "setting": str(setting), **row} for row in rows]
     return joined
 
 
-def scored_on(scores, extra=""):
-    """The line that says what the scores of a table were measured on."""
+def scored_on(scores: Scores, extra: str = "") -> str:
+    """The line that says what the scores of a table were measured on. extra: end of the line."""
     if not scores["scored"]:
         return f"{scores['images']} test images without masks: {NOT_SCORED}; answer.zip of each cell is made"
     return f"{scores['images']} test images, {scores['nuclei']} nuclei{extra}"
 
 
-def seeds_line(count):
+def seeds_line(count: int) -> str:
     """The line that says how many trainings stand behind each number."""
     return f"seeds: {count}" + ("; mean ± sample standard deviation" if count > 1 else "")
 
 
-def notes(cells, published, data_note):
-    """Lines under a table: metric in full, what was scored, ceiling, seeds."""
+def notes(
+    cells: Mapping[str, Sequence[Cell]], published: Mapping[tuple[int, str], PublishedRow] | None, data_note: str
+) -> list[str]:
+    """Lines under the table with the report's metric: the metric in full, what was scored, the ceiling, the seeds.
+
+    data_note: first line, or "" for none.
+    """
     found = next(iter(cells.values()))
     scores = found[0].scores
     lines = [data_note] if data_note else []
@@ -110,8 +140,8 @@ def notes(cells, published, data_note):
     return lines
 
 
-def full_notes(cells, data_note):
-    """Lines under the table of the other scores."""
+def full_notes(cells: Mapping[str, Sequence[Cell]], data_note: str) -> list[str]:
+    """Lines under the table of the other scores. data_note: first line, or "" for none."""
     found = next(iter(cells.values()))
     lines = [data_note] if data_note else []
     lines.append("COCO mask AP over IoU 0.50:0.05:0.95, at IoU 0.50 (AP50) and at IoU 0.75 (AP75)")

@@ -1,6 +1,7 @@
 """A table as CSV, Markdown, LaTeX and HTML."""
 
 import html
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -9,13 +10,20 @@ from nuclei.common.files import write_text
 NOT_SCORED = "not scored"
 
 
-def shown(value):
-    """A cell as people read it: scores with 4 digits, the rest as it is."""
+Value = str | int | float | None
+
+
+# Column -> value.
+TableRow = dict[str, Value]
+
+
+def shown(value: Value) -> str:
+    """A value as people read it: a float with 4 digits, nothing for None, the rest as it is."""
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def signed(value):
-    """A difference as people read it: its sign and 4 digits, no sign where these are all 0."""
+def signed(value: float) -> str:
+    """A difference as people read it: its sign and 4 digits; without a sign where all digits are 0."""
     text = f"{value:+.4f}"
     return text if float(text) else "0.0000"
 
@@ -26,16 +34,18 @@ LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textascii
 LATEX |= {char: f"\\{char}" for char in "&%$#_{}"}
 
 
-def latex_text(text):
+def latex_text(text: str) -> str:
     """Text with LaTeX's special characters escaped."""
     return "".join(LATEX.get(char, char) for char in text)
 
 
-def write_table(rows, stem, title, notes, values=None):
-    """Write rows (equal dicts) as stem.csv, .md, .tex and .html.
+def write_table(
+    rows: Sequence[TableRow], stem: str, title: str, notes: Sequence[str], values: Sequence[TableRow] | None = None
+) -> None:
+    """Write a table as <stem>.csv, <stem>.md, <stem>.tex and <stem>.html.
 
-    rows: what people read, scores as float (4 digits in all forms but CSV, which has full precision).
-    values: rows for the CSV where they differ. notes: lines under the table.
+    rows: what people read, all with the same columns; a float is shown with 4 digits. values: the rows of the CSV, with
+    full precision; the same as `rows` if they are not given. notes: lines under the table.
     """
     frame = pd.DataFrame([{key: shown(value) for key, value in row.items()} for row in rows])
     write_text(f"{stem}.csv", pd.DataFrame(values or rows).to_csv(index=False))

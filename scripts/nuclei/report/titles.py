@@ -1,6 +1,6 @@
 """Titles of settings and scores, as tables and figures show them."""
 
-from nuclei.scoring.names import NAMES
+from nuclei.scoring.names import NAMES, ScoreName
 
 SETTINGS = {
     1: "trained on the training images, checkpoint chosen on the validation images",
@@ -15,8 +15,8 @@ TITLES = {
 }
 
 
-def column(name):
-    """Title of a score's column.
+def column(name: ScoreName) -> str:
+    """Title of a score's column. The number after @ is the cap: how many detections per image count at most.
 
     >>> column("ap75_1000")
     'AP75 @1000'
@@ -25,8 +25,8 @@ def column(name):
     return f"{TITLES[kind]} @{cap}"
 
 
-def long_title(name):
-    """Title of a score in a figure or in a column that stands alone.
+def long_title(name: ScoreName) -> str:
+    """Title of a score in a figure, or of a column whose table does not explain the @.
 
     >>> long_title("ap_100")
     'AP 0.50:0.95, 100 detections an image'
@@ -35,8 +35,10 @@ def long_title(name):
     return f"{TITLES[kind]}, {cap} detections an image"
 
 
-def score_of(title):
-    """(key of scores.json, whether its deviation over the seeds) of a table's column; None for other columns.
+def score_of(title: str) -> tuple[str, bool] | None:
+    """Which score a table's column shows; None for a column that shows no score.
+
+    Returns (key of scores.json, whether the column shows its standard deviation over the seeds).
 
     >>> score_of("AP75 @1000 sd"), score_of("mAP"), score_of("epoch")
     (('ap75_1000', True), ('map_report', False), None)

@@ -1,27 +1,44 @@
-"""Scores of predicted instances against true ones, by faster-coco-eval (equal to pycocotools, tested).
+"""How AP (average precision) is computed: scores of predicted nuclei against the true ones.
 
-Two families that must not be mixed: the report's "mAP" is AP50 with at most 100 detections an image; the others say
-their cap and IoU in their name: ap_1000 = AP over IoU 0.50:0.05:0.95 with at most 1000 detections an image.
-Definitions: Lin et al., "Microsoft COCO: Common Objects in Context", 2014, and cocodataset.org/#detection-eval
-(101 recall thresholds).
+For one IoU threshold, COCO's evaluation goes through these steps:
+1. In each image the predictions are sorted by score, the surest first, and only the first 100 or 1000 (the cap) count.
+2. Each prediction in turn takes the free true nucleus with which its mask has the highest IoU. If that IoU reaches the
+   threshold, the prediction is right and the nucleus is taken; otherwise the prediction is wrong.
+3. The predictions of all images are put in one list by falling score. After each of them, precision is the share of
+   right predictions so far, and recall is the share of true nuclei found so far.
+4. The precision at a recall threshold is the highest precision at that recall or a higher one, and 0 where no such
+   recall is reached. AP is the mean of these precisions at the 101 recall thresholds 0, 0.01, … 1.
+AP50 is AP at IoU 0.50, AP75 at IoU 0.75. AP without a number is the mean over the IoU thresholds 0.50, 0.55, … 0.95.
+
+There are two families of scores, which must not be mixed. The report's "mAP" is AP50 with at most 100 detections per
+image. The other scores carry their kind and their cap in their name, for example ap_1000.
+
+The work is done by faster-coco-eval, which gives the same numbers as pycocotools (a test holds that).
+Source: Lin et al., "Microsoft COCO: Common Objects in Context", 2014, section "Evaluation", and
+cocodataset.org/#detection-eval; the steps are those of pycocotools, cocoeval.py, evaluateImg and accumulate.
 """
 
 import copy
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from nuclei.coco.grouping import by_image
 from nuclei.scoring.names import CAPS
+from nuclei.scoring.types import ImageScores, Scores
 
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)  # as in COCOeval
 
 
-def ceiling(nuclei, cap=100):
-    """Largest AP50 that any detector can reach with at most `cap` detections an image.
+def ceiling(nuclei: Sequence[int], cap: int = 100) -> float | None:
+    """Largest AP50 that any detector can reach with at most `cap` detections per image.
 
-    nuclei: number of true nuclei of each image. With perfect detections, recall ends at sum(min(n, cap)) / sum(n);
-    precision is 1 at every recall threshold up to there and 0 above. None without nuclei.
+    nuclei: number of true nuclei of each image. If every detection is right, recall ends at
+    sum(min(n, cap)) / sum(n). Precision is then 1 at each of the 101 recall thresholds up to that recall and 0 at the
+    others, so AP50 is the share of thresholds that are reached (it follows from step 4 in the module's docstring).
+    Returns a number from 0 to 1, or None where no image has a nucleus.
 
     >>> round(ceiling([294, 310, 800, 300, 356, 300]), 4)
     0.2574
@@ -33,13 +50,22 @@ def ceiling(nuclei, cap=100):
     return float(np.count_nonzero(recall >= RECALL_THRESHOLDS) / 101)
 
 
-def evaluate(content, rows, caps=CAPS):
-    """{"ap_100": …, …} of COCO results against a COCO ground truth; None for each where there are no nuclei."""
+def evaluate(
+    content: dict[str, Any], rows: Sequence[dict[str, Any]], caps: Sequence[int] = CAPS
+) -> dict[str, float | None]:
+    """AP, AP50 and AP75 of COCO results against a COCO ground truth, for each cap.
+
+    content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks, in any order.
+    caps: how many detections per image count at most, in rising order.
+    Returns {"ap_100": …, "ap50_100": …, …}, each from 0 to 1. Without true nuclei each is None; without predictions
+    each is 0.
+    """
     if not content["annotations"]:
         return {f"{kind}_{cap}": None for cap in caps for kind in ("ap", "ap50", "ap75")}
     if not rows:
         return {f"{kind}_{cap}": 0.0 for cap in caps for kind in ("ap", "ap50", "ap75")}
-    # copies, because the library writes into what it is given; without boxes, which it would take for detections
+    # Copies, because the library writes into what it is given. Without boxes, because where there are boxes it takes
+    # the areas from them instead of from the masks.
     keys = ("image_id", "category_id", "score", "segmentation")
     content, rows = copy.deepcopy(content), copy.deepcopy([{key: row[key] for key in keys} for row in rows])
     truth = COCO(content)
@@ -47,9 +73,10 @@ def evaluate(content, rows, caps=CAPS):
     evaluation.params.maxDets = [1, *caps]
     evaluation.evaluate()
     evaluation.accumulate()
-    # precision: IoU x recall x category x area range x cap; area range 0 is "all", IoU 0 is 0.50, IoU 5 is 0.75
+    # The array's axes are IoU, recall, category, area range, cap. Area range 0 is "all"; IoU 0 is 0.50, IoU 5 is 0.75;
+    # cap 0 is the 1 detection that was put in front above.
     precision = evaluation.eval["precision"][:, :, 0, 0, 1:]
-    scores = {}
+    scores: dict[str, float | None] = {}
     for at, cap in enumerate(caps):
         scores[f"ap_{cap}"] = float(precision[..., at].mean())
         scores[f"ap50_{cap}"] = float(precision[0, :, at].mean())
@@ -57,42 +84,42 @@ def evaluate(content, rows, caps=CAPS):
     return scores
 
 
-def score(content, rows, per_image=True):
-    """All scores of COCO results against a COCO ground truth.
+def score(content: dict[str, Any], rows: Sequence[dict[str, Any]], per_image: bool = True) -> Scores:
+    """All scores of COCO results against a COCO ground truth: the content of scores.json.
 
-    content: COCO JSON (images, annotations, categories); rows: COCO results with RLE masks. Returns the keys of
-    scores.json: map_report (AP50 at 100 detections an image), ceiling_report, the six of NAMES, images, nuclei,
-    predictions, scored (False where there are no true nuclei: all scores None) and per_image, the same by image.
+    content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks.
+    per_image: whether to score each image alone, too.
     """
     counts = [len(nuclei) for nuclei in by_image(content, content["annotations"]).values()]
-    result = {
+    scores = evaluate(content, rows)
+    result: dict[str, Any] = {
         "scored": bool(content["annotations"]),
         "images": len(counts),
         "nuclei": sum(counts),
         "predictions": len(rows),
         "ceiling_report": ceiling(counts),
-        **evaluate(content, rows),
+        **scores,
+        "map_report": scores["ap50_100"],
     }
-    result["map_report"] = result["ap50_100"]
     if per_image:
         result["per_image"] = image_scores(content, rows)
-    return result
+    return cast(Scores, result)
 
 
-def image_scores(content, rows):
-    """The scores of each image taken alone, by image id."""
-    truth, found, result = by_image(content, content["annotations"]), by_image(content, rows), []
+def image_scores(content: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[ImageScores]:
+    """The scores of each image taken alone, in the order of the image ids; arguments as for score()."""
+    truth, found = by_image(content, content["annotations"]), by_image(content, rows)
+    result: list[ImageScores] = []
     for image in sorted(content["images"], key=lambda image: image["id"]):
         own, nuclei = found[image["id"]], truth[image["id"]]
         alone = {"images": [image], "annotations": nuclei, "categories": content["categories"]}
-        result.append(
-            {
-                "image_id": image["id"],
-                "file_name": image["file_name"],
-                "nuclei": len(nuclei),
-                "predictions": len(own),
-                "ceiling_report": ceiling([len(nuclei)]),
-                **evaluate(alone, own),
-            }
-        )
+        scores = {
+            "image_id": image["id"],
+            "file_name": image["file_name"],
+            "nuclei": len(nuclei),
+            "predictions": len(own),
+            "ceiling_report": ceiling([len(nuclei)]),
+            **evaluate(alone, own),
+        }
+        result.append(cast(ImageScores, scores))
     return result

@@ -1,7 +1,9 @@
-"""The report's published numbers and submissions, and the scores of the submissions."""
+"""The numbers that the report printed, and new scores of the predictions that its author published."""
 
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,18 +12,23 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import read_answer
 from nuclei.scoring.average_precision import score
+from nuclei.scoring.published_row import PublishedRow
+from nuclei.scoring.types import Scores
 
 
-def read_published(path):
-    """Published numbers: {(table, model): row} with epoch (int), map (str as printed), submission (str or None)."""
+def read_published(path: Path | str) -> dict[tuple[int, str], PublishedRow]:
+    """The numbers that the report printed, from published.tsv: {(table, model): row}, in the file's order.
+
+    Raises InputError where the file cannot be read, has other columns, or holds text where a number is wanted.
+    """
     wanted = ["table", "model", "epoch", "map", "submission"]
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
         if list(table.columns) != wanted:
             raise ValueError(f"columns {', '.join(table.columns)}")
-        rows = {}
+        rows: dict[tuple[int, str], PublishedRow] = {}
         for row in table.to_dict("records"):
-            float(row["map"])
+            float(row["map"])  # a text that is no number is told here
             rows[int(row["table"]), row["model"]] = {
                 "epoch": int(row["epoch"]),
                 "map": row["map"],
@@ -37,8 +44,11 @@ def read_published(path):
     return rows
 
 
-def score_file(path, truth):
-    """(scores, problem lines) of one answer_*.zip; no exception, so that the bad files are named together."""
+def score_file(path: Path, truth: dict[str, Any]) -> tuple[Scores | None, list[str]]:
+    """Scores of one answer_*.zip against the COCO ground truth `truth`, and the problem lines of the file.
+
+    One of the two is empty. Bad files raise no exception here, so that all of them can be named together.
+    """
     try:
         rows = read_answer(path)
         check_predictions(rows, truth, str(path))
@@ -47,14 +57,21 @@ def score_file(path, truth):
         return None, error.problems
 
 
-def score_files(files, truth, threads=1):
-    """{submission: scores} of {submission: answer_*.zip}; InputError names what is wrong with any of them."""
-    scores, problems = {}, []
+def score_files(files: dict[str, Path], truth: dict[str, Any], threads: int = 1) -> dict[str, Scores]:
+    """Scores of published submissions: {submission: scores}.
+
+    files: {submission: its answer_*.zip}. truth: COCO ground truth of the test images. threads: processes.
+    Raises InputError with all problems of all files.
+    """
+    scores: dict[str, Scores] = {}
+    problems: list[str] = []
     progress = Progress("submissions", len(files), "files", every=3)
     with ProcessPoolExecutor(threads) as pool:
         for name, (found, wrong) in zip(files, pool.map(partial(score_file, truth=truth), files.values()), strict=True):
-            scores[name] = found
-            problems += wrong
+            if found is None:
+                problems += wrong
+            else:
+                scores[name] = found
             progress.step()
     progress.close()
     if problems:

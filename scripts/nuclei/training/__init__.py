@@ -1,1 +1,1 @@
-"""One training: its work folder, hooks, resume, outputs, the choice of its checkpoint."""
+"""One training: its work folder, its hooks, how it resumes, its outputs, the choice of its checkpoint, its cost."""

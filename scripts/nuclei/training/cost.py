@@ -1,45 +1,107 @@
-"""What a training will take: iterations, arithmetic, disk, hours on a card, and how much of it is done.
+"""What a training will take: iterations, arithmetic, disk, hours on a card; and how much of it is done.
 
-Multiply-adds of a forward pass come from mmcv's counter, on the shape that the images have after resizing. Expected
-hours follow from the cards' stated peaks and utilisation (config/cards.yaml): assumptions, not measurements.
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing. The hours
+follow from the peak and the utilisation of each card in config/cards.yaml. Those are assumptions, not measurements.
 """
 
 import contextlib
 import io
 from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from nuclei.common.files import read_json, sha256
 from nuclei.compute.precision import precision
 from nuclei.models.checkpoints import epoch_of
 from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch
+from nuclei.training.types import Keep
 from nuclei.training.work_folder import binding, training_data_sha256
 
-FLOPS = 2  # of a multiply-add, which mmcv counts as one and data sheets as two
+if TYPE_CHECKING:
+    import torch
+    from mmcv import Config
+
+# Operations of one multiply-add: mmcv's counter takes it as one, data sheets of cards as two.
+FLOPS = 2
 
 
-STEP = 3  # forward passes that a training step costs: forward, and backward at about twice that
+# Cost of a training step in forward passes: one forward, and a backward pass that costs about twice as much.
+STEP = 3
 
 
-STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}  # a state in units of the weights: with momentum, with two moments
+# Size of a saved state in units of the weights. SGD keeps the weights and a momentum, Adam the weights and two moments.
+STATES = {"SGD": 2, "Adam": 3, "AdamW": 3}
 
 
-def validations(epochs, every):
-    """How often `epochs` epochs are validated: every n-th and the last; never for 0."""
+Size = tuple[int, int]
+
+
+class ByPrecision(TypedDict):
+    """A number of a card for each precision that data sheets tell apart."""
+
+    fp32: float
+    fp16: float
+
+
+class Card(TypedDict):
+    """A GPU of config/cards.yaml. tflops: peak, 10^12 operations per second. utilisation: share of it, 0 to 1."""
+
+    tflops: ByPrecision
+    utilisation: ByPrecision
+    memory_gb: float
+    note: NotRequired[str]
+
+
+class CellCost(TypedDict):
+    """What the training of one cell will take (nuclei.training.cost.plan_cell).
+
+    iterations, images: of all epochs; images are counted as often as they are seen. validated: images validated in all.
+    counts: multiply-adds of one forward pass at the test scale and at the training scale. training, validation:
+    multiply-adds of all epochs. macs: their sum for the whole training, and for what remains of it. All of these are
+    None where mmdet cannot count the model. disk: bytes of checkpoints at most. done, left: epochs.
+    """
+
+    epochs: int
+    iterations: int
+    images: int
+    validated: int
+    counts: Sequence[float | None]
+    training: float | None
+    validation: float | None
+    macs: list[float] | None
+    disk: int
+    precision: str
+    done: int
+    left: int
+
+
+class PlannedCell(CellCost):
+    """A row of `snakemake plan`. peak: memory measured on a CPU at full size, GB; None where it was not measured."""
+
+    peak: float | None
+
+
+def validations(epochs: int, every: int) -> int:
+    """How often a training of `epochs` epochs is validated: after each `every`-th epoch and the last; never for 0."""
     return -(-epochs // every) if every else 0
 
 
-def hours(macs, card, trained_in):
-    """Hours that `macs` multiply-adds take on a card of cards.yaml at its assumed utilisation."""
-    form = "fp32" if trained_in == "fp32" else "fp16"  # bf16 is as fast as fp16
+def hours(macs: float, card: Card, trained_in: str) -> float:
+    """Hours that `macs` multiply-adds take on a card: operations / (peak x utilisation).
+
+    trained_in: precision of the training, fp32, fp16 or bf16; bf16 is taken to be as fast as fp16.
+    """
+    form: Literal["fp32", "fp16"] = "fp32" if trained_in == "fp32" else "fp16"
     return FLOPS * macs / (card["tflops"][form] * 1e12 * card["utilisation"][form]) / 3600
 
 
-def checkpoint_bytes(weights, epochs, keep, validated, optimizer):
-    """Most bytes that a finished training leaves.
+def checkpoint_bytes(weights: int, epochs: int, keep: Keep, validated: int, optimizer: dict[str, Any]) -> int:
+    """Bytes of checkpoints that a finished training leaves at most: kept weights, and two states to resume from.
 
-    weights: bytes of one epoch's weights; keep: {"best", "metrics", "every"}; validated: how many epochs have scores.
+    weights: bytes of one epoch's weights. epochs: of the training. keep: which epochs' weights stay. validated: how
+    many epochs have scores. optimizer: the config's section.
     """
     best = min(keep["best"] * len(keep["metrics"]), validated)
     every = epochs // keep["every"] if keep["every"] else 0
@@ -50,22 +112,29 @@ def checkpoint_bytes(weights, epochs, keep, validated, optimizer):
     return weights * (kept + states * min(epochs, 2))
 
 
-def resized(size, scale):
-    """(height, width) of an image of `size` (width, height) px after resizing to `scale` and padding to 32."""
+def resized(size: Size, scale: Size) -> Size:
+    """(height, width) in px of an image after resizing and padding to multiples of 32, as mmdet does both.
+
+    size: (width, height) of the image, px. scale: mmdet's scale, the largest (long, short) sides, px.
+    """
     from mmcv import rescale_size
 
     width, height = rescale_size(tuple(size), tuple(scale))
     return -(-height // 32) * 32, -(-width // 32) * 32
 
 
-def usual_size(annotations):
-    """The commonest (width, height) of an annotation file's images, px."""
+def usual_size(annotations: Path | str) -> Size:
+    """The commonest (width, height) of the images in a COCO annotation file, px."""
     rows = read_json(annotations, "COCO annotations")["images"]
     return Counter((row["width"], row["height"]) for row in rows).most_common(1)[0][0]
 
 
-def shapes(config):
-    """Network input (height, width) at the test scale and at the middle of the training scales."""
+def shapes(config: "Config") -> tuple[Size, Size]:
+    """Size (height, width) in px of the network's input: at the test scale, and at the middle of the training scales.
+
+    config: resolved mmdet Config. Each is that of the commonest size among the validation images and the training
+    images, respectively.
+    """
     test = next(step.img_scale for step in config.data.val.pipeline if step["type"] == "MultiScaleFlipAug")
     train = next((step["img_scale"] for step in training_set(config)["pipeline"] if step["type"] == "Resize"), test)
     if isinstance(train, list):
@@ -76,18 +145,23 @@ def shapes(config):
     )
 
 
-def forward_macs(model, shape):
-    """Multiply-adds of model.forward_dummy on one image of `shape` (height, width); None where mmdet has none."""
+def forward_macs(model: Any, shape: Size) -> float | None:
+    """Multiply-adds of one forward pass (the detector's forward_dummy) on one image.
+
+    model: mmdet detector, which is changed. shape: (height, width) of the image, px. Returns None where the detector
+    has no forward_dummy.
+    """
     from mmcv.cnn import get_model_complexity_info
     from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import BaseRoIExtractor
 
-    def pool(extractor):
+    def pool(extractor: Any) -> Callable[..., "torch.Tensor"]:
         sides = extractor.roi_layers[0].output_size
         sides = sides if isinstance(sides, tuple) else (sides, sides)
         return lambda features, rois, *_, **__: features[0].new_zeros(len(rois), extractor.out_channels, *sides)
 
     for module in model.modules():
-        if isinstance(module, BaseRoIExtractor):  # refuses the random dummy proposals on a CPU; is not counted anyway
+        # RoI pooling refuses forward_dummy's random proposals on a CPU. The counter leaves it out in any case.
+        if isinstance(module, BaseRoIExtractor):
             module.forward = pool(module)
     try:
         model.forward = model.forward_dummy
@@ -96,25 +170,31 @@ def forward_macs(model, shape):
         return None
 
 
-def count_model(config, shapes):
-    """({shape: multiply-adds or None}, bytes of the weights) of a config's detector.
+def count_model(config: "Config", shapes: Collection[Size]) -> tuple[dict[Size, float | None], int]:
+    """Multiply-adds of a detector's forward pass for each shape, and the bytes of its weights.
 
-    On torch's meta device, which computes shapes alone: seconds for any size, the same count.
+    config: resolved mmdet Config. shapes: (height, width) of the input, px. Returns ({shape: multiply-adds, or None as
+    in forward_macs}, bytes).
+    The detector is built on torch's meta device, which computes shapes and no values. The count is the same, and it
+    takes seconds for any size.
     """
     import torch
     from mmdet.models import build_detector
 
-    counts = {}
+    counts: dict[Size, float | None] = {}
     with torch.device("meta"), torch.no_grad():
-        for shape in set(shapes):  # a model each: mmcv's counter warns where it finds its own traces
+        for shape in set(shapes):  # a new model each time: mmcv's counter warns where it finds its own traces
             model = build_detector(config.model, train_cfg=config.get("train_cfg"), test_cfg=config.get("test_cfg"))
             counts[shape] = forward_macs(model, shape)
     return counts, sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
-def epochs_done(folder, work, config):
-    """Epochs that are trained of a cell: all where training.json is this config's, else those in its work folder."""
-    wanted = config.runner.max_epochs
+def epochs_done(folder: Path, work: Path, config: "Config") -> int:
+    """How many epochs of a cell are trained: all if training.json is this config's, else those in its work folder.
+
+    folder: the cell's folder in results/. work: the cell's folder in work/. config: resolved mmdet Config of the cell.
+    """
+    wanted: int = config.runner.max_epochs
     record = folder / "training.json"
     if record.is_file() and read_json(record).get("config_sha256") == sha256(folder / "config.py"):
         return wanted
@@ -126,10 +206,11 @@ def epochs_done(folder, work, config):
     return min(wanted, max(map(epoch_of, bound.glob("epoch_*.pth")), default=0))
 
 
-def plan_cell(config, counts, weights, done, keep):
-    """The numbers of one cell; counts: multiply-adds of a forward pass (test scale, training scale), None: uncounted.
+def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, done: int, keep: Keep) -> CellCost:
+    """What the training of one cell will take.
 
-    Returns a dict; `macs` is [in all, of what remains].
+    config: resolved mmdet Config. counts: multiply-adds of a forward pass at the test scale and at the training scale,
+    None where they cannot be counted. weights: bytes of the weights. done: epochs that are trained already.
     """
     import numpy as np
     from mmdet.datasets import build_dataset
@@ -140,20 +221,23 @@ def plan_cell(config, counts, weights, done, keep):
     an_epoch = iterations_an_epoch(np.bincount(dataset.flag).tolist(), batch)
     images = len(read_json(config.data.val.ann_file)["images"])
     left = epochs - done
-    checks = [validations(epochs, every)]
+    checks = [validations(epochs, every)]  # in all, and of what remains
     checks.append(checks[0] - done // every if every and left else 0)
-    counted = None not in counts
-    training = [STEP * counts[1] * an_epoch * batch * number if counted else None for number in (epochs, left)]
-    validation = [counts[0] * images * number if counted else None for number in checks]
+    training = validation = macs = None
+    test, train = counts
+    if test is not None and train is not None:
+        macs_an_epoch, macs_a_check = STEP * train * an_epoch * batch, test * images
+        training, validation = macs_an_epoch * epochs, macs_a_check * checks[0]
+        macs = [training + validation, macs_an_epoch * left + macs_a_check * checks[1]]
     return {
         "epochs": epochs,
         "iterations": an_epoch * epochs,
         "images": an_epoch * batch * epochs,
         "validated": images * checks[0],
         "counts": counts,
-        "training": training[0],
-        "validation": validation[0],
-        "macs": [sum(pair) for pair in zip(training, validation, strict=True)] if counted else None,
+        "training": training,
+        "validation": validation,
+        "macs": macs,
         "disk": checkpoint_bytes(weights, epochs, keep, checks[0], config.optimizer),
         "precision": precision(config),
         "done": done,

@@ -1,12 +1,12 @@
-"""Hooks that make mmdet's training loop seeded, resumable, bounded in disk use and legible.
+"""Hooks of mmdet's training loop: seeding, progress lines and log, validation, checkpoints, clean stops.
 
-State of a training in its work folder:
-  epoch_N.pth   weights after epoch N (kept: best k by the named scores, every n-th, the last)
-  last.pth      weights, optimizer and the score table after the last finished epoch: what a training goes on from
-  previous.pth  the same of the epoch before, for when last.pth is damaged or could not be written
-  log.jsonl     a row for each stretch of training and each validation
-Every file appears by rename; `last.pth` is written after what it speaks of, so a kill at any moment loses
-at most the epoch under way.
+A training has these files in its work folder:
+  epoch_N.pth   weights after epoch N, of the epochs that are kept: the best ones, each n-th, and the last
+  last.pth      state after the last finished epoch: weights, optimizer, score table; a training goes on from it
+  previous.pth  the same of the epoch before, for the case that last.pth is damaged or could not be written
+  log.jsonl     one row for each part of an epoch (a tenth) and one for each validation
+Every file appears by rename, and last.pth is written after the files that it speaks of. A kill at any moment therefore
+loses at most the epoch under way; nuclei.training.resume says how a training goes on.
 """
 
 import contextlib
@@ -16,7 +16,9 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import torch
 from mmcv.runner import HOOKS, GradientCumulativeFp16OptimizerHook, GradientCumulativeOptimizerHook, Hook
@@ -25,7 +27,7 @@ from mmdet.apis import set_random_seed
 from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
-import nuclei.models.augmentation  # noqa: F401 - its steps, by name in config.py
+import nuclei.models.augmentation  # noqa: F401 - registers the steps that config.py names
 from nuclei.common.files import whole_file
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
@@ -34,19 +36,26 @@ from nuclei.models.checkpoints import epoch_of, write_tensors
 from nuclei.prediction.single_look import predict
 from nuclei.scoring.average_precision import score
 from nuclei.scoring.names import NAMES
+from nuclei.scoring.types import AveragePrecisions
 from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.resume import LAST, PREVIOUS
+from nuclei.training.types import EpochRow, Keep, SavedMeta
 
 
-def save_checkpoint(path, model, meta, optimizer=None):
-    """Write a checkpoint in mmcv's form; equal training gives equal bytes (no time stamps, fixed names)."""
+def save_checkpoint(
+    path: Path, model: torch.nn.Module, meta: dict[str, Any] | SavedMeta, optimizer: torch.optim.Optimizer | None = None
+) -> None:
+    """Write a checkpoint in mmcv's form: {"meta", "state_dict"} and, with an optimizer, "optimizer".
+
+    It holds no time stamps and no names that change, so that equal trainings give equal bytes.
+    """
     content = {"meta": meta, "state_dict": weights_to_cpu(get_state_dict(model))}
     if optimizer is not None:
         content["optimizer"] = optimizer.state_dict()
     write_tensors(path, content)
 
 
-def log_row(path, **row):
+def log_row(path: Path, **row: Any) -> None:
     """Append one row to log.jsonl."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -54,12 +63,12 @@ def log_row(path, **row):
 
 @HOOKS.register_module()
 class EpochSeed(Hook):
-    """Seed everything anew before each epoch, so that resuming at an epoch equals never having stopped."""
+    """Seed everything anew before each epoch, so that a resumed training gives the same weights as an unbroken one."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def before_train_epoch(self, runner):
+    def before_train_epoch(self, runner: Any) -> None:
         """Seed Python, numpy, torch and the loader's workers from (seed, epoch)."""
         seed = (self.seed * 1_000_003 + runner.epoch) % 2**31
         set_random_seed(seed)
@@ -71,25 +80,30 @@ class EpochSeed(Hook):
 
 
 class WithinEpoch:
-    """Makes mmcv's accumulation end with the epoch: its last step takes what is left over.
+    """Mixed into mmcv's hooks that sum the gradients of several iterations: the sums end with the epoch.
 
-    mmcv carries left-over gradients into the next epoch, where a resumed training does not have them.
+    The last step of an epoch takes the iterations that are left over. mmcv alone carries their gradients into the next
+    epoch, where a resumed training would not have them.
     """
 
-    def _init(self, runner):
+    cumulative_iters: int  # both are of mmcv's hook
+    end_of_epoch: Callable[[Any], bool]
+
+    def _init(self, runner: Any) -> None:
         self.initialized = True
 
-    def _get_loss_factor(self, runner):
+    def _get_loss_factor(self, runner: Any) -> int:
+        """By how many iterations a loss is divided: that many make up the step which this iteration belongs to."""
         length = len(runner.data_loader)
         left = length % self.cumulative_iters
         return left if runner.inner_iter >= length - left else self.cumulative_iters
 
-    def every_n_iters(self, runner, n):
-        """Whether a step is due after this iteration."""
+    def every_n_iters(self, runner: Any, n: int) -> bool:
+        """Whether the optimizer makes a step after this iteration: after each n-th and after the last of the epoch."""
         return (runner.inner_iter + 1) % n == 0 or self.end_of_epoch(runner)
 
 
-# Under mmcv's names, so that config.py stays one that mmdet's own tools read.
+# They are registered under mmcv's names, so that mmdet's own tools can read config.py, too.
 for original in (GradientCumulativeOptimizerHook, GradientCumulativeFp16OptimizerHook):
     HOOKS.register_module(
         name=original.__name__, force=True, module=type(original.__name__, (WithinEpoch, original), {})
@@ -97,8 +111,11 @@ for original in (GradientCumulativeOptimizerHook, GradientCumulativeFp16Optimize
 
 
 @contextlib.contextmanager
-def memory_errors(label):
-    """Turn a GPU's lack of memory into an InputError that names the batch of the runner that Narrate saw last."""
+def memory_errors(label: str) -> Iterator[None]:
+    """Turn a GPU's lack of memory into an InputError that names the images of the batch.
+
+    label: name of the cell. The batch is that of the runner which Narrate saw last.
+    """
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
@@ -119,15 +136,20 @@ def memory_errors(label):
 
 @HOOKS.register_module()
 class Narrate(Hook):
-    """Progress lines with ETA, rows in log.jsonl, clean stop on a signal, an error where the loss is not finite."""
+    """Print progress lines with the time left, write log.jsonl, stop on a signal or where the loss is not finite.
 
-    runner = None  # the one that trains in this process, for memory_errors
+    log: path of log.jsonl. label: name of the cell in progress lines. rows_per_epoch: rows of log.jsonl, each with the
+    mean losses since the row before.
+    """
 
-    def __init__(self, log, label, rows_per_epoch=10):
+    runner: ClassVar[Any] = None  # the one that trains in this process, for memory_errors
+
+    def __init__(self, log: Path | str, label: str, rows_per_epoch: int = 10) -> None:
         self.log, self.label, self.rows_per_epoch = Path(log), label, rows_per_epoch
-        self.sums, self.count, self.since = {}, 0, None
+        self.sums: dict[str, float] = {}
+        self.count, self.since = 0, time.monotonic()
 
-    def before_run(self, runner):
+    def before_run(self, runner: Any) -> None:
         """Drop log rows of epochs that will be trained again."""
         Narrate.runner = runner
         rows = self.log.read_text().splitlines() if self.log.exists() else []
@@ -141,15 +163,18 @@ class Narrate(Hook):
         with whole_file(self.log) as temporary:
             temporary.write_text("".join(row + "\n" for row in kept))
 
-    def before_train_epoch(self, runner):
-        """Start the progress line of a run, the clock of an epoch."""
+    def before_train_epoch(self, runner: Any) -> None:
+        """Start the progress line with the first epoch, and the clock of a log row with each epoch."""
         total = runner.max_epochs * len(runner.data_loader)
         if not hasattr(self, "progress"):
             self.progress = Progress(self.label, total, "iterations", done=runner.iter)
         self.since = time.monotonic()
 
-    def after_train_iter(self, runner):
-        """Sum the losses; stop on NaN or a signal."""
+    def after_train_iter(self, runner: Any) -> None:
+        """Sum the losses and write a log row when one is due.
+
+        Raises InputError where the loss is not finite, and Stopped after a signal.
+        """
         values = runner.outputs["log_vars"]
         if not math.isfinite(values["loss"]):
             raise InputError(
@@ -182,31 +207,46 @@ class Narrate(Hook):
 
 @HOOKS.register_module()
 class EpochEnd(Hook):
-    """After each epoch: validate, save weights, save the state to resume from, remove what is not to be kept."""
+    """After each epoch: validate, save the weights, save the state to resume from, remove weights that do not stay.
 
-    def __init__(self, work, validation, keep, label, every, workers=0, version="unknown"):
+    work: the work folder. validation: the validation data set's section of the config. keep: which epochs' weights
+    stay. label: name of the cell in progress lines. every: validate after each n-th epoch and after the last (0:
+    never). workers: processes that load images. version: commit of the code.
+    """
+
+    def __init__(
+        self,
+        work: Path | str,
+        validation: dict[str, Any],
+        keep: Keep,
+        label: str,
+        every: int,
+        workers: int = 0,
+        version: str = "unknown",
+    ) -> None:
         self.work, self.keep, self.label, self.every = Path(work), keep, label, every
         self.workers, self.version = workers, version
-        self.dataset = build_dataset(validation, dict(test_mode=True)) if every else None
+        self.dataset: Any = build_dataset(validation, dict(test_mode=True)) if every else None
         self.log = self.work / "log.jsonl"
-        self.rows, self.seconds, self.start = [], 0.0, time.monotonic()
+        self.rows: list[EpochRow] = []
+        self.seconds, self.start = 0.0, time.monotonic()
 
-    def before_run(self, runner):
+    def before_run(self, runner: Any) -> None:
         """Take the score table and the time spent from the state that is resumed."""
         state = (runner.meta or {}).get("nuclei") or {}
         self.rows, self.seconds = list(state.get("rows", [])), state.get("seconds", 0.0)
         self.start = time.monotonic()
 
-    def after_train_epoch(self, runner):
-        """See the class."""
+    def after_train_epoch(self, runner: Any) -> None:
+        """Do what the class says; raise Stopped after a signal."""
         epoch = runner.epoch + 1
-        row = {"epoch": epoch, **dict.fromkeys(NAMES)}
+        row = cast(EpochRow, {"epoch": epoch, **dict.fromkeys(NAMES)})
         if self.every and (epoch % self.every == 0 or epoch == runner.max_epochs):
             row.update(self.validate(runner, epoch))
         rows = [*self.rows, row]
         keep = epochs_to_keep(rows, self.keep["best"], self.keep["metrics"], self.keep["every"])
         save_checkpoint(self.work / f"epoch_{epoch}.pth", runner.model, {"epoch": epoch, "CLASSES": ("nucleus",)})
-        meta = {
+        meta: SavedMeta = {
             "epoch": epoch,
             "iter": runner.iter,
             "nuclei": {
@@ -227,8 +267,8 @@ class EpochEnd(Hook):
                 path.unlink()
         StopRequest.check()
 
-    def validate(self, runner, epoch):
-        """Scores of the validation images under all metrics and caps."""
+    def validate(self, runner: Any, epoch: int) -> AveragePrecisions:
+        """The six scores of the validation images; they are printed and logged, too."""
         found = predict(
             runner.model,
             self.dataset,
@@ -236,8 +276,8 @@ class EpochEnd(Hook):
             label=f"{self.label} validation, epoch {epoch}:",
             between=StopRequest.check,
         )
-        scores = score(self.dataset.coco.dataset, found, per_image=False)
-        scores = {name: scores[name] for name in NAMES}
+        everything = score(self.dataset.coco.dataset, found, per_image=False)
+        scores = cast(AveragePrecisions, {name: everything[name] for name in NAMES})
         line = ", ".join(f"{name} {scores[name]:.4f}" for name in ("ap50_100", "ap_100", "ap50_1000", "ap_1000"))
         print(f"{self.label} epoch {epoch}/{runner.max_epochs}: validation {line}", file=sys.stderr, flush=True)
         log_row(self.log, mode="val", epoch=epoch, **scores)

@@ -1,19 +1,25 @@
-"""The outputs of a finished training, put in place."""
+"""The outputs of a finished training: how they get from the work folder to the cell's folder in results/."""
 
 import csv
 import io
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nuclei.common.files import read_json, write_text
 from nuclei.models.checkpoints import epoch_of
+from nuclei.training.types import EpochRow
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Paths of what a finished training leaves: kept weights, scores by epoch, log, provenance."""
+    """Paths of what a finished training leaves.
+
+    checkpoints: folder of the kept weights, epoch_N.pth. epochs: epochs.tsv, scores by epoch. log: log.jsonl.
+    provenance: training.json.
+    """
 
     checkpoints: Path
     epochs: Path
@@ -21,10 +27,11 @@ class Outputs:
     provenance: Path
 
 
-def put_in_place(work, rows, outputs):
+def put_in_place(work: Path, rows: Sequence[EpochRow], outputs: Outputs) -> None:
     """Put all outputs but the provenance in place: kept weights as hard links, table and log as copies.
 
-    rows: the score table, a row for each epoch.
+    work: the work folder of the finished training. rows: its score table, one row for each epoch.
+    The folder of weights is filled under a hidden name and then renamed, so that it is never half full.
     """
     out = outputs.checkpoints
     beside = out.with_name(f".{out.name}.new")
@@ -47,8 +54,11 @@ def put_in_place(work, rows, outputs):
     write_text(outputs.log, (work / "log.jsonl").read_text())
 
 
-def are_in_place(work, epochs, outputs):
-    """Whether another process put the outputs of this training in place while this one waited for the work folder."""
+def are_in_place(work: Path, epochs: int, outputs: Outputs) -> bool:
+    """Whether another process put the outputs of this training in place while this one waited for the work folder.
+
+    work: the work folder. epochs: how many epochs this training has.
+    """
     if not all(path.exists() for path in (outputs.checkpoints, outputs.epochs, outputs.log, outputs.provenance)):
         return False
     record = read_json(outputs.provenance)

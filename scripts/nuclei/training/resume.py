@@ -1,18 +1,38 @@
-"""The state that a broken-off training goes on from."""
+"""How resume works: which saved state a training goes on from.
+
+After each epoch, nuclei.training.hooks.EpochEnd first writes the weights of that epoch, epoch_N.pth. It then renames
+last.pth, the state after the epoch before, to previous.pth, and writes the new state as last.pth. A state holds the
+weights, the optimizer, the loss scaler of fp16 and the score table. Every file is written under a temporary name and
+renamed, so a process that is killed at any moment loses the epoch under way and nothing else.
+
+A training that starts looks for a state here (newest_state). It takes last.pth if that file is whole, or else
+previous.pth, or else it starts from the beginning. Random numbers need not be saved: they are seeded anew from the
+seed and the epoch's number before each epoch (nuclei.training.hooks.EpochSeed). A training that was stopped and resumed
+therefore gives the same bytes as one that was never stopped.
+
+nuclei.training.work_folder says in which folder the state lies, and why a training with another config never goes on
+from it.
+"""
 
 import os
 import sys
+from pathlib import Path
 
 from nuclei.models.checkpoints import epoch_of, intact
+from nuclei.training.types import SavedMeta
 
 LAST, PREVIOUS = "last.pth", "previous.pth"
 
 
-def newest_state(work, label):
-    """Meta of the newest state that a training can go on from, put in place as last.pth; None: it starts anew.
+def newest_state(work: Path, label: str) -> SavedMeta | None:
+    """Find the newest state that a training can go on from, and put it in place as last.pth.
 
-    Damaged files, and half-written ones that a kill left, are removed. A state is of no use if weights up to its epoch
-    are damaged, since they would not be made again. Call only while holding the work folder's lock.
+    work: the training's work folder; call only while holding its lock. label: name of the cell in the lines on stderr.
+    Returns the part `meta` of the state, or None where the training starts from the beginning.
+
+    Damaged files, and half-written ones that a kill left, are removed. If the weights of an epoch are damaged, only a
+    state from before that epoch is used, because a training that went on from a later state would not make these
+    weights again.
     """
     import torch
 
@@ -25,7 +45,7 @@ def newest_state(work, label):
     lost = min((epoch_of(path) for path in damaged if path.name.startswith("epoch_")), default=float("inf"))
     for path in (work / LAST, work / PREVIOUS):
         if path.exists():
-            meta = torch.load(path, map_location="cpu", weights_only=True)["meta"]
+            meta: SavedMeta = torch.load(path, map_location="cpu", weights_only=True)["meta"]
             if meta["epoch"] < lost:
                 os.replace(path, work / LAST)
                 return meta

@@ -1,39 +1,58 @@
-"""The choice of a cell's checkpoint by a policy, from the score table and the kept weights.
+"""How a cell's checkpoint is chosen, from the score table epochs.tsv of its training.
 
-Policies: best (highest validation score under a named metric, the earlier epoch at a tie), last, epoch (a given one).
+There are three policies:
+  best    the epoch of highest validation score under a named metric; at a tie the earlier epoch
+  last    the last epoch
+  epoch   a given epoch
+Only an epoch whose weights were kept can be chosen. Where a better epoch was not kept, the reason says so. The test
+images have no part in the choice. In setting 2 the validation images are the training images.
 """
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from nuclei.common.stage import InputError
-from nuclei.scoring.names import NAMES
+from nuclei.scoring.names import NAMES, ScoreName
+from nuclei.training.choice import Choice, KeptEpochRow, Policy
 
 
-def read_epochs(path):
-    """Rows of epochs.tsv: epoch (int), scores (float or None), kept (bool)."""
+def read_epochs(path: Path | str) -> list[KeptEpochRow]:
+    """Rows of epochs.tsv, one for each epoch; InputError where the file is not such a table."""
     with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     try:
         return [
-            {
-                "epoch": int(row["epoch"]),
-                "kept": row["kept"] == "1",
-                # a training under other caps has no score under these
-                **{metric: float(row[metric]) if row.get(metric) else None for metric in NAMES},
-            }
+            cast(
+                KeptEpochRow,
+                {
+                    "epoch": int(row["epoch"]),
+                    "kept": row["kept"] == "1",
+                    # a training under other caps has no score under these
+                    **{metric: float(row[metric]) if row.get(metric) else None for metric in NAMES},
+                },
+            )
             for row in rows
         ]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a score table ({error!r}), wanted epoch, kept and scores; train again") from None
 
 
-def choose(rows, policy, metric="ap50_100", epoch=None):
-    """Choose an epoch among the kept ones.
+def choose(
+    rows: Sequence[KeptEpochRow], policy: Policy, metric: ScoreName = "ap50_100", epoch: int | None = None
+) -> Choice:
+    """Choose an epoch among the kept ones, as the module's docstring says.
 
-    rows: see read_epochs. Returns {"epoch", "policy", "metric", "value", "reason"}.
+    rows: of read_epochs. metric: the score that policy `best` goes by, and that every choice reports. epoch: the one
+    that policy `epoch` takes.
     Raises InputError where the policy asks for an epoch that was not trained, not kept, or not scored.
     """
+
+    def rank(row: KeptEpochRow) -> tuple[float, int]:
+        value = row[metric]
+        return float("-inf") if value is None else value, -row["epoch"]
+
     kept = [row for row in rows if row["kept"]]
     names = ", ".join(str(row["epoch"]) for row in kept) or "none"
     if not kept:
@@ -52,7 +71,7 @@ def choose(rows, policy, metric="ap50_100", epoch=None):
                 "choose one of these or set checkpoints.every before training"
             )
         return {
-            "epoch": epoch,
+            "epoch": found[0]["epoch"],
             "policy": policy,
             "metric": metric,
             "value": found[0][metric],
@@ -65,8 +84,7 @@ def choose(rows, policy, metric="ap50_100", epoch=None):
             f"selection.metric: no kept epoch has a score {metric}; "
             "set training.validate_every or selection.policy: last"
         )
-    best = max(choice, key=lambda row: (row[metric], -row["epoch"]))
-    top = max(scored, key=lambda row: (row[metric], -row["epoch"]))
+    best, top = max(choice, key=rank), max(scored, key=rank)
     reason = f"highest {metric} on the validation images of {len(scored)} scored epochs"
     if top["epoch"] != best["epoch"]:
         reason = (

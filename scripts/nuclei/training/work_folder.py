@@ -1,19 +1,39 @@
-"""The work folder of a training: bound to config and data by a hash, held by one process at a time."""
+"""How resume works: in which work folder a training keeps its state.
+
+The folder is work/<run>/cells/setting<S>/<model>/seed<N>/<hash>/. The hash (binding) covers the resolved config, the
+annotations, the images and the weights that the training starts from. A training with the same hash finds the folder
+and goes on from the state in it (nuclei.training.resume); after any change that could change the weights the hash is
+another one, so the training starts from the beginning in a folder beside the first. Two changes keep the hash: when to
+validate, which does not change the weights; and more epochs under a schedule that does not depend on their number, so
+that a finished training can be continued.
+
+One process at a time holds the folder (hold_work_folder). A training can outlive the Snakemake that started it; a
+second one then waits here, and finds the work done.
+"""
 
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
 from nuclei.compute.locks import hold_first_free
 from nuclei.models.config_tree import training_set
 
+if TYPE_CHECKING:
+    from mmcv import Config
 
-def training_data_sha256(config):
-    """SHA-256 over the annotations of the training and validation sets and over the images they name."""
-    digest, images = hashlib.sha256(), set()
+
+def training_data_sha256(config: "Config") -> str:
+    """SHA-256 (hex digits) over the annotations of the training and validation sets and the images that they name.
+
+    config: resolved mmdet Config. Raises InputError naming every image that is missing.
+    """
+    digest = hashlib.sha256()
+    images: set[str] = set()
     for dataset in (training_set(config), config["data"]["val"]):
         digest.update(sha256(dataset["ann_file"]).encode())
         for image in read_json(dataset["ann_file"], "COCO annotations")["images"]:
@@ -30,25 +50,29 @@ def training_data_sha256(config):
     return digest.hexdigest()
 
 
-def binding(config, data, weights):
-    """Hash that a work folder is bound to. More epochs of the same schedule continue the same training."""
+def binding(config: "Config", data: str, weights: str | None) -> str:
+    """Hash (SHA-256, hex digits) that a work folder is bound to; its first 16 digits are the folder's name.
+
+    config: resolved mmdet Config. data: training_data_sha256. weights: SHA-256 of the weights that the training starts
+    from, or None for a random start.
+    """
     bound = config._cfg_dict.to_dict()
-    if bound["lr_config"]["policy"] in ("step", "fixed"):
+    if bound["lr_config"]["policy"] in ("step", "fixed"):  # here the number of epochs does not change the rate
         bound["runner"].pop("max_epochs")
-    bound["load_from"] = weights
+    bound["load_from"] = weights  # the content, not the path
     bound.pop("evaluation", None)  # when to validate does not change the weights
     text = repr(sorted(bound.items()))
     return hashlib.sha256(f"{text}\n{data}".encode()).hexdigest()
 
 
-def hold_work_folder(folder, label, between):
-    """Hold a work folder for this process until the returned handle is closed; wait while another training holds it.
+def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) -> TextIO:
+    """Hold a work folder for this process; wait while another training holds it.
 
-    A training that outlives a killed Snakemake finishes its work in this way, and the next one finds it done.
-    between(): called while waiting; may raise to stop.
+    label: name of the cell in the line that is printed while waiting. between(): called while waiting; may raise to
+    stop. Returns the handle of the lock file: the folder is held until it is closed or the process ends.
     """
 
-    def waiting():
+    def waiting() -> str:
         return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
 
     _, handle = hold_first_free(["lock"], folder, waiting, label, between)

@@ -1,0 +1,83 @@
+"""Shapes of the dictionaries that the training stage reads and writes: last.pth and training.json.
+
+This file holds nothing else, because a training runs again when a file that it imports changes.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+from nuclei.scoring.names import ScoreName
+from nuclei.scoring.types import AveragePrecisions
+
+
+class Keep(TypedDict):
+    """Which epochs' weights stay on disk.
+
+    best: how many epochs by each of the metrics. metrics: names of validation scores. every: each n-th epoch too (0:
+    none). See nuclei.training.kept_epochs.
+    """
+
+    best: int
+    metrics: list[ScoreName]
+    every: int
+
+
+class EpochRow(AveragePrecisions):
+    """One finished epoch and its validation scores, which are all None for an epoch that was not validated."""
+
+    epoch: int
+
+
+class TrainingState(TypedDict):
+    """What this project adds to last.pth.
+
+    rows: one for each finished epoch. seconds: wall time of the training so far, over all of its processes.
+    code_version: commit of the code that trained the last of these epochs.
+    """
+
+    rows: list[EpochRow]
+    seconds: float
+    code_version: str
+
+
+class SavedMeta(TypedDict):
+    """The part `meta` of last.pth. iter: iterations done. fp16: state of mmcv's loss scaler, with precision fp16."""
+
+    epoch: int
+    iter: int
+    nuclei: TrainingState
+    fp16: NotRequired[dict[str, Any]]
+
+
+class Provenance(TypedDict):
+    """Content of training.json: where the weights of a cell come from.
+
+    work: name of the training's work folder (its hash). precision to driver: see nuclei.compute.device.describe; the
+    last four only with a GPU, memory in MiB. threads: CPU threads. wall_seconds: of the whole training. data_sha256:
+    of annotations and images. weights_sha256: of the weights that the training started from, None for a random start.
+    started, finished: ISO 8601, UTC; started is the start of the last process of this training.
+    """
+
+    cell: str
+    work: str
+    seed: int
+    device: str
+    precision: str
+    tf32_matmul: bool
+    tf32_cudnn: bool
+    cudnn: int | None
+    cudnn_benchmark: bool
+    cudnn_deterministic: bool
+    gpu_mb: NotRequired[int]
+    gpu_peak_mb: NotRequired[int]
+    cuda: NotRequired[str]
+    driver: NotRequired[str]
+    threads: int
+    epochs: int
+    wall_seconds: float
+    config_sha256: str
+    data_sha256: str
+    weights_sha256: str | None
+    started: str
+    finished: str
+    code_version: str
+    versions: dict[str, str]

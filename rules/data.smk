@@ -1,10 +1,12 @@
 """Raw data in, annotations out.
 
 In: config raw (folder, archive, URL, or drawn by the project).
-Out: data/raw.{json,md} (what was found, after every check), data/split.json, data/coco/{method}/train.json,
+Out: data/checked/{train,test,test_masks}.json, data/raw.{json,md} (what was found), data/split.json, data/coco/{method}/train.json,
 data/coco/test_images.json (what predictions are made of), data/coco/test.json (with the true nuclei),
 data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
 """
+
+CHECKED_TEST = ["test", "test_masks"] if raw_folder("test_masks") else ["test"]
 
 if config["raw"]["draw"]:
 
@@ -58,9 +60,43 @@ else:
             " --out {output.folder} 2>&1 | tee {log}"
 
 
+rule check_part:
+    input:
+        raw=lambda wildcards: (
+            raw_input("dataset", "test_masks") if wildcards.part == "test_masks" else raw_input("dataset")
+        ),
+    output:
+        f"{RESULTS}/data/checked/{{part}}.json",
+    log:
+        f"{RESULTS}/logs/check_part.{{part}}.log",
+    wildcard_constraints:
+        part="train|test|test_masks",
+    conda:
+        "../envs/data.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
+    params:
+        *code("check_part", "data"),
+        content=lambda wildcards: raw_state(wildcards.part),
+        dataset=verbatim(raw_folder("dataset")),
+        masks=lambda wildcards: (
+            option("--test-masks", raw_folder("test_masks")) if wildcards.part == "test_masks" else ""
+        ),
+        overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
+    message:
+        "check of the raw data: {wildcards.part}"
+    shell:
+        "python scripts/check_part.py --dataset {params.dataset:q} {params.masks} --part {wildcards.part}"
+        " {params.overlap} --out {output} --threads {threads} 2>&1 | tee {log}"
+
+
 rule check_raw:
     input:
-        raw=raw_input("dataset", "test_masks"),
+        train=f"{RESULTS}/data/checked/train.json",
+        test=f"{RESULTS}/data/checked/test.json",
+        masks=f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else [],
         split=ancient(config["split"]["file"] or []),
     output:
         json=f"{RESULTS}/data/raw.json",
@@ -69,30 +105,25 @@ rule check_raw:
         f"{RESULTS}/logs/check_raw.log",
     conda:
         "../envs/data.yaml"
-    threads: 8
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(15),
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         *code("check_raw", "data"),
-        dataset=verbatim(raw_folder("dataset")),
-        masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
+        masks=lambda wildcards, input: option("--test-masks", list(input.masks)),
         split=verbatim(option("--split", config["split"]["file"])),
-        overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
         expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
-        content=raw_state(*PARTS),
         state=file_state(config["split"]["file"]),
     message:
-        "check of the raw data"
+        "counts of the raw data"
     shell:
-        "python scripts/check_raw.py --dataset {params.dataset:q} {params.masks} {params.split} {params.overlap}"
-        " --expected {params.expected} --out {output.json} --summary {output.summary} --threads {threads}"
-        " 2>&1 | tee {log}"
+        "python scripts/check_raw.py --train {input.train} --test {input.test} {params.masks} {params.split}"
+        " --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
 
 
 rule make_split:
     input:
-        checked=ancient(f"{RESULTS}/data/raw.json"),
+        checked=f"{RESULTS}/data/checked/train.json",
         raw=raw_input("dataset"),
         file=ancient(config["split"]["file"] or []),
     output:
@@ -115,12 +146,12 @@ rule make_split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --dataset-check {input.checked} {params.how} --out {output}" " > {log} 2>&1"
+        "python scripts/make_split.py --checked {input.checked} {params.how} --out {output}" " > {log} 2>&1"
 
 
 rule convert_train:
     input:
-        checked=ancient(f"{RESULTS}/data/raw.json"),
+        checked=f"{RESULTS}/data/checked/train.json",
         raw=raw_input("dataset"),
     output:
         f"{RESULTS}/data/coco/{{method}}/train.json",
@@ -146,7 +177,7 @@ rule convert_train:
 
 rule convert_test:
     input:
-        checked=ancient(f"{RESULTS}/data/raw.json"),
+        checked=[f"{RESULTS}/data/checked/{part}.json" for part in CHECKED_TEST],
         raw=raw_input("dataset", "test_masks"),
     output:
         f"{RESULTS}/data/coco/test.json",
@@ -172,7 +203,7 @@ rule convert_test:
 
 rule list_test_images:
     input:
-        checked=ancient(f"{RESULTS}/data/raw.json"),
+        checked=f"{RESULTS}/data/checked/test.json",
         raw=raw_input("dataset"),
     output:
         f"{RESULTS}/data/coco/test_images.json",

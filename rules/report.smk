@@ -234,6 +234,7 @@ rule write_manifest:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
         checkpoints=ancient(cell_files("checkpoints")),
         files=[
+            expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
             rules.make_split.output,
             rules.measure_conversion_loss.input.annotations,

@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from nuclei.common.files import sha256, write_json
 

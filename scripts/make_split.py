@@ -1,7 +1,7 @@
 """Split the training images into training and validation images, for setting 1.
 
-It reads checked/train.json, which lists the training images, and a split file where one is given. It writes split.json with the
-image ids of both halves: those of the file, or a random choice by fraction and seed.
+It reads checked/train.json, which lists the training images, and a split file where one is given. It writes split.json
+with the image ids of both halves: those of the file, or a random choice by fraction and seed.
 """
 
 import argparse

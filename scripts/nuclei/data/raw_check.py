@@ -180,8 +180,8 @@ def check_part(
     """Read every image of a part of the raw data, with its masks.
 
     part: `train` (training images and masks), `test` (test images alone) or `test_masks` (the same images with their
-    masks). The layout is looked at as a whole, so that its problems in all parts are shown together. Returns the content
-    of checked/<part>.json. Raises InputError with every problem found.
+    masks). The layout is looked at as a whole, so that its problems in all parts are shown together. Returns the
+    content of checked/<part>.json. Raises InputError with every problem found.
     """
     images, ignored, problems = read_layout(dataset, test_masks)
     own, rows = part_images(part, images), []
@@ -215,8 +215,8 @@ def join(
 ) -> RawReport:
     """Content of raw.json: the parts together, with the numbers of nuclei beside the expected ones.
 
-    reports: content of checked/<part>.json by part, test_masks only where there are some. expected: numbers of nuclei by
-    the names in COUNTS. halves: the split of the training images.
+    reports: content of checked/<part>.json by part, test_masks only where there are some. expected: numbers of nuclei
+    by the names in COUNTS. halves: the split of the training images.
     """
     rows = [*reports["train"]["images"], *reports["test_masks" if "test_masks" in reports else "test"]["images"]]
     ignored = {tuple(row): None for report in reports.values() for row in report["ignored"]}
@@ -246,7 +246,7 @@ def check(
     `split_file`, or None. threads: number of processes. Returns the content of raw.json. Raises InputError with every
     problem found; a count that is not the expected one is no problem.
     """
-    parts: list[Part] = ["train", "test", *(["test_masks"] if test_masks else [])]
+    parts: list[Part] = ["train", "test", "test_masks"] if test_masks else ["train", "test"]
     reports: dict[str, PartReport] = {}
     problems: dict[str, None] = {}
     for part in parts:

@@ -110,7 +110,7 @@ rule check_raw:
         runtime=scaled(5),
     params:
         *code("check_raw", "data"),
-        masks=lambda wildcards, input: option("--test-masks", list(input.masks)),
+        masks=option("--test-masks", f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else None),
         split=verbatim(option("--split", config["split"]["file"])),
         expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
         state=file_state(config["split"]["file"]),

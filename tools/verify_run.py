@@ -196,6 +196,16 @@ def check_answer(run: Path, cell: str) -> Iterator[str]:
         yield contradiction(f"{cell}/answer.zip", "content", "other than", "answer.json alone", f"{cell}/answer.json")
 
 
+def check_data(cells: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Cells of one setting that were trained on different data. cells: {folder: its training.json}."""
+    first: dict[str, tuple[str, object]] = {}
+    for cell, training in cells.items():
+        found = training.get("data_sha256")
+        source, wanted = first.setdefault(cell.split("/")[1], (cell, found))
+        if found != wanted:
+            yield contradiction(f"{cell}/training.json", "data_sha256", found, wanted, f"{source}/training.json")
+
+
 def check_list(files: Cells, cells: Sequence[str]) -> Iterator[str]:
     """Contradictions of tables/cells.csv with scores.json, training.json and checkpoint.json of its cells.
 
@@ -265,6 +275,7 @@ def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str
             yield f"{NAME}: found {source} {found}, wanted {wanted} of its own content; {AGAIN}"
     for cell, recorded in manifest["cells"].items():
         yield from check_cell(files, cell, recorded, hashes)
+    yield from check_data(manifest["cells"])
     yield from check_list(files, list(manifest["cells"]))
     models = manifest["models"]
     for setting in config["settings"]:

@@ -28,7 +28,8 @@ help:
 	@echo "make bench-full the same on all masks and the whole demo; an hour and more"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
-	@echo "make docs       write docs/differences.md anew; downloads mmdet $(REPORTS_MMDET), without network keeps what it says of it"
+	@echo "make docs       write docs/map.md, docs/differences.md and the tables of config/README.md anew; downloads mmdet"
+	@echo "                $(REPORTS_MMDET), without network keeps what is said of it"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -67,11 +68,13 @@ test-build: $(READY)
 	cache=$$(mktemp -d) && XDG_CACHE_HOME=$$cache python tools/build_mmcv.py; rm -rf $$cache
 
 docs: $(READY)
+	python tools/draw_map.py
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
 	if pip download --quiet --disable-pip-version-check --no-deps --dest "$$old" mmdet==$(REPORTS_MMDET); \
 	then python -W ignore tools/explain_configs.py --old "$$old"/*.whl; \
 	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
 	python -W ignore tools/explain_configs.py; fi
+	@python tools/write_config_reference.py
 
 lint: $(READY)
 	ruff check .

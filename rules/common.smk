@@ -100,6 +100,11 @@ def braces(values):
     return f"{{{','.join(words)}}}" if len(words) > 1 else words[0]
 
 
+def above(levels=1):
+    """Folder so many levels above a rule's first output, for stages that name files themselves."""
+    return lambda wildcards, output: str(Path(output[0]).parents[levels - 1])
+
+
 def scaled(amount):
     """A resource that grows with each attempt, up to three times the amount.
 
@@ -130,8 +135,8 @@ def answer_files():
 
 def members(name, setting, ensemble):
     """Paths of the file `name` in the cells that an ensemble is made of."""
-    cells = (member.split("/seed") for member in ENSEMBLES[ensemble])
-    return [str(cell_folder(RESULTS, setting, model, seed) / name) for model, seed in cells]
+    cells = (member.split("/") for member in ENSEMBLES[ensemble])
+    return [str(cell_folder(RESULTS, setting, model, seed.removeprefix("seed")) / name) for model, seed in cells]
 
 
 def raw_source(part):

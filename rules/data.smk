@@ -1,9 +1,18 @@
-"""Raw data in, annotations out.
+"""From raw data to annotations.
 
-In: config raw (folder, archive, URL, or drawn by the project).
-Out: data/checked/{train,test,test_masks}.json, data/raw.{json,md} (what was found), data/split.json, data/coco/{method}/train.json,
-data/coco/test_images.json (what predictions are made of), data/coco/test.json (with the true nuclei),
-data/annotations/setting{1,2}/{train,validation,tiles}.json, data/conversion_loss.{json,md}.
+It takes the raw data: a folder, an archive or a URL that the config names under `raw`, or images that the project draws
+itself. It makes, below results/<run>/:
+  data/checked/<part>.json                         check of each part: train, test, test_masks
+  data/raw.json, raw.md                            what was found in the raw data, with expected counts beside
+  data/split.json                                  training and validation images of setting 1
+  data/coco/<method>/train.json                    annotations of all training images, by either converter
+  data/coco/test_images.json                       test images alone: what predictions are made of
+  data/coco/test.json                              test images, with their nuclei where test masks are given
+  data/annotations/setting<1,2>/train.json         training images of each setting
+  data/annotations/setting<1,2>/validation.json    validation images of each setting
+  data/annotations/setting<1,2>/tiles.json         tiles of the training images, where the config asks for tiles
+  data/conversion_loss.json, conversion_loss.md    what each converter loses
+Unpacked raw data and the images of tiles lie in work/<run>/raw and work/<run>/tiles.
 """
 
 CHECKED_TEST = ["test", "test_masks"] if raw_folder("test_masks") else ["test"]
@@ -24,7 +33,7 @@ if config["raw"]["draw"]:
             runtime=scaled(10),
         params:
             *code("draw_raw", "data"),
-            out=f"{WORK}/raw",
+            out=above(),
             draw=config["raw"]["draw"],
         message:
             "demo data: images and masks"
@@ -42,7 +51,7 @@ else:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
         wildcard_constraints:
             part="dataset|test_masks",
-        localrule: True  # where Snakemake runs, as compute nodes often have no internet
+        localrule: True  # runs where Snakemake runs, because compute nodes often have no internet
         conda:
             "../envs/data.yaml"
         resources:
@@ -129,7 +138,7 @@ rule make_split:
     output:
         f"{RESULTS}/data/split.json",
     log:
-        f"{RESULTS}/logs/split.log",
+        f"{RESULTS}/logs/make_split.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -235,7 +244,7 @@ rule write_annotations:
             part=["train", "validation"],
         ),
     log:
-        f"{RESULTS}/logs/annotate_settings.log",
+        f"{RESULTS}/logs/write_annotations.log",
     conda:
         "../envs/data.yaml"
     resources:
@@ -243,7 +252,7 @@ rule write_annotations:
         runtime=scaled(5),
     params:
         *code("write_annotations", "data"),
-        out=f"{RESULTS}/data/annotations",
+        out=above(2),
     message:
         "annotations of settings 1 and 2"
     shell:
@@ -259,7 +268,7 @@ rule measure_conversion_loss:
         json=f"{RESULTS}/data/conversion_loss.json",
         summary=f"{RESULTS}/data/conversion_loss.md",
     log:
-        f"{RESULTS}/logs/conversion_loss.log",
+        f"{RESULTS}/logs/measure_conversion_loss.log",
     conda:
         "../envs/data.yaml"
     threads: 8
@@ -287,7 +296,7 @@ if config["tiles"]:
             annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
             images=directory(f"{WORK}/tiles/setting{{setting}}"),
         log:
-            f"{RESULTS}/logs/tile.setting{{setting}}.log",
+            f"{RESULTS}/logs/cut_tiles.setting{{setting}}.log",
         conda:
             "../envs/data.yaml"
         resources:

@@ -1,8 +1,9 @@
-"""Predictions on the test images and the competition's answer, of each cell and of each ensemble of cells.
+"""Predictions on the test images, and the competition's answer, of each cell and of each ensemble of cells.
 
-In: the cell's config.py and checkpoint.pth, data/coco/test_images.json, the test images; of an ensemble its members'
-predictions.json.
-Out: predictions.json (COCO results), answer.json, answer.zip (checked as tools/check_answer.py does).
+It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the folder of
+each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
+  predictions.json          COCO results; an ensemble's are fused from those of its members
+  answer.json, answer.zip   the 100 surest detections of each image, checked as tools/check_answer.py does
 """
 
 
@@ -50,7 +51,7 @@ rule write_answer:
         answer=f"{CELL}/answer.json",
         zip=f"{CELL}/answer.zip",
     log:
-        f"{CELL_LOGS}.answer.log",
+        f"{CELL_LOGS}.write_answer.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -74,7 +75,7 @@ rule fuse_predictions:
     output:
         f"{ENSEMBLE}/predictions.json",
     log:
-        f"{ENSEMBLE_LOGS}.fuse.log",
+        f"{ENSEMBLE_LOGS}.fuse_predictions.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -82,7 +83,7 @@ rule fuse_predictions:
         runtime=scaled(30),
     params:
         *code("fuse_predictions", "report"),
-        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order too
+        members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order counts, too
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
     message:
         "ensemble {wildcards.ensemble}, setting {wildcards.setting}"
@@ -100,6 +101,6 @@ use rule write_answer as write_ensemble_answer with:
         answer=f"{ENSEMBLE}/answer.json",
         zip=f"{ENSEMBLE}/answer.zip",
     log:
-        f"{ENSEMBLE_LOGS}.answer.log",
+        f"{ENSEMBLE_LOGS}.write_ensemble_answer.log",
     message:
         "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"

@@ -1,9 +1,16 @@
-"""Tables 1 and 2, the list of cells behind them, figures, the report page, and the manifest of it all.
+"""What people read: Tables 1 and 2, the list of all cells, figures, the report page; and the manifest of the run.
 
-In: checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl, predictions.json of the cells; data/*.md;
-scores.json of the ensembles; for the manifest every declared result of the run.
-Out: tables/table{1,2}.* (the report's score), tables/table{1,2}_full.* (the other scores), tables/cells.csv,
-tables/explored*.*, tables/ensembles.*, figures/, report.html, manifest.json (`python tools/verify_run.py` checks by it).
+It takes checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl and predictions.json of the cells,
+scores.json of the ensembles, data/raw.md and data/conversion_loss.md. The manifest takes every result of the run. It
+makes, below results/<run>/:
+  tables/table<1,2>.*                   the report's tables
+  tables/table<1,2>_full.*              the scores that the report's metric hides
+  tables/explored.*, explored_full.*    the same of models that the report tried and dropped
+  tables/ensembles.*                    scores of the ensembles
+  tables/cells.csv                      where the numbers of each cell come from
+  figures/                              training curves, and test images with nuclei
+  report.html                           all of these on one page
+  manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
 
 CELL_RESULTS = [
@@ -31,7 +38,7 @@ rule make_table:
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/table{{setting}}.log",
+        f"{RESULTS}/logs/make_table.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -45,7 +52,7 @@ rule make_table:
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "Table {wildcards.setting}"
     shell:
@@ -63,7 +70,7 @@ rule make_explored_table:
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
-        f"{RESULTS}/logs/explored_table.log",
+        f"{RESULTS}/logs/make_explored_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -76,7 +83,7 @@ rule make_explored_table:
         entries=table_columns(EXPLORED),
         seeds=config["seeds"],
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the explored models"
     shell:
@@ -92,7 +99,7 @@ rule make_ensembles_table:
     output:
         expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
     log:
-        f"{RESULTS}/logs/ensembles_table.log",
+        f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -103,7 +110,7 @@ rule make_ensembles_table:
         settings=config["settings"],
         ensembles=verbatim(json.dumps(ENSEMBLES)),
         note=verbatim(NOTE),
-        out=f"{RESULTS}/tables",
+        out=above(),
     message:
         "table of the ensembles"
     shell:
@@ -120,7 +127,7 @@ rule make_cells_table:
     output:
         f"{RESULTS}/tables/cells.csv",
     log:
-        f"{RESULTS}/logs/cells_table.log",
+        f"{RESULTS}/logs/make_cells_table.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -128,7 +135,7 @@ rule make_cells_table:
         runtime=scaled(5),
     params:
         *code("make_cells_table", "report"),
-        run=RESULTS,
+        run=above(2),
         settings=config["settings"],
         models=list(MODELS),
         seeds=config["seeds"],
@@ -148,7 +155,7 @@ rule draw_curves:
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
-        f"{RESULTS}/logs/curves_setting{{setting}}.log",
+        f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -175,7 +182,7 @@ rule draw_overlays:
     output:
         f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
-        f"{CELL_LOGS}.overlays.log",
+        f"{CELL_LOGS}.draw_overlays.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -209,7 +216,7 @@ rule make_report:
     output:
         f"{RESULTS}/report.html",
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{RESULTS}/logs/make_report.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -217,7 +224,7 @@ rule make_report:
         runtime=scaled(5),
     params:
         *code("make_report", "report"),
-        run=RESULTS,
+        run=above(),
         title=f"Nuclei segmentation, run {config['run']}",
         note=verbatim(NOTE),
     message:
@@ -255,7 +262,7 @@ rule write_manifest:
     output:
         f"{RESULTS}/manifest.json",
     log:
-        f"{RESULTS}/logs/manifest.log",
+        f"{RESULTS}/logs/write_manifest.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -263,11 +270,11 @@ rule write_manifest:
         runtime=scaled(30),
     params:
         *code("write_manifest", "report"),
-        run=RESULTS,
+        run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
         raw=verbatim(json.dumps(raw_states() | {part: archive_state(part) for part in ("dataset", "test_masks")})),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
-        # {input.cells} by brace expansion: hundreds of cells make a list too long for the shell
+        # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
         results=verbatim(braces(CELL_RESULTS)),
     message:

@@ -1,7 +1,9 @@
-"""Scores of the predictions of each cell and ensemble, and of the published submissions.
+"""Scores of the predictions of each cell and each ensemble, and of the submissions that the report's author published.
 
-In: predictions.json, data/coco/test.json (with the test masks' nuclei, where test masks are given).
-Out: scores.json of each cell and ensemble; published/table{1,2}.* with the author's submissions re-scored.
+It takes predictions.json, and data/coco/test.json with the nuclei of the test masks; without test masks there are no
+scores, and scores.json says so. It makes:
+  scores.json               in the folder of each cell and of each ensemble
+  published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
 """
 
 
@@ -12,7 +14,7 @@ rule score_predictions:
     output:
         f"{CELL}/scores.json",
     log:
-        f"{CELL_LOGS}.score.log",
+        f"{CELL_LOGS}.score_predictions.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -34,7 +36,7 @@ use rule score_predictions as score_ensemble with:
     output:
         f"{ENSEMBLE}/scores.json",
     log:
-        f"{ENSEMBLE_LOGS}.score.log",
+        f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
@@ -47,7 +49,7 @@ rule score_published:
     output:
         published_files(),
     log:
-        f"{RESULTS}/logs/published.log",
+        f"{RESULTS}/logs/score_published.log",
     conda:
         "../envs/report.yaml"
     threads: 2
@@ -58,7 +60,7 @@ rule score_published:
         *code("score_published", "report"),
         submissions=verbatim(config["published"]["submissions"]),
         state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
-        out=f"{RESULTS}/published",
+        out=above(),
     message:
         "published submissions, re-scored"
     shell:

@@ -1,19 +1,27 @@
-"""Weights, resolved config, training and checkpoint selection of a cell.
+"""From annotations to the chosen checkpoint of each cell: weights, resolved config, training, choice.
 
-In: annotations/setting{setting}/{train,validation}.json, the images, models.yaml.
-Out, in the cell's folder: config.py, checkpoints/, epochs.tsv, log.jsonl, training.json, checkpoint.pth, checkpoint.json.
-State of unfinished trainings: work/<run>/cells/, which is no output; see scripts/train.py.
-On demand: `snakemake plan` prints what the trainings will take and what of it is done; it makes no file.
+It takes data/annotations/setting<setting>/train.json (or tiles.json) and validation.json, the images, and the models
+file. It makes, in the folder of each cell (results/<run>/cells/setting<setting>/<model>/seed<seed>/):
+  config.py         the whole recipe of the training
+  checkpoints/      the kept weights
+  epochs.tsv        validation scores by epoch
+  log.jsonl         losses within the epochs
+  training.json     what was trained, with which data, code and device
+  checkpoint.pth    the chosen weights
+  checkpoint.json   which epoch was chosen, and why
+The published weights lie in work/weights/. The state of unfinished trainings lies in work/<run>/cells/ and is no
+output; scripts/train.py says how a training goes on from it.
+`snakemake plan` prints what the trainings will take and how much of it is done; it makes no file.
 """
 
 
-# Neither code nor packages are among the params: the file is checked by hash, and fetched once.
+# Neither code nor packages are among the params: the hash of the file is checked, so it is the same whatever made it.
 rule fetch_weights:
     output:
         "work/weights/{model}.pth",
     log:
         "work/weights/{model}.log",
-    localrule: True  # where Snakemake runs, as compute nodes often have no internet
+    localrule: True  # runs where Snakemake runs, because compute nodes often have no internet
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -32,7 +40,7 @@ rule resolve_config:
     output:
         f"{CELL}/config.py",
     log:
-        f"{CELL_LOGS}.config.log",
+        f"{CELL_LOGS}.resolve_config.log",
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -79,7 +87,7 @@ rule train:
     threads: config["compute"]["threads"]
     resources:
         mem_mb=scaled(config["compute"]["mem_mb"]),
-        runtime=config["compute"]["runtime"],  # no more after a stop: training goes on where it was
+        runtime=config["compute"]["runtime"],  # not more with each attempt: a training goes on where it was stopped
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("train", "mmdet"),
@@ -91,7 +99,7 @@ rule train:
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
-        # TERM ends the training alone: it stops at a safe point, and its exit status is what the job ends with
+        # the shell ignores TERM, so that it stops the training alone, at a safe point, and gives on its exit status
         "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --device {params.device} {params.tf32} --threads {threads}"
@@ -103,12 +111,12 @@ rule train:
 rule select_checkpoint:
     input:
         epochs=f"{CELL}/epochs.tsv",
-        checkpoints=ancient(f"{CELL}/checkpoints"),  # a folder: its time says nothing, epochs.tsv comes with it
+        checkpoints=ancient(f"{CELL}/checkpoints"),  # the time of a folder says nothing; epochs.tsv changes with it
     output:
         checkpoint=f"{CELL}/checkpoint.pth",
         choice=f"{CELL}/checkpoint.json",
     log:
-        f"{CELL_LOGS}.select.log",
+        f"{CELL_LOGS}.select_checkpoint.log",
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -127,12 +135,16 @@ rule select_checkpoint:
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
 
 
+# memory that full-size tests measured, by model and setting; of narrow models there is none
+MEASURED = "docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else []
+
+
 rule plan:
     input:
         configs=cell_files("config.py"),
         annotations=expand([annotations("train"), annotations("validation")], setting=config["settings"]),
         cards="config/cards.yaml",
-        measured="docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else [],
+        measured=MEASURED,
     log:
         f"{RESULTS}/logs/plan.log",
     conda:
@@ -147,10 +159,9 @@ rule plan:
         models=list(MODELS),
         seeds=config["seeds"],
         keep=config["checkpoints"],
-        measured=lambda wildcards, input: option("--measured", list(input.measured)),
     message:
         "plan of all trainings"
     shell:
         "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
         " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
-        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} {params.measured} 2> >(tee {log} >&2)"
+        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} 2> >(tee {log} >&2)"

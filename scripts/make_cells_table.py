@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="where to write cells.csv")
     args = parser.parse_args()
     scores, choices, trainings = (
-        by_setting(args.settings, files) for files in (args.scores, args.choices, args.trainings)
+        by_setting(args.settings, args.models, args.seeds, getattr(args, name), f"--{name}")
+        for name in ("scores", "choices", "trainings")
     )
     rows = []
     for n in args.settings:

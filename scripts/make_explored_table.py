@@ -9,7 +9,7 @@ import argparse
 
 from nuclei.common.stage import run_stage
 from nuclei.models.catalogue import choose_models, read_models
-from nuclei.report.cells import by_setting, read_cells
+from nuclei.report.cells import by_setting, check_same_images, read_cells
 from nuclei.report.rows import full_notes, full_rows, notes, report_rows, with_setting
 from nuclei.report.table_files import write_table
 
@@ -35,12 +35,14 @@ def main() -> None:
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)
     scores, choices, trainings = (
-        by_setting(args.settings, files) for files in (args.scores, args.choices, args.trainings)
+        by_setting(args.settings, args.models, args.seeds, getattr(args, name), f"--{name}")
+        for name in ("scores", "choices", "trainings")
     )
     cells = {}
     for n in args.settings:
         found = read_cells(args.models, args.seeds, scores=scores[n], choice=choices[n], training=trainings[n])
         cells[n] = {model: found[model] for model in models}
+    check_same_images(cell for of_models in cells.values() for of_seeds in of_models.values() for cell in of_seeds)
     first = cells[args.settings[0]]
     rows, values = with_setting({n: report_rows(n, entries, cells[n], None) for n in args.settings})
     write_table(rows, f"{args.out_dir}/explored", TITLE, notes(first, None, args.data_note), values)

@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument(
         "--schema", default="config/schema.yaml", help="JSON schema that cards.yaml must fit (default: %(default)s)"
     )
-    parser.add_argument("--measured", help="CSV of the full-size tests with the columns model, setting, peak_gb")
+    parser.add_argument(
+        "--measured", nargs="?", help="CSV of the full-size tests with the columns model, setting, peak_gb"
+    )
     parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
@@ -75,7 +77,7 @@ def main() -> None:
     cards = read_cards(args.cards, args.schema)
     configs = {
         (setting, *cell): path
-        for setting, paths in by_setting(args.settings, args.configs).items()
+        for setting, paths in by_setting(args.settings, args.models, args.seeds, args.configs, "--configs").items()
         for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
     }
     keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}

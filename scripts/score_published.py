@@ -14,7 +14,8 @@ from nuclei.common.stage import InputError, run_stage
 from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.published import notes, table_rows
 from nuclei.report.table_files import write_table
-from nuclei.scoring.published import read_published, score_files
+from nuclei.scoring.published import read_published
+from nuclei.scoring.submissions import score_files
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ the 100 surest detections of each test image, and answer.zip, which holds answer
 
 import argparse
 import sys
+from pathlib import Path
 
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.files import read_json, write_json
-from nuclei.common.stage import run_stage
+from nuclei.common.stage import InputError, run_stage
 from nuclei.prediction.answers import answer, check_answer, write_zip
 
 
@@ -26,8 +27,13 @@ def main() -> None:
     check_predictions(rows, images, args.predictions, box=True)
     write_json(args.out, answer(rows), indent=None)
     write_zip(args.zip, args.out)
-    for line in check_answer(args.zip, args.test_img_ids):
-        print(line, file=sys.stderr)
+    try:
+        for line in check_answer(args.zip, args.test_img_ids):
+            print(line, file=sys.stderr)
+    except InputError:
+        for path in (args.out, args.zip):  # an answer of the wrong form is none
+            Path(path).unlink()
+        raise
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from nuclei.data.drawing import draw
+from nuclei.data.raw_layout import read_layout
+from nuclei.data.raw_sources import fetch
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -37,6 +39,14 @@ def drawn(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def training_images(drawn):
+    """The training images of the drawn data set, as RawImages."""
+    found, _, problems = read_layout(drawn / "dataset", drawn / "test_masks")
+    assert not problems
+    return [image for image in found if image.set == "train"]
+
+
 @pytest.fixture
 def raw(drawn, tmp_path):
     """A copy of the drawn data set that a test may damage."""
@@ -59,7 +69,7 @@ def stage():
 @pytest.fixture(scope="session")
 def cell(drawn, tmp_path_factory):
     """A resolved config of a very small cell; returns a function that writes it with changed `training` keys."""
-    from unit.training_cell import writer
+    from support.training_cell import writer
 
     return writer(tmp_path_factory.mktemp("cell"), drawn)
 
@@ -67,9 +77,34 @@ def cell(drawn, tmp_path_factory):
 @pytest.fixture(scope="session")
 def undisturbed(cell, tmp_path_factory):
     """(config, folder) of a training of three epochs that nothing disturbed; all epochs kept."""
-    from unit.training_cell import train
+    from support.training_cell import train
 
     config, out = cell("plain"), tmp_path_factory.mktemp("undisturbed")
     done = train(config, out, keep_every=1)
     assert done.returncode == 0, done.stderr
     return config, out
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory):
+    """The real raw data, unpacked, read only; for tests marked needs_real_data."""
+    folder = tmp_path_factory.mktemp("real")
+    fetch(str(SHARED / "vrdl-raw.tar.xz"), "dataset", folder / "dataset")
+    fetch(str(SHARED / "vrdl-test-masks.tar.xz"), "test_masks", folder / "test_masks")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_truth():
+    """The real test masks as COCO, read without the project's own converter; for tests marked needs_submissions."""
+    from support.submissions import read_real_truth
+
+    return read_real_truth()
+
+
+@pytest.fixture(scope="session")
+def made_run(tmp_path_factory):
+    """A whole run folder of two models and two seeds with its manifest, read only; see support/run_folder.py."""
+    from support.run_folder import make_run
+
+    return make_run(tmp_path_factory.mktemp("made") / "r")

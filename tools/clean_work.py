@@ -27,6 +27,7 @@ import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError, run_stage
 from nuclei.workflow.manifest import NAME
+from nuclei.workflow.run_folder import cell_folder
 
 DAY = 24 * 3600  # s
 HASH = re.compile("[0-9a-f]{16}")
@@ -101,7 +102,7 @@ def stale_trainings(run: str) -> tuple[list[Stale], dict[Path, str]]:
     """The work folders of a run's trainings that can go, and {folder: why it stays} where this is worth a line."""
     stale: list[Stale] = []
     kept: dict[Path, str] = {}
-    for cell in sorted(Path("work", run, "cells").glob("setting*/*/seed*")):
+    for cell in sorted(Path().glob(str(cell_folder(Path("work", run), "*", "*", "*")))):
         folders = [path for path in sorted(cell.iterdir()) if HASH.fullmatch(path.name) and not path.is_symlink()]
         if not folders:
             continue
@@ -181,7 +182,7 @@ def needless_raw(run: str) -> Iterator[Stale]:
     again = finished and (
         raw.get("draw") or all("://" in path or Path(path).exists() for path in sources({"raw": raw}))
     )
-    if again and not any(map(running, Path("work", run, "cells").glob("*/*/*/*"))):
+    if again and not any(map(running, Path().glob(str(cell_folder(Path("work", run), "*", "*", "*") / "*")))):
         for name in ("raw", "tiles"):
             if Path("work", run, name).is_dir():
                 yield Path("work", run, name), "the run is finished; a later change makes it again, and all after it"

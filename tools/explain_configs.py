@@ -24,6 +24,7 @@ from nuclei.models.description import schedule_in_force, settings_in_force
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import read_zoo, zoo_path
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
+from nuclei.workflow.types import ModelChanges, ModelEntry, ProtocolChanges
 
 WEIGHTS = "work/weights/<model>.pth"
 
@@ -86,10 +87,10 @@ EFFECTS = {
 
 INTRODUCTION = """# What each model changes of its zoo config
 
-Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit. Every
-model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of mmdet
-{version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds change
-`seed` alone; settings 1 and 2 change the paths of the annotations (`data.*.ann_file`) alone. At run time
+Made by `make docs` (tools/explain_configs.py) from config/config.yaml, models.yaml and protocols.yaml; do not edit.
+Every model is resolved under every protocol as the pipeline does it, and compared key by key with its zoo config of
+mmdet {version}. A difference without a listed reason is an error, and so is a reason that fits no difference. Seeds
+change `seed` alone; settings 1 and 2 change the paths of the annotations (`data.*.ann_file`) alone. At run time
 scripts/train.py puts its own hooks in place of the zoo's for logs, checkpoints and validation; the rest stays.
 
 [protocols.md](protocols.md) says why there are three protocols, [versions.md](versions.md) how the code of the two
@@ -123,7 +124,7 @@ def data_paths(setting: int | str) -> dict[str, dict[str, str]]:
 
 def resolve_all(
     config: Nested,
-    models: Mapping[str, Nested],
+    models: Mapping[str, ModelEntry],
     protocols: Iterable[str],
     setting: int | str = "<N>",
     seed: int | str = "<seed>",
@@ -148,15 +149,17 @@ def resolve_all(
 def list_differences(resolved: Resolved, reasons: Mapping[str, Mapping[str, str]] = REASONS) -> Differences:
     """Every difference between the zoo configs and the resolved ones, with its reason; InputError as in explain()."""
     flat = [
-        (protocol, model, key, show(before), show(after))
+        (protocol, model, (key, show(before), show(after)))
         for protocol, models in resolved.items()
         for model, pair in models.items()
         for key, before, after in changes(*pair)
     ]
-    listed = [((protocol, "every"), f"{model}, {protocol}", *row) for protocol, model, *row in flat]
+    listed = [
+        ((protocol, "every"), f"{model}, {protocol}", key, zoo, ours) for protocol, model, (key, zoo, ours) in flat
+    ]
     rows: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
-    for (protocol, model, *row), reason in zip(flat, explain(listed, reasons), strict=True):
-        rows.setdefault((protocol, model), []).append((*row, reason))
+    for (protocol, model, (key, zoo, ours)), reason in zip(flat, explain(listed, reasons), strict=True):
+        rows.setdefault((protocol, model), []).append((key, zoo, ours, reason))
     found: Differences = {protocol: {} for protocol in resolved}
     for (protocol, model), own in rows.items():
         for key, zoo, ours, reason in merge_stages(own):
@@ -307,8 +310,8 @@ def kept_versions(names: Iterable[str], path: Path | str) -> list[str]:
 
 def page(
     config: Nested,
-    models: Mapping[str, Nested],
-    protocols: Mapping[str, Nested],
+    models: Mapping[str, ModelEntry],
+    protocols: Mapping[str, ProtocolChanges],
     old: Path | str | None = None,
     out: Path | str = "docs/differences.md",
 ) -> str:
@@ -322,7 +325,10 @@ def page(
     resolved = resolve_all(config, models, protocols)
     split = read_yaml(config["split"]["file"])
     images = [len(split["train"]), len(split["train"] + split["validation"])]
-    entries = [*models.values(), *(entry for content in protocols.values() for entry in content["models"].values())]
+    entries: list[ModelEntry | ModelChanges] = [
+        *models.values(),
+        *(entry for content in protocols.values() for entry in content["models"].values()),
+    ]
     names = list(dict.fromkeys(entry["zoo"] for entry in entries if "zoo" in entry))
     lines = [*INTRODUCTION.format(version=mmdet.__version__).splitlines(), ""]
     lines += difference_part(list_differences(resolved), models) + settings_part(resolved, images)

@@ -16,13 +16,14 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Any, TypedDict
+from typing import Any
 
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
-from nuclei.workflow.manifest import NAME, canonical_sha256, describe, results_below, results_data_sha256
+from nuclei.workflow.manifest import NAME, Manifest, canonical_sha256, describe, results_below, results_data_sha256
+from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
 WEIGHTS = "*.pth"
 # Kinds of results that git keeps for all cells or for none.
@@ -39,38 +40,6 @@ BULKY = [
     "report.html",
 ]
 AGAIN = "restore it, or delete it and run the pipeline again"
-
-
-class FileEntry(TypedDict):
-    """What the manifest says of a file: SHA-256 in hex digits, size in bytes."""
-
-    sha256: str
-    size: int
-
-
-class DataEntry(TypedDict):
-    """What the manifest says of the data. raw: hash of each given part. sha256: of all files in data/."""
-
-    raw: dict[str, str | None]
-    sha256: str
-
-
-class Manifest(TypedDict):
-    """Content of manifest.json, as nuclei.workflow.manifest makes it.
-
-    config: the whole resolved config. models: in the order of the tables' rows. cells: {folder: its training.json}.
-    files: {path below the run's folder: entry}.
-    """
-
-    run: str
-    project: dict[str, Any]
-    environment: dict[str, Any]
-    config: dict[str, Any]
-    config_sha256: str
-    data: DataEntry
-    models: list[str]
-    cells: dict[str, dict[str, Any]]
-    files: dict[str, FileEntry]
 
 
 def read_manifest(run: Path | str) -> Manifest:
@@ -279,11 +248,11 @@ def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str
     yield from check_list(files, list(manifest["cells"]))
     models = manifest["models"]
     for setting in config["settings"]:
-        cells = [[f"cells/setting{setting}/{model}/seed{seed}" for seed in config["seeds"]] for model in models]
+        cells = [[str(cell_folder("", setting, model, seed)) for seed in config["seeds"]] for model in models]
         for family in ("", "_full"):
             yield from check_table(files, f"tables/table{setting}{family}.csv", cells, models)
     ensembles = [name for name, cells in config.get("ensembles", {}).items() if cells]  # older runs have none
-    fused = [f"ensembles/setting{setting}/{name}" for setting in config["settings"] for name in ensembles]
+    fused = [str(ensemble_folder("", setting, name)) for setting in config["settings"] for name in ensembles]
     yield from check_table(files, "tables/ensembles.csv", [[folder] for folder in fused], fused)
     for folder in fused:
         yield from check_answer(files.run, folder)

@@ -15,7 +15,7 @@ from bench.rows import WrongResult, below, faster, within
 
 NO_ARCHIVES = ROOT / "no such folder"
 TINY = {"train": 2, "test": 2, "size": 96, "seed": 7}
-MASK2COCO, EVALUATE, READ = conversion.convert, scoring.evaluate, training.read
+CONVERT, EVALUATE, READ = conversion.convert, scoring.evaluate, training.read
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,10 @@ def test_conversion(material):
 
 
 def spoilt(method):
-    """mask2coco.convert, but with the first polygon's first point moved in one mode."""
+    """convert() of nuclei.data.conversion, but with the first polygon's first point moved in one mode."""
 
     def convert(images, found, *arguments):
-        content = MASK2COCO(images, found, *arguments)
+        content = CONVERT(images, found, *arguments)
         if found == method:
             content["annotations"][0]["segmentation"][0][0] += 5
         return content
@@ -189,7 +189,7 @@ def test_a_run_with_work_left_stops_the_bench(material, monkeypatch, tmp_path):
         orchestration.finished(material, tmp_path, cells=1, runs=1, **orchestration.CELL)
 
 
-DATA = ({"raw": {"draw": TINY}}, "its data", "--until", "annotate_settings")
+DATA = ({"raw": {"draw": TINY}}, "its data", "--until", "write_annotations")
 
 
 def test_a_run_and_its_bare_commands(tmp_path):
@@ -203,7 +203,7 @@ def test_commands_with_another_result_stop_the_bench(monkeypatch, tmp_path):
     right = orchestration.checkout
 
     def checkout(folder):
-        script = right(folder) / "scripts/make_split.py"
+        script = right(folder) / "scripts/nuclei/data/splits.py"
         if folder.name == "bare":
             script.write_text(script.read_text().replace("sorted(ids)", "sorted(ids, reverse=True)"))
         return folder

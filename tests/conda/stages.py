@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from nuclei.workflow.code_hash import local_modules
 
+IMPORTED_FROM = (ROOT / "scripts", ROOT / "tools")
 ENVIRONMENTS = sorted(path.stem for path in ROOT.glob("envs/*.yaml"))
 
 
@@ -24,10 +25,11 @@ def rules():
 
 
 def scripts_of(environment):
-    """Names of the scripts that run in an environment, its post-deploy script's among them."""
+    """Paths of the scripts that run in an environment, the tools of its post-deploy script among them."""
     deploy = ROOT / f"envs/{environment}.post-deploy.sh"
-    after = re.findall(r"scripts/(\w+)\.py", deploy.read_text()) if deploy.exists() else []
-    return sorted({script for _, used, scripts in rules() if used == environment for script in scripts} | {*after})
+    after = re.findall(r"tools/\w+\.py", deploy.read_text()) if deploy.exists() else []
+    found = {f"scripts/{script}.py" for _, used, scripts in rules() if used == environment for script in scripts}
+    return sorted(found | {*after})
 
 
 def imported(text):
@@ -38,18 +40,18 @@ def imported(text):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module.split(".")[0])
-    local = {path.stem for path in (ROOT / "scripts").iterdir()}
+    local = {path.stem for folder in IMPORTED_FROM for path in folder.iterdir()}
     return names - local - sys.stdlib_module_names
 
 
 def third_party(scripts):
-    """What these scripts (paths below scripts/, no suffix) and the local modules that they import take from others."""
-    paths = {path for one in scripts for path in local_modules(ROOT / f"scripts/{one}.py", ROOT / "scripts")}
+    """What these scripts (paths below the project) and the local modules that they import take from others."""
+    paths = {path for script in scripts for path in local_modules(ROOT / script, *IMPORTED_FROM)}
     return set().union(*(imported(Path(path).read_text(encoding="utf-8")) for path in paths))
 
 
 def of_the_workflow():
     """What rules/common.smk, the only rules file with Python in it, takes from others, directly or not."""
     text = (ROOT / "rules/common.smk").read_text()
-    modules = re.findall(r"^from nuclei\.(\w+)", text, re.MULTILINE)
-    return imported(text) | third_party(f"nuclei/{module}" for module in modules)
+    modules = re.findall(r"^from (nuclei[\w.]+) import", text, re.MULTILINE)
+    return imported(text) | third_party(f"scripts/{module.replace('.', '/')}.py" for module in modules)

@@ -49,12 +49,11 @@ def test_one_step_and_one_inference(model, setting, data, tmp_path):
     training = fill_training(config["training"], read_protocol("report", MODELS))
     train, test = data / f"train{setting}.json", data / "test.json"
     images = data / "dataset"
-    command = ["cell_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(training)]
+    command = ["scripts/resolve_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(training)]
     command += ["--train", train, images / "train", "--validation", train, images / "train"]
     command += ["--test", test, images / "test", "--polygons", "--weights", "published.pth", "--seed", "0"]
-    command = [sys.executable, *map(str, command), "--out", str(tmp_path / "config.py")]
-    command[1] = str(ROOT / "scripts" / command[1])
-    subprocess.run(command, check=True, cwd=ROOT)
+    command += ["--out", tmp_path / "config.py"]
+    subprocess.run([sys.executable, *map(str, command)], check=True, cwd=ROOT)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     here = ROOT / "tests/full/full_size.py"

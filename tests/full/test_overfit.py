@@ -69,10 +69,10 @@ def crop(tmp_path_factory):
 def test_learns_a_crop_by_heart(model, crop, tmp_path):
     section = DEFAULT | RECIPE
     paths = [crop / "crop.json", crop / "tiles"]
-    command = ["cell_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(section)]
+    command = ["scripts/resolve_config.py", "--model", json.dumps(MODELS[model]), "--training", json.dumps(section)]
     command += ["--train", *paths, "--validation", *paths, "--test", *paths, "--polygons", "--seed", "0"]
-    command = [str(ROOT / "scripts/resolve_config.py"), *map(str, command[1:]), "--out", str(tmp_path / "config.py")]
-    subprocess.run([sys.executable, *command], check=True, cwd=ROOT)
+    command += ["--out", tmp_path / "config.py"]
+    subprocess.run([sys.executable, *map(str, command)], check=True, cwd=ROOT)
     command = [ROOT / "scripts/train.py", "--config", tmp_path / "config.py", "--work", tmp_path / "work"]
     command += ["--label", model, "--device", "cpu", "--threads", len(os.sched_getaffinity(0))]
     for name in ("checkpoints", "epochs", "log", "provenance"):

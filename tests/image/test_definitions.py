@@ -54,8 +54,8 @@ def test_what_is_copied_is_there_and_enough():
     first, second = map(from_context, docker_stages())
     assert all(source == target.removeprefix("/build/") for source, target in first + second)
     assert [source for source, _ in first + second if not (ROOT / source).is_file()] == []
-    scripts = [str(ROOT / source) for source, _ in first if source.startswith("scripts/")]
-    assert sorted(scripts) == local_modules(ROOT / "tools/build_mmcv.py")
+    scripts = [str(ROOT / source) for source, _ in first if source.endswith(".py")]
+    assert sorted(scripts) == local_modules(ROOT / "tools/build_mmcv.py", ROOT / "tools", ROOT / "scripts")
     ignored = (ROOT / "containers/Dockerfile.dockerignore").read_text().split()
     kept = {line[1:] for line in ignored if line.startswith("!")}
     assert ignored[0] == "*"

@@ -11,13 +11,12 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import check_raw
 import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
-from damage import SIDE, row, truth
-from fuzzing import (
+from support.damage import SIDE, row, truth
+from support.fuzzing import (
     Serial,
     broken,
     changed,
@@ -30,7 +29,7 @@ from fuzzing import (
     small_data_set,
     tar_of_right_sums,
 )
-from test_configuration import merged
+from support.merged_config import merged
 
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.archives import unpack
@@ -38,6 +37,7 @@ from nuclei.common.documents import read_yaml
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, written_by
 from nuclei.data.masks import image_size, read_mask
+from nuclei.data.raw_check import check
 from nuclei.data.raw_layout import RawImage, read_test_ids
 from nuclei.data.settings import subset
 from nuclei.data.splits import given_split
@@ -77,8 +77,8 @@ def test_images(tmp_path):
 
 
 def test_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr("check_raw.ProcessPoolExecutor", Serial)
-    monkeypatch.setattr("check_raw.Progress", lambda *_: SimpleNamespace(step=id, close=dict))
+    monkeypatch.setattr("nuclei.data.raw_check.ProcessPoolExecutor", Serial)
+    monkeypatch.setattr("nuclei.data.raw_check.Progress", lambda *_: SimpleNamespace(step=id, close=dict))
     folder = tmp_path / "raw"
 
     def case(chance):
@@ -87,7 +87,7 @@ def test_folders(tmp_path, monkeypatch):
         for _ in range(chance.choice((1, 2, 4))):
             disturb(folder, chance)
         masks = folder / "test_masks" if chance.random() < 0.8 else None
-        found = check_raw.check(folder / "dataset", masks, chance.random() < 0.5)
+        found = check(folder / "dataset", masks, chance.random() < 0.5)
         json.dumps(found).encode()
         files = [path.relative_to(folder) for path in folder.glob("dataset/train/*/masks/*") if path.is_file()]
         shown = [path for path in files if not any(part.startswith(".") for part in path.parts)]
@@ -164,7 +164,7 @@ def test_settings_annotations(tmp_path, monkeypatch):
     def case(chance):
         Path("train.json").write_bytes(json_bytes(content, chance))
         found = read_json("train.json")
-        with written_by("mask2coco.py", "train.json"):
+        with written_by("convert_train.py", "train.json"):
             assert len(subset(found, {"a"})["images"]) <= len(found["images"])
 
     fuzz("settings", case)

@@ -38,21 +38,35 @@ CONFIG = {
 MASK, POINT = "setting1.mask_r50.seed0", "setting1.pointrend_r50.seed0"
 CELLS = [MASK, POINT]
 SEEDS = [f"setting1.{model}.seed{seed}" for seed in (1, 2) for model in ("mask_r50", "pointrend_r50")]
-STAGES = ["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"]
-FIRST = ["check_raw", "split", "convert_train", "convert_test", "annotate_settings", "conversion_loss"]
-FUSED = ["fuse", "ensemble_answer", "ensemble_score"]
-LAST = ["curves", "table", "cells_table", "report", "manifest"]
-TABLES = {"table 1", "report", "manifest"}
-SCORED = TABLES | {"cells_table"}
-TRAINED = SCORED | {"curves setting1"}
-CONVERTED = {"convert_train exact", "convert_train imantics", "convert_test", "annotate_settings", "conversion_loss"}
-DATA = CONVERTED | {"check_raw", "split"}
+STAGES = [
+    "resolve_config",
+    "train",
+    "select_checkpoint",
+    "predict",
+    "write_answer",
+    "score_predictions",
+    "draw_overlays",
+]
+FIRST = ["check_raw", "make_split", "convert_train", "convert_test", "write_annotations", "measure_conversion_loss"]
+FUSED = ["fuse_predictions", "write_ensemble_answer", "score_ensemble"]
+LAST = ["draw_curves", "make_table", "make_cells_table", "make_report", "write_manifest"]
+TABLES = {"make_table setting1", "make_report", "write_manifest"}
+SCORED = TABLES | {"make_cells_table"}
+TRAINED = SCORED | {"draw_curves setting1"}
+CONVERTED = {
+    "convert_train exact",
+    "convert_train imantics",
+    "convert_test",
+    "write_annotations",
+    "measure_conversion_loss",
+}
+DATA = CONVERTED | {"check_raw", "make_split"}
 
 
 def stages(cells, first):
     """Jobs of cells from one stage on; overlays show the first seed alone."""
     found = {f"{stage} {cell}" for stage in STAGES[STAGES.index(first) :] for cell in cells}
-    return {job for job in found if not re.fullmatch(r"overlays .*seed[12]", job)}
+    return {job for job in found if not re.fullmatch(r"draw_overlays .*seed[12]", job)}
 
 
 @dataclass
@@ -240,8 +254,9 @@ def scores_at_300(project, base):
     assert "@300" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
 
 
-def other_header(project, base):
-    assert "multi-scale" in (project / "results/tiny/tables/table1.md").read_text()
+def with_border(project, base):
+    for folder, width in ((base, 0), (project, 1)):
+        assert f'<table border="{width}"' in (folder / "results/tiny/tables/table1.html").read_text()
 
 
 def three_rows(project, base):
@@ -281,32 +296,38 @@ ROWS = [
         "a shared module that only one stage imports (`scripts/nuclei/workflow/manifest.py`)",
         edit("scripts/nuclei/workflow/manifest.py", "import json\n", "import json\nimport time as _\n"),
         "",
-        jobs={"manifest"},
+        jobs={"write_manifest"},
         seconds=True,
     ),
     Row(
         "the tables' format (`scripts/nuclei/report/table_files.py`)",
-        edit("scripts/nuclei/report/table_files.py", '"multiscale": "yes" if', '"multi-scale": "yes" if'),
+        edit("scripts/nuclei/report/table_files.py", "border=0", "border=1"),
         "",
         jobs=TABLES,
-        effect=other_header,
+        effect=with_border,
         seconds=True,
     ),
     Row(
         "a package pin of one environment (`envs/report.yaml`)",
         edit("envs/report.yaml", "matplotlib==3.11.2", "matplotlib==3.11.1"),
         "with conda and without: a pin counts as code does",
-        jobs=stages(CELLS, "answer") | TRAINED,
+        jobs=stages(CELLS, "write_answer") | TRAINED,
     ),
     Row(
-        "another such module (`scripts/nuclei/data/polygons.py`)",
+        "a shared module of the converters (`scripts/nuclei/data/polygons.py`)",
         edit("scripts/nuclei/data/polygons.py", "import numpy as np\n", "import numpy as np\nimport time as _\n"),
         "the annotations come out the same: `train` finds its work done and ends at once",
         jobs=CONVERTED | stages(CELLS, "train") | TRAINED,
     ),
     Row(
-        "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/average_precision.py`)",
-        edit("scripts/nuclei/scoring/average_precision.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
+        "a check of COCO content (`scripts/nuclei/coco/checks.py`)",
+        edit("scripts/nuclei/coco/checks.py", "from reprlib import", "import time as _\nfrom reprlib import"),
+        "tests/workflow/test_rerun_borders.py lists which stages depend on which module",
+        jobs=stages(CELLS, "write_answer") | SCORED,
+    ),
+    Row(
+        "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/names.py`)",
+        edit("scripts/nuclei/scoring/names.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
         "validation uses the same scores: `train` ends at once, and does not score former epochs again",
         jobs=stages(CELLS, "train") | TRAINED,
         effect=scores_at_300,
@@ -329,7 +350,8 @@ ROWS = [
         "`ensembles`: one of both models",
         config(ensembles={"two": ["mask_r50/seed0", "pointrend_r50/seed0"]}),
         "",
-        jobs={f"{stage} setting1.ensemble.two" for stage in FUSED} | {"ensembles_table", "report", "manifest"},
+        jobs={f"{stage} setting1.ensemble.two" for stage in FUSED}
+        | {"make_ensembles_table", "make_report", "write_manifest"},
         effect=fused,
         seconds=True,
     ),
@@ -368,7 +390,7 @@ ROWS = [
         "`conversion.method`: imantics → exact",
         config(conversion={"method": "exact"}),
         "both conversions are there already, for the page on what conversion loses",
-        jobs={"annotate_settings"} | stages(CELLS, "train") | TRAINED,
+        jobs={"write_annotations"} | stages(CELLS, "train") | TRAINED,
         trained={cell: [1] for cell in CELLS},
         effect=exact_annotations,
     ),
@@ -376,7 +398,7 @@ ROWS = [
         "one model's learning rate (`model_options`)",
         config(model_options={"mask_r50": {"optimizer.lr": 0.001}}),
         "",
-        jobs=stages([MASK], "cell_config") | TRAINED,
+        jobs=stages([MASK], "resolve_config") | TRAINED,
         trained={MASK: [1]},
         effect=rate_of_one,
     ),
@@ -385,7 +407,7 @@ ROWS = [
         config(training={"epochs": 2}),
         "equal to 2 epochs from the start, byte for byte; under `cosine` and `stretched`, whose rates depend on the"
         " number of epochs, training starts over",
-        jobs=stages(CELLS, "cell_config") | TRAINED,
+        jobs=stages(CELLS, "resolve_config") | TRAINED,
         trained={cell: [2] for cell in CELLS},
         effect=as_from_the_start,
     ),
@@ -393,7 +415,7 @@ ROWS = [
         "`seeds`: [0] → [0, 1, 2]",
         config(seeds=[0, 1, 2]),
         "overlays show the first seed alone",
-        jobs=stages(SEEDS, "cell_config") | TRAINED,
+        jobs=stages(SEEDS, "resolve_config") | TRAINED,
         trained={cell: [1] for cell in SEEDS},
         effect=three_seeds,
     ),
@@ -401,7 +423,7 @@ ROWS = [
         "an entry added to `models.yaml` and `models`",
         add_model,
         "",
-        jobs=stages([NEW], "cell_config") | TRAINED,
+        jobs=stages([NEW], "resolve_config") | TRAINED,
         trained={NEW: [1]},
         effect=three_rows,
     ),

@@ -111,7 +111,7 @@ def test_the_manifest_names_every_result_and_no_other(project):
     assert verified(project / "results/tiny") == f"{count} files fit, {nothing}"
 
 
-AFTER_SCORES = {"table": 2, "cells_table": 1, "report": 1, "manifest": 1}
+AFTER_SCORES = {"make_table": 2, "make_cells_table": 1, "make_report": 1, "write_manifest": 1}
 
 
 def test_a_second_run_does_nothing(project):
@@ -156,14 +156,14 @@ def test_defaults_named_in_an_overlay_run_nothing(project):
 
 def test_selection_does_not_retrain(project):
     found = planned(snakemake(project, "-n", config=overlay(project, selection={"policy": "last"})))
-    cells = {"select_checkpoint": 12, "predict": 12, "answer": 12, "score": 12, "overlays": 12}
-    assert found == {**cells, "curves": 2, **AFTER_SCORES}
+    cells = {"select_checkpoint": 12, "predict": 12, "write_answer": 12, "score_predictions": 12, "draw_overlays": 12}
+    assert found == {**cells, "draw_curves": 2, **AFTER_SCORES}
 
 
 def test_a_look_repeats_prediction_alone_and_reaches_its_command(project):
     look = {"views": 8, "scales": [0.75, 1.0], "window": 96, "overlap": 24, "soft_nms": True}
     done = snakemake(project, "-n", "--printshellcmds", config=overlay(project, inference=look))
-    cells = {"predict": 12, "answer": 12, "score": 12, "overlays": 12}
+    cells = {"predict": 12, "write_answer": 12, "score_predictions": 12, "draw_overlays": 12}
     assert planned(done) == {**cells, **AFTER_SCORES}
     options = "--views 8 --scales 0.75 1.0 --window 96 --overlap 24 --soft-nms --out"
     assert (done.stdout + done.stderr).count(options) == 12
@@ -174,7 +174,14 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
     shutil.copytree(project, folder, symlinks=True)
     members = ["mask_r50/seed0", "pointrend_r50/seed0"]
     config = overlay(folder, ensembles={"two": members})
-    own = {"fuse": 2, "ensemble_answer": 2, "ensemble_score": 2, "ensembles_table": 1, "report": 1, "manifest": 1}
+    own = {
+        "fuse_predictions": 2,
+        "write_ensemble_answer": 2,
+        "score_ensemble": 2,
+        "make_ensembles_table": 1,
+        "make_report": 1,
+        "write_manifest": 1,
+    }
     assert planned(snakemake(folder, "-n", config=config)) == own
     done = snakemake(folder, config=config)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -194,24 +201,35 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
     changed = overlay(folder, ensembles={"two": members[::-1]})
     assert planned(snakemake(folder, "-n", config=changed)) == own
     gone = overlay(folder, ensembles={"two": None})
-    assert planned(snakemake(folder, "-n", config=gone)) == {"report": 1, "manifest": 1}
+    assert planned(snakemake(folder, "-n", config=gone)) == {"make_report": 1, "write_manifest": 1}
 
 
 def test_one_models_rate_retrains_that_model_alone(project):
     config = overlay(project, model_options=CONFIG["model_options"] | {"mask_r50": {"optimizer.lr": 0.001}})
     found = planned(snakemake(project, "-n", config=config))
-    cells = dict.fromkeys(["cell_config", "train", "select_checkpoint", "predict", "answer", "score", "overlays"], 2)
-    assert found == {**cells, "curves": 2, **AFTER_SCORES}
+    cells = dict.fromkeys(
+        [
+            "resolve_config",
+            "train",
+            "select_checkpoint",
+            "predict",
+            "write_answer",
+            "score_predictions",
+            "draw_overlays",
+        ],
+        2,
+    )
+    assert found == {**cells, "draw_curves": 2, **AFTER_SCORES}
 
 
 def test_another_seed_trains_only_that_seed(project):
     found = planned(snakemake(project, "-n", config=overlay(project, seeds=[0, 1])))
-    assert (found["train"], found["predict"], found["cell_config"]) == (12, 12, 12)
+    assert (found["train"], found["predict"], found["resolve_config"]) == (12, 12, 12)
 
 
 def test_a_tables_note_changes_tables_alone(project):
     found = planned(snakemake(project, "-n", config=overlay(project, tables={"note": "another"})))
-    assert found == {"table": 2, "report": 1, "manifest": 1}
+    assert found == {"make_table": 2, "make_report": 1, "write_manifest": 1}
 
 
 def test_the_tables_script_changes_tables_alone(project):
@@ -219,7 +237,7 @@ def test_the_tables_script_changes_tables_alone(project):
     before = path.read_text()
     path.write_text(before + "\nCHANGED = True\n")
     try:
-        assert planned(snakemake(project, "-n")) == {"table": 2, "report": 1, "manifest": 1}
+        assert planned(snakemake(project, "-n")) == {"make_table": 2, "make_report": 1, "write_manifest": 1}
     finally:
         path.write_text(before)
 
@@ -309,7 +327,7 @@ def test_the_full_size_configs_resolve(project, archive, name):
     cells = len(shipped["models"]) * 2
     done = subprocess.run(["snakemake", "--cores", "2", "-n", *files], cwd=project, capture_output=True, text=True)
     found = planned(done)
-    assert (found["train"], found["predict"], found["score"]) == (cells, cells, cells)
+    assert (found["train"], found["predict"], found["score_predictions"]) == (cells, cells, cells)
     assert found.get("fetch_weights", 0) == (6 if name == "config" else 0)
     run = shipped["run"]
     model = shipped["models"][-1]

@@ -50,9 +50,11 @@ To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of you
 
 The table is a test: `make test-rerun` makes each change in a copy of a finished run (`mask_r50` and `pointrend_r50`,
 setting 1, seed 0, 1 epoch, raw data in a folder), runs Snakemake, compares the jobs that ran with these, and runs it
-once more: nothing runs. Its order of stages: {", ".join(FIRST)};
-{", ".join(STAGES)} of each cell;
-{", ".join(LAST)}.
+once more: nothing runs. Its order of stages:
+
+- {", ".join(FIRST)};
+- {", ".join(STAGES)} of each cell;
+- {", ".join(LAST)}.
 
 | change | what runs | what is trained | note |
 |---|---|---|---|
@@ -109,7 +111,7 @@ def finished(tmp_path_factory):
     draw(project / "given", train=3, test=2, size=64, seed=3)
     write_config(project)
     jobs = run(project)
-    assert jobs == DATA | stages(CELLS, "cell_config") | TRAINED
+    assert jobs == DATA | stages(CELLS, "resolve_config") | TRAINED
     assert [trained_epochs(project, cell) for cell in CELLS] == [[1], [1]]
     return project
 
@@ -140,7 +142,7 @@ def test_exactly_these_jobs_run(row, finished, tmp_path):
         assert run(project) == set()
 
 
-ENSEMBLES = [*FUSED, "ensembles_table"]
+ENSEMBLES = [*FUSED, "make_ensembles_table"]
 
 
 def who(cells):

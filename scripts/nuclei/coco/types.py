@@ -6,7 +6,7 @@ that the first pixel of an image covers [0, 1] x [0, 1]. (The report's converter
 pixel centres and is half a pixel off; see nuclei.data.conversion.)
 """
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class RLE(TypedDict):
@@ -27,6 +27,8 @@ class BinaryRLE(TypedDict):
 Polygons = list[list[float]]
 Segmentation = RLE | Polygons
 
+Form = Literal["polygon", "rle"]  # in which a segmentation is written
+
 
 class Image(TypedDict):
     """An image of a COCO ground truth."""
@@ -35,19 +37,25 @@ class Image(TypedDict):
     file_name: str  # relative to the folder of the images
     height: int
     width: int
+    sha256: NotRequired[str]  # of the image file, so that files made of it differ when it does
 
 
-class Annotation(TypedDict):
-    """One true instance. This project has one category, with the id 1, and no crowds."""
+class AnnotationPart(TypedDict):
+    """What an annotation says of its mask: all but the category and the ids, which a converter adds last."""
 
-    id: int  # 1 or more: faster-coco-eval takes 0 for "not matched"
-    image_id: int
-    category_id: int
     iscrowd: int  # 0
     area: float  # px
     bbox: list[float]  # [left, top, width, height]
     segmentation: Segmentation
     mask: NotRequired[str]  # this project's own key: name of the mask file that the annotation was made from
+
+
+class Annotation(AnnotationPart):
+    """One true instance. This project has one category, with the id 1, and no crowds."""
+
+    id: int  # 1 or more: faster-coco-eval takes 0 for "not matched"
+    image_id: int
+    category_id: int
 
 
 class Category(TypedDict):
@@ -59,11 +67,11 @@ class Category(TypedDict):
 
 
 class Dropped(TypedDict):
-    """What a converter could not turn into a valid polygon."""
+    """One row of info.dropped: a mask of which the imantics converter lost a polygon, or all of them."""
 
-    image: str  # id of the image in the raw data
+    image: str  # id of the image in the raw data: the name of its folder
     mask: str  # name of the mask file
-    nucleus_dropped: bool  # whether nothing is left of the nucleus
+    nucleus_dropped: bool  # whether no polygon is left, so that the nucleus has no annotation
     reason: str
 
 

@@ -17,35 +17,24 @@ from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 
 from nuclei.coco.rle import encode_part
+from nuclei.coco.types import AnnotationPart, Category, Content, Dropped, Form
 from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.polygons import exact_polygons
 from nuclei.data.raw_layout import RawImage
 
-CATEGORY = {"id": 1, "name": "nucleus", "supercategory": ""}
+CATEGORY: Category = {"id": 1, "name": "nucleus", "supercategory": ""}
 
 Method = Literal["exact", "imantics"]
-Form = Literal["polygon", "rle"]  # of the segmentation
-Annotation = dict[str, Any]  # a row of COCO's `annotations`, here still without id, image_id and category_id
-Content = dict[str, Any]  # of a COCO file
 
 
-class Dropped(TypedDict):
-    """One row of info.dropped: a mask of which the imantics converter lost a polygon, or all of them."""
-
-    image: str  # id of the image: the name of its folder
-    mask: str  # name of the mask file
-    nucleus_dropped: bool  # whether no polygon is left, so that the nucleus has no annotation
-    reason: str
-
-
-def annotate_exact(path: Path, size: tuple[int, int], segmentation: Form) -> Annotation:
+def annotate_exact(path: Path, size: tuple[int, int], segmentation: Form) -> AnnotationPart:
     """Annotation of one mask file, without loss.
 
     size: (width, height) of the image, px. Returns a dict with area (px), bbox [left, top, width, height] (px, pixel
@@ -62,7 +51,9 @@ def annotate_exact(path: Path, size: tuple[int, int], segmentation: Form) -> Ann
     }
 
 
-def convert_exact(image: RawImage, size: tuple[int, int], segmentation: Form) -> tuple[list[Annotation], list[Dropped]]:
+def convert_exact(
+    image: RawImage, size: tuple[int, int], segmentation: Form
+) -> tuple[list[AnnotationPart], list[Dropped]]:
     """(annotations, dropped) of an image of `size` (width, height), px. Nothing is ever dropped."""
     return [annotate_exact(path, size, segmentation) for path in image.masks], []
 
@@ -94,14 +85,14 @@ def imantics_dataset(image: RawImage, size: tuple[int, int]) -> tuple[Any, list[
 
 def convert_imantics(
     image: RawImage, size: tuple[int, int], _segmentation: Form
-) -> tuple[list[Annotation], list[Dropped]]:
+) -> tuple[list[AnnotationPart], list[Dropped]]:
     """(annotations, dropped) of an image of `size` (width, height), px, as the report made them.
 
     The polygons run through pixel centres, in coordinates where a pixel centre is an integer. bbox is [left, top,
     width, height] of imantics, px, whose width and height are one pixel too small. area counts the mask's pixels.
     """
     dataset, corners = imantics_dataset(image, size)
-    annotations: list[Annotation] = []
+    annotations: list[AnnotationPart] = []
     dropped: list[Dropped] = []
     for row, path, (left, top) in zip(dataset.coco()["annotations"], image.masks, corners, strict=True):
         polygons = [
@@ -135,7 +126,7 @@ def convert_imantics(
 
 def convert_image(
     image: RawImage, method: Method, segmentation: Form
-) -> tuple[tuple[int, int], list[Annotation], list[Dropped]]:
+) -> tuple[tuple[int, int], list[AnnotationPart], list[Dropped]]:
     """((width, height) px, annotations, dropped) of one image."""
     size = image_size(image)
     converter = {"exact": convert_exact, "imantics": convert_imantics}[method]
@@ -161,8 +152,15 @@ def convert(images: Collection[RawImage], method: Method, segmentation: Form = "
         results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)
         for image, ((width, height), annotations, dropped) in zip(images, results, strict=True):
             name = f"{image.id}/images/{image.file.name}" if image.set == "train" else image.file.name
-            size = {"height": height, "width": width}
-            content["images"].append({"file_name": name, "id": image.number, "sha256": sha256(image.file), **size})
+            content["images"].append(
+                {
+                    "file_name": name,
+                    "height": height,
+                    "id": image.number,
+                    "sha256": sha256(image.file),
+                    "width": width,
+                }
+            )
             for annotation in annotations:
                 number = len(content["annotations"]) + 1
                 content["annotations"].append({**annotation, "category_id": 1, "id": number, "image_id": image.number})

@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
+from nuclei.coco.types import RLE, Content, Dropped, Segmentation
 from nuclei.common.files import read_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import read_mask
 from nuclei.data.raw_layout import RawImage
 
-Content = dict[str, Any]  # of a COCO file
-Rle = dict[str, Any]  # {"size": [height, width], "counts"}
-Segmentation = Any  # list of polygons, or an Rle
 Segmentations = dict[tuple[int, str], Segmentation]  # by (image id, name of the mask file)
 Row = dict[str, Any]  # of one mask: parts, holes, and the IoU of each converter (None without an annotation)
 
@@ -33,7 +31,7 @@ Figures = TypedDict(
         "nuclei": int,
         "annotations": int,
         "nuclei_dropped": int,
-        "dropped": list[dict[str, Any]],
+        "dropped": list[Dropped],
         "invalid_polygons": int,
         "iou_mean": float,
         "iou_median": float,
@@ -61,7 +59,7 @@ def shape_of(mask: NDArray[np.bool_]) -> tuple[int, int]:
     return parts, cv2.connectedComponents(1 - part, connectivity=4)[0] - 2
 
 
-def round_trip_iou(truth: Rle, segmentation: Segmentation) -> float:
+def round_trip_iou(truth: RLE, segmentation: Segmentation) -> float:
     """IoU (0 to 1) of a true mask with a COCO segmentation of the same image, which pycocotools makes into a mask."""
     return float(coco_mask.iou([as_rle(segmentation, *truth["size"])], [truth], [0])[0, 0])
 
@@ -113,7 +111,9 @@ def figures(rows: Sequence[Row], name: str, content: Content) -> Figures:
 
 def summary(result: Loss) -> str:
     """The result as Markdown: a table with a column per converter, and what was dropped."""
-    shown = [
+    names = list(result["converters"])
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for key in (
         "nuclei",
         "annotations",
         "nuclei_dropped",
@@ -123,11 +123,8 @@ def summary(result: Loss) -> str:
         "iou_median",
         "iou_5_percent",
         "share_below_0.9",
-    ]
-    names = list(result["converters"])
-    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for key in shown:
-        values = [result["converters"][name][key] for name in names]  # type: ignore[literal-required]
+    ):
+        values = [result["converters"][name][key] for name in names]
         texts = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
         lines.append(f"| {key.replace('_', ' ')} | {' | '.join(texts)} |")
     lines.append(

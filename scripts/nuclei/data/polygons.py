@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nuclei.coco.types import Polygons
+
 Point = tuple[int, int]  # (x, y) of a pixel's corner, or a step (dx, dy) from one to the next
 Ring = list[Point]  # a closed path, without its first point again at the end
 
@@ -115,7 +117,7 @@ def outer_ring(part: NDArray[np.bool_]) -> Ring:
     return [(corner % width - 1, corner // width - 1) for corner in ring]
 
 
-def exact_polygons(mask: NDArray[np.bool_], left: int = 0, top: int = 0) -> list[list[float]]:
+def exact_polygons(mask: NDArray[np.bool_], left: int = 0, top: int = 0) -> Polygons:
     """The COCO segmentation [[x1, y1, x2, y2, …], …] of a mask: one polygon per 4-connected part.
 
     left, top: where the mask lies in its image, px. Coordinates are px, x right, y down, with pixel edges at integers.

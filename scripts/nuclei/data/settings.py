@@ -1,15 +1,15 @@
 """The annotation files of the two settings: which part of all annotations belongs to which images."""
 
 from collections.abc import Collection
-from typing import Any
 
-Content = dict[str, Any]  # of a COCO file that convert_train.py writes
+from nuclei.coco.types import Content
 
 
 def subset(content: Content, ids: Collection[str]) -> Content:
     """The part of a COCO file that belongs to the images with these ids (the names of their folders).
 
-    The ids of images and annotations stay as they are, so that one image has the same number in every file.
+    content: of a file that convert_train.py writes. The ids of images and annotations stay as they are, so that one
+    image has the same number in every file.
     """
     images = [image for image in content["images"] if image["file_name"].split("/")[0] in ids]
     numbers = {image["id"] for image in images}

@@ -9,7 +9,6 @@ All coordinates are px, x right, y down, with pixel edges at integers.
 import errno
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -17,14 +16,17 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
+from nuclei.coco.types import Annotation, AnnotationPart, Content, Form, Image, Segmentation
 from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.polygons import exact_polygons
 
-Annotation = dict[str, Any]  # a row of COCO's `annotations`
-Content = dict[str, Any]  # of a COCO file
-Form = Literal["polygon", "rle"]  # of a segmentation
+
+class Piece(AnnotationPart):
+    """The annotation of a nucleus, or of the piece of it, in one tile: without id and image_id."""
+
+    category_id: int
 
 
 def starts(length: int, size: int, stride: int) -> list[int]:
@@ -53,14 +55,14 @@ def cut(
     size: int,
     min_area: int,
     segmentation: Form,
-) -> list[Annotation]:
+) -> list[Piece]:
     """The annotations of one tile, without id and image_id.
 
     nuclei: (annotation, mask inside its bounding box, left, top of that box) of each nucleus of the image. left, top,
     size: of the tile, px. min_area: the smallest piece of a nucleus that is kept, px. Coordinates of the result start
     at the tile's corner.
     """
-    found = []
+    found: list[Piece] = []
     for annotation, part, x, y in nuclei:
         x0, y0 = max(x, left), max(y, top)
         x1, y1 = min(x + part.shape[1], left + size), min(y + part.shape[0], top + size)
@@ -75,7 +77,7 @@ def cut(
         if segmentation == "rle":
             whole = np.zeros((size, size), bool)
             whole[y0 : y0 + piece.shape[0], x0 : x0 + piece.shape[1]] = piece
-            form = encode(whole)
+            form: Segmentation = encode(whole)
         else:
             form = exact_polygons(piece, x0, y0)
         found.append(
@@ -109,7 +111,7 @@ def tile(
     """
     if not 0 < stride <= size:
         raise InputError(f"tiles: stride {stride} and size {size} found, wanted 0 < stride <= size; correct them")
-    tiles = {**content, "images": [], "annotations": []}
+    tiles: Content = {**content, "images": [], "annotations": []}
     progress = Progress("tile", len(content["images"]), "images")
     for image in content["images"]:
         file = Path(images) / image["file_name"]
@@ -134,11 +136,10 @@ def tile(
                     raise OSError(errno.ENOSPC, "not written", str(path))  # OpenCV does not say why
                 number = len(tiles["images"]) + 1
                 name = str(path.relative_to(out))
-                tiles["images"].append(
-                    {"file_name": name, "height": size, "id": number, "sha256": sha256(path), "width": size}
-                )
-                for annotation in cut(nuclei, left, top, size, min_area, segmentation):
-                    tiles["annotations"].append({**annotation, "id": len(tiles["annotations"]) + 1, "image_id": number})
+                row: Image = {"file_name": name, "height": size, "id": number, "sha256": sha256(path), "width": size}
+                tiles["images"].append(row)
+                for piece in cut(nuclei, left, top, size, min_area, segmentation):
+                    tiles["annotations"].append({**piece, "id": len(tiles["annotations"]) + 1, "image_id": number})
         progress.step()
     progress.close()
     return tiles

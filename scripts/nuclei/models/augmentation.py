@@ -75,7 +75,7 @@ class AlignedResize(Resize):
     bitmaps are resized about the centres of their pixels, and polygons become floats first.
     """
 
-    def _resize_masks(self, results):
+    def _resize_masks(self, results: dict[str, Any]) -> None:
         masks = results["gt_masks"]
         height, width = results["img_shape"][:2]
         if isinstance(masks.masks, np.ndarray):
@@ -98,10 +98,10 @@ class VisibleInstances:
     the resized image; smaller pieces are dropped with their boxes and labels.
     """
 
-    def __init__(self, min_area=4.0):
+    def __init__(self, min_area: float = 4.0) -> None:
         self.min_area = float(min_area)
 
-    def __call__(self, results):
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Change gt_masks, gt_bboxes and gt_labels of mmdet's `results`; an image may be left without instances."""
         height, width = results["img_shape"][:2]
         masks = results["gt_masks"]
@@ -120,5 +120,5 @@ class VisibleInstances:
         results["gt_labels"] = results["gt_labels"][kept]
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"VisibleInstances(min_area={self.min_area})"

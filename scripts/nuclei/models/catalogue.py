@@ -17,24 +17,11 @@ nuclei/models/resolve.py says what happens to the entry, and in which rare cases
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
 
 import yaml
 
 from nuclei.common.stage import InputError
-
-
-class ModelEntry(TypedDict):
-    """One entry of models.yaml."""
-
-    method: str
-    backbone: str
-    multiscale: bool  # whether the training images come in several scales
-    lr_schd: str  # name of the zoo's schedule, such as 3x
-    zoo: str  # folder/name of a zoo config
-    weights: str  # path below weights_root
-    options: NotRequired[dict[str, Any]]  # any key of the mmdet config, by its dotted path
-    explored: NotRequired[bool]  # the report tried and dropped the model
+from nuclei.workflow.types import ModelEntry
 
 
 def read_models(path: Path | str) -> dict[str, ModelEntry]:
@@ -58,7 +45,7 @@ def read_models(path: Path | str) -> dict[str, ModelEntry]:
     return entries
 
 
-def choose_models(entries: Mapping[str, Any], names: Collection[str], path: Path | str) -> list[str]:
+def choose_models(entries: Mapping[str, ModelEntry], names: Collection[str], path: Path | str) -> list[str]:
     """The given names in the order of the models file, which is the order of the tables' rows.
 
     entries: of the models file `path`. InputError names all models that it does not hold.

@@ -21,7 +21,7 @@ from nuclei.models.classes import CLASSES, set_classes
 from nuclei.models.config_tree import Tree, set_option, training_set, walk
 from nuclei.models.narrow import narrow
 from nuclei.models.schedule import set_schedule
-from nuclei.models.training_section import Scale, Training
+from nuclei.workflow.training_section import Scale, Training
 
 Paths = Mapping[str, Mapping[str, str]]  # {"train", "val", "test": {"annotations": file, "images": folder}}
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 
 from nuclei.models.config_tree import Tree
-from nuclei.models.training_section import Training
+from nuclei.workflow.training_section import Training
 
 IMAGES_A_STEP = 16  # for which the zoo's learning rates are meant: 8 GPUs with 2 images each
 

@@ -14,7 +14,7 @@ def check_hash(path: Path | str, source: str) -> None:
     source: path or URL with the published name. InputError where the file has another SHA-256.
     """
     # config/schema.yaml accepts only names of this form
-    wanted = re.search(r"-([0-9a-f]{8})\.pth$", source).group(1)  # type: ignore[union-attr]
+    wanted = re.findall(r"-([0-9a-f]{8})\.pth$", source)[0]
     found = sha256(path)
     if not found.startswith(wanted):
         raise InputError(f"{source}: SHA-256 is {found}, wanted {wanted}…; delete the file or name another source")

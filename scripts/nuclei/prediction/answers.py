@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nuclei.coco.checks import prediction_problem
+from nuclei.coco.types import Result
 from nuclei.common.archives import DAMAGE
 from nuclei.common.files import read_json, whole_file
 from nuclei.common.stage import InputError, refuse
@@ -17,20 +18,26 @@ from nuclei.data.raw_layout import read_test_ids
 
 CAP = 100  # detections per image that the competition accepts
 
-Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
-
 
 def answer(rows: Sequence[Result], cap: int = CAP) -> list[Result]:
     """The `cap` results of highest score of each image, in the order of the image ids and of falling scores.
 
     Results of equal score keep their order.
     """
-    chosen = []
+    chosen: list[Result] = []
     for image_id in sorted({row["image_id"] for row in rows}):
         own = [row for row in rows if row["image_id"] == image_id]
         chosen += sorted(own, key=lambda row: -row["score"])[:cap]
-    keys = ("image_id", "bbox", "score", "category_id", "segmentation")
-    return [{key: row[key] for key in keys} for row in chosen]
+    return [
+        {
+            "image_id": row["image_id"],
+            "bbox": row["bbox"],
+            "score": row["score"],
+            "category_id": row["category_id"],
+            "segmentation": row["segmentation"],
+        }
+        for row in chosen
+    ]
 
 
 def write_zip(path: Path | str, source: Path | str) -> None:

@@ -2,12 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
+from nuclei.coco.types import Image, Result
 from nuclei.prediction.fusion import fuse, soft_nms
-from nuclei.prediction.instances import Result, as_results, from_results
-
-Image = dict[str, Any]  # a row of COCO's `images`: id, file_name, height, width
+from nuclei.prediction.instances import as_results, from_results
 
 
 def fuse_predictions(

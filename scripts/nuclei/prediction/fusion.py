@@ -24,7 +24,8 @@ import numpy as np
 
 from nuclei.coco.matching import SAME_NUCLEUS, greedy_pairs, iou_matrix
 from nuclei.coco.rle import bounding_box
-from nuclei.prediction.instances import Nucleus, Rle, rles
+from nuclei.coco.types import RLE
+from nuclei.prediction.instances import Nucleus, rles
 
 
 def mean_nucleus(members: Sequence[Nucleus], views: int) -> Nucleus | None:
@@ -56,7 +57,7 @@ def fuse(found: Sequence[list[Nucleus]], height: int, width: int) -> list[Nucleu
     if len(found) == 1:
         return found[0]
     groups: list[list[Nucleus]] = []
-    references: list[Rle] = []  # the first mask of each group
+    references: list[RLE] = []  # the first mask of each group
     for nuclei in found:
         codes = rles(nuclei, height, width)
         matched = set()

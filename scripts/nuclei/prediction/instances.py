@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import decode_part, encode_part
-
-Rle = dict[str, Any]  # {"size": [height, width], "counts"}
-Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
+from nuclei.coco.types import RLE, Result
 
 
 @dataclass
@@ -36,18 +34,18 @@ class Nucleus:
         return [self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]]
 
 
-def rles(nuclei: Iterable[Nucleus], height: int, width: int) -> list[Rle]:
+def rles(nuclei: Iterable[Nucleus], height: int, width: int) -> list[RLE]:
     """The nuclei's masks as COCO RLE, in an image of height x width px."""
     return [encode_part(nucleus.mask, nucleus.x, nucleus.y, (width, height)) for nucleus in nuclei]
 
 
 def as_results(nuclei: Sequence[Nucleus], image_id: int, height: int, width: int) -> list[Result]:
     """The nuclei of one image of height x width px as COCO results, in their order."""
-    rows = []
+    rows: list[Result] = []
     for nucleus, code in zip(nuclei, rles(nuclei, height, width), strict=True):
         left, top, right, bottom = map(float, nucleus.box)
         box = [left, top, right - left, bottom - top]
-        rows.append(dict(image_id=image_id, category_id=1, bbox=box, score=nucleus.score, segmentation=code))
+        rows.append({"image_id": image_id, "category_id": 1, "bbox": box, "score": nucleus.score, "segmentation": code})
     return rows
 
 

@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuclei.coco.rle import bounding_box
+from nuclei.coco.types import Result
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.fusion import distinct, fuse, soft_nms
-from nuclei.prediction.instances import Nucleus, Result, as_results
+from nuclei.prediction.instances import Nucleus, as_results
 from nuclei.prediction.sliding_window import belongs, windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 

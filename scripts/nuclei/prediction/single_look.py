@@ -1,16 +1,15 @@
 """One look: the detector runs once on each whole image. Validation and prediction share this."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nuclei.coco.types import Result
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 
 if TYPE_CHECKING:
     from mmdet.datasets import CocoDataset
     from torch import nn
-
-Result = dict[str, Any]  # a COCO result: image_id, category_id, bbox [left, top, width, height], score, segmentation
 
 
 def predict(

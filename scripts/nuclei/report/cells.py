@@ -6,14 +6,16 @@ A cell is one training: one model in one setting under one seed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 from nuclei.scoring.names import NAMES
 from nuclei.scoring.types import Scores
-from nuclei.training.choice import SavedChoice
-from nuclei.training.types import Provenance
+
+if TYPE_CHECKING:  # no import at run time, so that a change in the training code runs no table again
+    from nuclei.training.choice import SavedChoice
+    from nuclei.training.types import Provenance
 
 Part = Literal["scores", "choice", "training"]
 
@@ -40,8 +42,8 @@ class Cell:
 
     files: dict[str, Path]
     scores: Scores = NOT_READ
-    choice: SavedChoice = NOT_READ
-    training: Provenance = NOT_READ
+    choice: "SavedChoice" = NOT_READ
+    training: "Provenance" = NOT_READ
 
 
 class Scored(Protocol):
@@ -86,13 +88,20 @@ def by_cell(
     return dict(zip(keys, map(Path, paths), strict=True))
 
 
-def by_setting(settings: Sequence[int], paths: Sequence[str]) -> dict[int, Sequence[str]]:
-    """{setting: its files}. The files are given setting by setting, equally many for each.
+def by_setting(
+    settings: Sequence[int], models: Sequence[str], seeds: Sequence[int], paths: Sequence[str], option: str
+) -> dict[int, Sequence[str]]:
+    """{setting: its files, in the order of by_cell} of the files of all cells, given setting by setting.
 
-    Files that are left over go to the last setting, where by_cell finds that there are too many.
+    option: what named them on the command line, for the InputError where there are more or fewer files than cells.
     """
-    share = len(paths) // len(settings)
-    return {setting: paths[at * share : (at + 1) * share or None] for at, setting in enumerate(settings)}
+    share = len(models) * len(seeds)
+    if len(paths) != share * len(settings):
+        raise InputError(
+            f"{option}: {len(paths)} files found, wanted {share * len(settings)}: one for each of the settings, models "
+            "and seeds, in their order"
+        )
+    return {setting: paths[at * share : (at + 1) * share] for at, setting in enumerate(settings)}
 
 
 def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[str]) -> dict[str, list[Cell]]:
@@ -102,9 +111,16 @@ def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[st
     Raises InputError naming every file that is missing or lacks a key, or a cell that was scored on other images than
     the first one.
     """
-    paths = {part: by_cell(models, seeds, given, PARTS[part][0]) for part, given in files.items()}
     cells: dict[str, list[Cell]] = {model: [] for model in models}
+    paths: dict[str, dict[tuple[str, int], Path]] = {}
     problems: list[str] = []
+    for part, given in files.items():
+        try:
+            paths[part] = by_cell(models, seeds, given, PARTS[part][0])
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(*problems)
     for model in models:
         for seed in seeds:
             own = {part: found[model, seed] for part, found in paths.items()}

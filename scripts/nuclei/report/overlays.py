@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.matching import match
+from nuclei.coco.types import RLE, Content, Result
 from nuclei.common.stage import InputError
 from nuclei.prediction.answers import answer
 
@@ -20,7 +21,7 @@ Picture = NDArray[np.uint8]
 FOUND, MISSED, FALSE = (200, 220, 0), (0, 190, 255), (220, 0, 220)
 
 
-def outlines(image: Picture, segmentations: Iterable[dict[str, Any]], colour: tuple[int, int, int]) -> None:
+def outlines(image: Picture, segmentations: Iterable[RLE], colour: tuple[int, int, int]) -> None:
     """Draw the contours of masks into an image.
 
     image: uint8, height x width x (blue, green, red); it may be larger or smaller than the masks. segmentations: COCO
@@ -32,9 +33,7 @@ def outlines(image: Picture, segmentations: Iterable[dict[str, Any]], colour: tu
         cv2.drawContours(image, contours, -1, colour, 2 if image.shape[1] >= 2 * segmentation["size"][1] else 1)
 
 
-def panel(
-    image: Picture, name: str, truth: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], side: int
-) -> Picture:
+def panel(image: Picture, name: str, truth: Sequence[RLE], found: Sequence[RLE], side: int) -> Picture:
     """One test image with the outlines of its nuclei and a line of counts above.
 
     image: uint8, height x width x (blue, green, red). truth, found: COCO RLE masks of true and predicted nuclei, the
@@ -73,7 +72,7 @@ def legend(width: int, scored: bool) -> Picture:
 
 
 def draw(
-    folder: Path | str, content: dict[str, Any], predictions: list[dict[str, Any]], shown: int = 4, side: int = 640
+    folder: Path | str, content: Content, predictions: Sequence[Result], shown: int = 4, side: int = 640
 ) -> Picture:
     """Picture of the first `shown` test images with the 100 surest predictions of each.
 
@@ -87,7 +86,8 @@ def draw(
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
             raise InputError(f"{file}: not a readable image, wanted the test image; check the raw data")
-        truth = [row["segmentation"] for row in content["annotations"] if row["image_id"] == image["id"]]
+        # convert_test.py writes every true nucleus as an RLE
+        truth = [cast(RLE, row["segmentation"]) for row in content["annotations"] if row["image_id"] == image["id"]]
         found = [row["segmentation"] for row in rows if row["image_id"] == image["id"]]
         panels.append(panel(picture, file.stem, truth, found, side))
     high, wide = max(p.shape[0] for p in panels), max(p.shape[1] for p in panels)

@@ -1,14 +1,16 @@
 """Tables 1 and 2 as published, with new scores of the predictions that the author published."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
+from nuclei.coco.types import Content
 from nuclei.models.catalogue import model_columns
 from nuclei.report.table_files import TableRow, signed
 from nuclei.report.titles import long_title
 from nuclei.scoring.names import NAMES
 from nuclei.scoring.published_row import PublishedRow
 from nuclei.scoring.types import Scores
+from nuclei.workflow.types import ModelEntry
 
 NO_FILE = "no file published"
 
@@ -19,7 +21,7 @@ SHOWN = tuple(name for name in NAMES if name.startswith("ap_"))
 
 def table_rows(
     table: int,
-    entries: Mapping[str, dict[str, Any]],
+    entries: Mapping[str, ModelEntry],
     published: Mapping[tuple[int, str], PublishedRow],
     scores: Mapping[str, Scores],
 ) -> tuple[list[TableRow], list[TableRow]]:
@@ -41,8 +43,9 @@ def table_rows(
         submission = known["submission"]
         found = None if submission is None else scores.get(submission)
         if found:
-            difference = found["map_report"] - float(known["map"])  # type: ignore[operator]
-            new: TableRow = {"re-scored mAP": found["map_report"], "difference": difference}
+            measured = cast(float, found["map_report"])  # not None, see above
+            difference = measured - float(known["map"])
+            new: TableRow = {"re-scored mAP": measured, "difference": difference}
             new |= {long_title(name): found[name] for name in SHOWN}
             new["file"] = f"answer_{submission}.zip"
             shown.append({**row, **new, "difference": signed(difference)})
@@ -54,9 +57,7 @@ def table_rows(
     return shown, values
 
 
-def notes(
-    truth: dict[str, Any], scores: Mapping[str, Scores], published: Mapping[tuple[int, str], PublishedRow]
-) -> list[str]:
+def notes(truth: Content, scores: Mapping[str, Scores], published: Mapping[tuple[int, str], PublishedRow]) -> list[str]:
     """Lines under both tables. truth: COCO ground truth of the test images; the others as for table_rows."""
     limit = next(iter(scores.values()))["ceiling_report"]
     lines = [

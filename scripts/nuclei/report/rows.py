@@ -7,7 +7,6 @@ table's rows.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.cells import Cell
@@ -16,6 +15,7 @@ from nuclei.report.titles import column
 from nuclei.scoring.names import NAMES
 from nuclei.scoring.published_row import PublishedRow
 from nuclei.scoring.types import Scores
+from nuclei.workflow.types import ModelEntry
 
 Rows = tuple[list[TableRow], list[TableRow]]
 
@@ -44,7 +44,7 @@ def spread(value: float | None, sd: float | None, count: int) -> str:
 
 def report_rows(
     setting: int,
-    entries: Mapping[str, dict[str, Any]],
+    entries: Mapping[str, ModelEntry],
     cells: Mapping[str, Sequence[Cell]],
     published: Mapping[tuple[int, str], PublishedRow] | None,
 ) -> Rows:
@@ -79,7 +79,7 @@ def report_rows(
     return rows, values
 
 
-def full_rows(entries: Mapping[str, dict[str, Any]], cells: Mapping[str, Sequence[Cell]]) -> Rows:
+def full_rows(entries: Mapping[str, ModelEntry], cells: Mapping[str, Sequence[Cell]]) -> Rows:
     """(rows as shown, rows for the CSV) of the table of AP, AP50 and AP75 at both caps."""
     rows: list[TableRow] = []
     values: list[TableRow] = []

@@ -26,6 +26,7 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from nuclei.coco.grouping import by_image
+from nuclei.coco.types import Content, Result
 from nuclei.scoring.names import CAPS
 from nuclei.scoring.types import ImageScores, Scores
 
@@ -50,9 +51,7 @@ def ceiling(nuclei: Sequence[int], cap: int = 100) -> float | None:
     return float(np.count_nonzero(recall >= RECALL_THRESHOLDS) / 101)
 
 
-def evaluate(
-    content: dict[str, Any], rows: Sequence[dict[str, Any]], caps: Sequence[int] = CAPS
-) -> dict[str, float | None]:
+def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAPS) -> dict[str, float | None]:
     """AP, AP50 and AP75 of COCO results against a COCO ground truth, for each cap.
 
     content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks, in any order.
@@ -66,10 +65,11 @@ def evaluate(
         return {f"{kind}_{cap}": 0.0 for cap in caps for kind in ("ap", "ap50", "ap75")}
     # Copies, because the library writes into what it is given. Without boxes, because where there are boxes it takes
     # the areas from them instead of from the masks.
-    keys = ("image_id", "category_id", "score", "segmentation")
-    content, rows = copy.deepcopy(content), copy.deepcopy([{key: row[key] for key in keys} for row in rows])
-    truth = COCO(content)
-    evaluation = COCOeval_faster(truth, truth.loadRes(rows), iouType="segm")
+    copies = copy.deepcopy(
+        [{key: row[key] for key in ("image_id", "category_id", "score", "segmentation")} for row in rows]
+    )
+    truth = COCO(copy.deepcopy(content))
+    evaluation = COCOeval_faster(truth, truth.loadRes(copies), iouType="segm")
     evaluation.params.maxDets = [1, *caps]
     evaluation.evaluate()
     evaluation.accumulate()
@@ -84,7 +84,7 @@ def evaluate(
     return scores
 
 
-def score(content: dict[str, Any], rows: Sequence[dict[str, Any]], per_image: bool = True) -> Scores:
+def score(content: Content, rows: Sequence[Result], per_image: bool = True) -> Scores:
     """All scores of COCO results against a COCO ground truth: the content of scores.json.
 
     content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks.
@@ -106,13 +106,13 @@ def score(content: dict[str, Any], rows: Sequence[dict[str, Any]], per_image: bo
     return cast(Scores, result)
 
 
-def image_scores(content: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[ImageScores]:
+def image_scores(content: Content, rows: Sequence[Result]) -> list[ImageScores]:
     """The scores of each image taken alone, in the order of the image ids; arguments as for score()."""
     truth, found = by_image(content, content["annotations"]), by_image(content, rows)
     result: list[ImageScores] = []
     for image in sorted(content["images"], key=lambda image: image["id"]):
         own, nuclei = found[image["id"]], truth[image["id"]]
-        alone = {"images": [image], "annotations": nuclei, "categories": content["categories"]}
+        alone: Content = {"images": [image], "annotations": nuclei, "categories": content["categories"]}
         scores = {
             "image_id": image["id"],
             "file_name": image["file_name"],

@@ -12,7 +12,13 @@ question for data.
 import ast
 import functools
 import hashlib
+import itertools
 from pathlib import Path
+
+
+def is_for_type_checking(node: ast.stmt) -> bool:
+    """Whether a statement is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 @functools.cache
@@ -20,9 +26,10 @@ def imports_and_hash(text: str) -> tuple[set[str], str]:
     """(names of the modules that Python code may import, SHA-256 of its syntax tree without docstrings).
 
     text: the code. `from a import b` gives both `a` and `a.b`, since b may be a module. Relative imports are left out;
-    the project has none.
+    the project has none. What stands below `if TYPE_CHECKING:` counts for neither, as it never runs.
     """
     tree = ast.parse(text)
+    tree.body = [node for node in tree.body if not is_for_type_checking(node)]
     names: set[str] = set()
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
@@ -35,15 +42,16 @@ def imports_and_hash(text: str) -> tuple[set[str], str]:
     return names, hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def local_modules(script: Path | str, root: Path | str | None = None) -> list[str]:
+def local_modules(script: Path | str, *roots: Path | str) -> list[str]:
     """Paths of a script and of every module of the project that it imports, directly or through other modules.
 
-    script: path of a Python file. root: folder that imports start from (default: the script's own). Imports inside
-    functions count too, and so do the `__init__.py` of the folders on the way. Returns a sorted list of paths in the
-    form that `script` has: a relative path gives relative ones, so that a moved project keeps its params.
+    script: path of a Python file. roots: folders that imports start from (default: the script's own; a tool of tools/
+    finds modules there and in scripts/). Imports inside functions count too, and so do the `__init__.py` of the folders
+    on the way. Returns a sorted list of paths in the form that `script` and `roots` have: relative paths give relative
+    ones, so that a moved project keeps its params.
     """
     script = Path(script)
-    root = Path(root) if root else script.parent
+    folders = list(map(Path, roots)) or [script.parent]
     found: set[Path] = set()
     waiting = [script]
     while waiting:
@@ -53,7 +61,7 @@ def local_modules(script: Path | str, root: Path | str | None = None) -> list[st
         found.add(path)
         for name in imports_and_hash(path.read_text(encoding="utf-8"))[0]:
             parts = name.split(".")
-            for end in range(1, len(parts) + 1):
+            for root, end in itertools.product(folders, range(1, len(parts) + 1)):
                 base = root.joinpath(*parts[:end])
                 waiting += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
     return sorted(str(path) for path in found)

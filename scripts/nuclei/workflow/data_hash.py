@@ -26,7 +26,7 @@ def file_state(path: str | os.PathLike[str]) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def files_hash(files: Mapping[str, str | os.PathLike[str]], store: str | os.PathLike[str]) -> str:
+def files_hash(files: Mapping[str, str | os.PathLike[str]], store: str | Path) -> str:
     """SHA-256 over the names and contents of files.
 
     files: {name: path}; the name counts, the path does not. A file that cannot be read counts as unreadable: the check

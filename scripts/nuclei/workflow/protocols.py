@@ -1,12 +1,13 @@
 """Protocols: what the report says, what its author ran, what fits the schedule; see docs/protocols.md."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
+from nuclei.workflow.training_section import Training
 from nuclei.workflow.types import FilledModel, ModelChanges, ModelEntry, ProtocolChanges
 
 
@@ -42,13 +43,14 @@ def read_protocol(
     return protocols[name]
 
 
-def fill_training(training: dict[str, Any], protocol: ProtocolChanges) -> dict[str, Any]:
+def fill_training(training: Mapping[str, Any], protocol: ProtocolChanges) -> Training:
     """The config's `training` with its null keys filled by the protocol; what the protocol leaves out stays null."""
-    return {key: protocol["training"].get(key) if value is None else value for key, value in training.items()}
+    filled = {key: protocol["training"].get(key) if value is None else value for key, value in training.items()}
+    return cast(Training, filled)  # config/schema.yaml checked both parts
 
 
 def fill_model(
-    entry: ModelEntry, changed: ModelChanges | None, own_options: dict[str, Any] | None = None
+    entry: ModelEntry, changed: ModelChanges | None, own_options: Mapping[str, Any] | None = None
 ) -> FilledModel:
     """A model's entry as nuclei.models.resolve takes it.
 

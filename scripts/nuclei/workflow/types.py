@@ -4,12 +4,12 @@ from typing import Any, NotRequired, TypedDict
 
 
 class ModelEntry(TypedDict):
-    """A model of models.yaml."""
+    """A model of models.yaml. nuclei/models/catalogue.py says how to add one."""
 
     method: str  # method to lr_schd: columns of the tables
     backbone: str
-    multiscale: bool
-    lr_schd: str
+    multiscale: bool  # whether the training images come in several scales
+    lr_schd: str  # name of the zoo's schedule, such as 3x
     zoo: str  # config of mmdet 2.28.2: folder/name, without .py
     weights: str  # path of the COCO checkpoint below weights_root
     options: NotRequired[dict[str, Any]]  # {dotted path of an mmdet config's key: value}

@@ -1,0 +1,30 @@
+"""draw_overlays.py: the same file each time, and a missing image by name."""
+
+import json
+
+import pytest
+from support.overlay_scene import make_scene
+
+from nuclei.common.stage import InputError
+from nuclei.report.overlays import draw
+
+
+def test_command_and_a_missing_image(stage, tmp_path):
+    folder, content, rows = make_scene(tmp_path)
+    (tmp_path / "truth.json").write_text(json.dumps(content))
+    (tmp_path / "p.json").write_text(json.dumps(rows))
+    command = ["--test-images", folder, "--ground-truth", tmp_path / "truth.json", "--predictions", tmp_path / "p.json"]
+    outs = [tmp_path / "1.png", tmp_path / "2.png"]
+    for out in outs:
+        done = stage("draw_overlays", *command, "--out", out)
+        assert done.returncode == 0, done.stderr
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    (folder / "a.png").unlink()
+    done = stage("draw_overlays", *command, "--out", tmp_path / "3.png")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        f"error: {folder / 'a.png'}: not a readable image, wanted the test image"
+    )
+    assert not (tmp_path / "3.png").exists()
+    with pytest.raises(InputError, match="a.png: not a readable image"):
+        draw(folder, content, rows)

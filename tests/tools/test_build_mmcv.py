@@ -1,0 +1,128 @@
+"""The build of mmcv-full: its parts; the whole is `make test-build`."""
+
+import subprocess
+import sys
+
+import build_mmcv
+import pytest
+from build_mmcv import cached_wheel, compile_command, header_command, key_of
+from conftest import ROOT
+
+from nuclei.common.stage import InputError
+
+PARTS = {"mmcv": "1.7.2", "torch": "2.14.1", "cuda": "none", "abi": "x", "platform": "p", "compiler": "c", "flags": "f"}
+
+
+def test_key_follows_every_ingredient():
+    keys = {key_of({**PARTS, name: "other"}) for name in PARTS} | {key_of(PARTS)}
+    assert len(keys) == len(PARTS) + 1
+    assert key_of(dict(reversed(PARTS.items()))) == key_of(PARTS)
+
+
+def test_compile_command_takes_the_header_and_the_standard():
+    call = ["-g", "-O3", "-std=c++17", "-c", "a.cpp", "-o", "a.o"]
+    assert compile_command(call, "g++", "h.hpp") == [
+        "g++",
+        "-include",
+        "h.hpp",
+        "-O3",
+        "-std=c++20",
+        "-c",
+        "a.cpp",
+        "-o",
+        "a.o",
+    ]
+    assert compile_command(["-shared", "a.o", "-g"], "g++", "h.hpp") == ["g++", "-shared", "a.o"]
+
+
+def test_header_is_compiled_with_the_same_flags():
+    call = ["-MMD", "-MF", "a.d", "-g", "-O3", "-I", "x", "-std=c++17", "-c", "a.cpp", "-o", "a.o", "-DX=1"]
+    assert header_command(call, "g++", "h.hpp") == [
+        "g++",
+        "-O3",
+        "-I",
+        "x",
+        "-std=c++20",
+        "-DX=1",
+        "-x",
+        "c++-header",
+        "h.hpp",
+        "-o",
+        "h.hpp.gch.new",
+    ]
+
+
+def test_precompiled_header_is_used_by_the_real_compiler(tmp_path, monkeypatch):
+    (tmp_path / "pytorch_cpp_helper.hpp").write_text("int twice(int x);\n")
+    (tmp_path / "a.cpp").write_text("int f() { return twice(2); }\n")
+    command = [
+        sys.executable,
+        str(ROOT / "tools/build_mmcv.py"),
+        "--wrap",
+        str(tmp_path),
+        "-Winvalid-pch",
+        "-Werror",
+        "-H",
+        "-std=c++17",
+        f"-I{tmp_path}",
+        "-c",
+        str(tmp_path / "a.cpp"),
+        "-o",
+        str(tmp_path / "a.o"),
+    ]
+    monkeypatch.setenv("NUCLEI_CXX", "g++")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.o").exists()
+    assert f"! {tmp_path}/first.hpp.gch" in done.stderr  # g++ -H marks a precompiled header that it uses by "!"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_mmcv, "ingredients", lambda cuda, compiler: PARTS)
+    return tmp_path / "cache"
+
+
+def test_second_call_builds_nothing(cache, monkeypatch):
+    calls = []
+
+    def build(folder, *_):
+        calls.append(folder)
+        (folder / "mmcv.whl").write_bytes(b"wheel")
+        return folder / "mmcv.whl"
+
+    monkeypatch.setattr(build_mmcv, "build", build)
+    wheels = [cached_wheel(cache, False, "g++", 1) for _ in range(2)]
+    assert wheels[0] == wheels[1] == cache / key_of(PARTS) / "mmcv.whl"
+    assert len(calls) == 1
+    assert sorted(p.name for p in wheels[0].parent.iterdir()) == ["lock", "mmcv.whl"]
+
+
+def test_broken_build_leaves_no_wheel(cache, monkeypatch):
+    def build(folder, *_):
+        (folder / "half.whl").write_bytes(b"w")
+        raise InputError("broken")
+
+    monkeypatch.setattr(build_mmcv, "build", build)
+    with pytest.raises(InputError):
+        cached_wheel(cache, False, "g++", 1)
+    assert not list(cache.rglob("*.whl"))
+
+
+def test_missing_compiler_gets_one_line(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match="no-such-compiler: not found on PATH, wanted a C\\+\\+ compiler"):
+        build_mmcv.find_compiler()
+
+
+def test_cuda_without_nvcc_gets_one_line(monkeypatch):
+    monkeypatch.setattr(build_mmcv.shutil, "which", lambda name: None)
+    with pytest.raises(InputError, match="nvcc: not found on PATH, wanted for --cuda"):
+        build_mmcv.wants_cuda("yes")
+    assert build_mmcv.wants_cuda("auto") is False
+
+
+def test_no_disk_gets_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_mmcv, "DISK_BYTES", 10**18)
+    with pytest.raises(InputError, match="GB free, wanted 1000000000 GB for the build"):
+        build_mmcv.build(tmp_path, "g++", False, 1)

@@ -1,0 +1,34 @@
+"""The check of a machine before anything is installed."""
+
+import pytest
+from check_machine import problems
+
+
+def machine(**change):
+    facts = {
+        "version": (3, 11),
+        "machine": "x86_64",
+        "disk_gb": 99,
+        "which": lambda _: "x",
+        "has_module": lambda _: True,
+    }
+    return problems(**{**facts, **change})
+
+
+def test_a_good_machine_has_no_problems():
+    assert machine() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"version": (3, 9)}, "Python 3.9 found, wanted 3.11"),
+        ({"which": lambda name: None if name == "g++" else "x"}, "g++ not found on PATH"),
+        ({"disk_gb": 1}, "1.0 GB free here, wanted 12"),
+        ({"has_module": lambda name: name != "ensurepip"}, "Python module ensurepip not found"),
+        ({"machine": "riscv"}, "processor riscv found"),
+    ],
+)
+def test_each_lack_gets_one_line(change, wanted):
+    (problem,) = machine(**change)
+    assert problem.startswith(wanted)

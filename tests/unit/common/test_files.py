@@ -1,0 +1,25 @@
+"""Files appear whole or not at all; JSON that cannot be read is named."""
+
+import json
+
+import pytest
+
+from nuclei.common.files import read_json, whole_file, write_json
+from nuclei.common.stage import InputError
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    assert (tmp_path / "a.json").read_text() == '{\n "a": "é",\n "b": 1\n}\n'
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "a.json") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": "é", "b": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000])
+def test_bad_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match="a.json: not JSON"):
+        read_json(tmp_path / "a.json")

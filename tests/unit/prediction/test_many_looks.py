@@ -1,0 +1,67 @@
+"""Views and windows together: a detector whose right answer is known finds the same as in one look."""
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from scipy import ndimage
+
+from nuclei.coco.rle import bounding_box
+from nuclei.prediction.fusion import distinct
+from nuclei.prediction.instances import Nucleus, rles
+from nuclei.prediction.many_looks import ManyLooks
+
+
+class Bright(ManyLooks):
+    """Finds the connected bright parts of an image, each surer the larger it is; counts its looks."""
+
+    looks = 0
+
+    def detect(self, image, scale=1.0):
+        self.looks += 1
+        labels, count = ndimage.label(image[:, :, 0])
+        found = []
+        for mask in (labels == number for number in range(1, count + 1)):
+            left, top, right, bottom = bounding_box(mask)
+            box = np.array([left, top, right, bottom], float)
+            found.append(Nucleus(mask.sum() / 10_000, box, mask[top:bottom, left:right], left, top))
+        return sorted(found, key=lambda nucleus: -nucleus.score)
+
+
+def discs(height, width, seed=0):
+    """Image of bright discs of 4 to 14 px radius that do not touch, some cut by the border."""
+    random = np.random.default_rng(seed)
+    image = np.zeros((height, width), np.uint8)
+    rows, columns = np.mgrid[:height, :width]
+    for _ in range(200):
+        x, y, radius = random.uniform(0, width), random.uniform(0, height), random.uniform(4, 14)
+        distance = np.hypot(columns - x, rows - y)
+        if not image[distance < radius + 2].any():
+            image[distance < radius] = 255
+    return np.repeat(image[:, :, None], 3, axis=2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"views": 8}, {"window": 150, "overlap": 40}, {"views": 4, "window": 128, "overlap": 32}]
+)
+def test_views_and_windows_find_what_one_look_at_the_whole_finds(options):
+    image = discs(330, 410)
+    height, width = image.shape[:2]
+    wanted, viewer = Bright(None, []).nuclei(image), Bright(None, [], **options)
+    found = viewer.nuclei(image)
+    assert len(wanted) > 60
+    assert {code["counts"] for code in rles(found, height, width)} == {
+        code["counts"] for code in rles(wanted, height, width)
+    }
+    assert len(found) == len(wanted)
+    assert viewer.looks == viewer.passes(height, width)
+    for nucleus, code in zip(found, rles(found, height, width), strict=True):
+        x, y, w, h = coco_mask.toBbox(code)
+        assert nucleus.box == pytest.approx([x, y, x + w, y + h])
+
+
+def test_a_nucleus_wider_than_the_overlap_is_found_once():
+    image = np.zeros((300, 300, 3), np.uint8)
+    image[100:180, 60:240] = 255
+    found = Bright(None, [], window=200, overlap=20).nuclei(image)
+    assert sum(nucleus.mask.sum() for nucleus in found) <= 80 * 180
+    assert len(found) == len(distinct(found, 300, 300)) == 1

@@ -1,0 +1,75 @@
+"""The config: every key has a type, unknown ones are answered with the nearest known one."""
+
+import json
+
+import pytest
+import yaml
+from conftest import ROOT
+from support.merged_config import merged
+
+from nuclei.common.stage import InputError
+from nuclei.workflow.configuration import check_config
+
+
+@pytest.fixture
+def config(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return merged("demo")
+
+
+def test_demo_is_right(config):
+    assert list(check_config(config, "config/models.yaml", "config/schema.yaml")["models"])[0] == "mask_r50"
+
+
+def test_texts_from_the_command_line_become_numbers(config):
+    config |= {"seeds": ["0", "12", 3.0], "settings": ["2", 1.0]}
+    config["training"] |= {"lr": "5e-1", "epochs": "7", "photometric": "false", "batch": "null", "weights": "none"}
+    config["selection"]["epoch"] = "null"
+    check_config(config, "config/models.yaml", "config/schema.yaml")
+    assert (config["seeds"], config["settings"], config["selection"]["epoch"]) == ([0, 12, 3], [2, 1], None)
+    assert type(config["seeds"][2]) is int and type(config["settings"][1]) is int
+    shown = [config["training"][key] for key in ("lr", "epochs", "photometric", "batch", "weights")]
+    assert shown == [0.5, 7, False, None, "none"]
+
+
+def reverse(value):
+    """The value with all keys in reverse order."""
+    return {key: reverse(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+
+def test_keys_of_an_overlay_change_no_order(config):
+    config["model_options"], config["training"]["options"] = {}, {}  # keys of anyone's
+    mixed = reverse(config)
+    for one in (config, mixed):
+        check_config(one, "config/models.yaml", "config/schema.yaml")
+    assert {key: json.dumps(mixed[key]) for key in config} == {key: json.dumps(config[key]) for key in config}
+
+
+def test_numbers_with_an_exponent_and_no_point_are_numbers_in_options(config):
+    config["training"]["options"] = yaml.safe_load("{a: 1e-3, b: [2E5, one, 1.2.3e5], c: 3e, d: net-1e4}")
+    config["model_options"] = yaml.safe_load("{mask_r50: {optimizer.lr: 5e-5}}")
+    check_config(config, "config/models.yaml", "config/schema.yaml")
+    assert config["training"]["options"] == {"a": 0.001, "b": [2e5, "one", "1.2.3e5"], "c": "3e", "d": "net-1e4"}
+    assert config["model_options"] == {"mask_r50": {"optimizer.lr": 0.00005}}
+
+
+def test_members_are_cells_of_the_run():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config["raw"] = config["raw"] | {"dataset": {"path": "tests", "sha256": None}}
+
+    def check(ensembles, **change):
+        check_config(config | {"ensembles": ensembles} | change, "config/models.yaml", "config/schema.yaml")
+
+    check({"two": ["mask_r50/seed0", "cascade_r50/seed0"], "gone": None})
+    check({"seeds": ["mask_r50/seed0", "mask_r50/seed3"]}, seeds=[0, 3])
+    check({"wide": ["mask_r50/seed0", "mask_r101/seed0"]}, explored=True)
+    for ensembles, wanted in (
+        ({"two": ["mask_r50/seed0", "mask_r50/seed1"]}, "ensembles.two names mask_r50/seed1, which this run does not"),
+        ({"two": ["mask_r50/seed0", "mask_r101/seed0"]}, "ensembles.two names mask_r101/seed0, which this run"),
+        ({"two": ["mask_r50/seed0"]}, "ensembles.two"),
+        ({"two": ["mask_r50/seed0", "mask_r50/seed0"]}, "ensembles.two"),
+        ({"a/b": ["mask_r50/seed0", "cascade_r50/seed0"]}, "ensembles"),
+    ):
+        with pytest.raises(InputError) as caught:
+            check(ensembles)
+        assert len(caught.value.problems) == 1 and wanted in caught.value.problems[0]

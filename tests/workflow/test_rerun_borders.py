@@ -1,0 +1,126 @@
+"""Which stages an edit of a shared module runs again: by the value of code() of rules/common.smk, before and after.
+
+A file's border is a rerun border, so these sets are part of the design: a new import that widens one is seen here.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, checkout
+from workflow.rule_files import code_stages, read_rules
+
+from nuclei.workflow.code_hash import code_hash, local_modules
+from nuclei.workflow.data_hash import data_hash
+
+STAGES = code_stages(read_rules())
+TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "score_published"}  # their outputs are tables
+# module below scripts/nuclei: the stages that an edit of it runs again
+BORDERS = {
+    "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
+    "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict"},
+    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles"},
+    "data/masks.py": {"check_raw", "convert_test", "convert_train", "measure_conversion_loss"},
+    "data/splits.py": {"check_raw", "make_split", "write_annotations"},
+    "models/resolve.py": {"resolve_config"},
+    "models/schedule.py": {"plan", "resolve_config"},
+    "prediction/single_look.py": {"predict", "train"},
+    "prediction/many_looks.py": {"predict"},
+    "prediction/fusion.py": {"fuse_predictions", "predict"},
+    "scoring/average_precision.py": {"score_predictions", "score_published", "train"},
+    "scoring/names.py": TABLES
+    | {"draw_curves", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"},
+    "scoring/published.py": {"make_table", "score_published"},
+    "scoring/submissions.py": {"score_published"},
+    "training/hooks.py": {"train"},
+    "training/selection.py": {"select_checkpoint"},
+    "report/table_files.py": TABLES,
+    "report/page.py": {"make_report"},
+    "workflow/manifest.py": {"write_manifest"},
+    "workflow/configuration.py": set(),
+    "workflow/protocols.py": set(),
+    "workflow/code_hash.py": set(),
+    "workflow/data_hash.py": set(),
+}
+
+
+def code_of_the_rules():
+    """The function code() of rules/common.smk itself, which works in the present folder."""
+    tree = ast.parse((ROOT / "rules/common.smk").read_text())
+    wanted = {"code", "file_state"}
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
+    names = {"Path": Path, "yaml": yaml, "code_hash": code_hash, "local_modules": local_modules, "data_hash": data_hash}
+    exec(compile(tree, "rules/common.smk", "exec"), names)
+    return names["code"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A checkout that a test may edit."""
+    return checkout(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def rerun(project, monkeypatch):
+    """A function: the stages whose code() changes with the text of a module below scripts/nuclei."""
+    monkeypatch.chdir(project)
+    code = code_of_the_rules()
+
+    def states():
+        return {stage: code(stage, environment) for stage, environment in STAGES.items()}
+
+    def edited(module, added="\nCHANGED = True\n"):
+        path = project / "scripts/nuclei" / module
+        before, text = states(), path.read_text()
+        path.write_text(text + added)
+        try:
+            after = states()
+        finally:
+            path.write_text(text)
+        return {stage for stage in STAGES if after[stage] != before[stage]}
+
+    return edited
+
+
+def test_every_rule_depends_on_the_code_of_its_script():
+    rules = read_rules()
+    scripts = {rule.script for rule in rules.values() if rule.shell}
+    assert scripts - set(STAGES) == {"fetch_weights"}  # its file is known by its hash
+    for rule in rules.values():
+        own = set(code_stages({rule.name: rule}))
+        assert own == ({rule.script} if rule.shell and rule.script != "fetch_weights" else set()), rule.name
+
+
+@pytest.mark.parametrize("module", BORDERS)
+def test_an_edit_of_a_module_runs_these_stages_again(rerun, module):
+    assert rerun(module) == BORDERS[module]
+
+
+def test_an_edit_of_the_ground_floor_runs_everything_again_and_a_comment_nothing(rerun):
+    assert rerun("common/stage.py") == set(STAGES)
+    assert rerun("common/stage.py", "\n# a comment\n") == set()
+
+
+def test_a_check_of_coco_content_reaches_few_stages_and_no_training(rerun):
+    found = rerun("coco/checks.py")
+    assert len(found) <= 6
+    assert not found & {"train", "predict", "resolve_config", "select_checkpoint"}
+
+
+def test_the_code_of_average_precision_reaches_few_stages(rerun):
+    assert len(rerun("scoring/average_precision.py")) <= 4
+
+
+def test_the_tables_writer_reaches_table_stages_alone(rerun):
+    assert rerun("report/table_files.py") <= TABLES
+
+
+def test_no_stage_depends_on_the_check_of_the_config(rerun):
+    assert rerun("workflow/configuration.py") == set()
+
+
+def test_a_training_depends_on_no_report_and_a_table_on_no_training(rerun):
+    for stage, others in (("train", "report"), ("make_table", "training"), ("make_table", "prediction")):
+        imported = local_modules(f"scripts/{stage}.py")
+        assert [path for path in imported if f"/nuclei/{others}/" in f"/{path}"] == [], stage

@@ -178,8 +178,9 @@ def raw_input(*parts):
 def raw_states():
     """{part: hash of its content} of given raw folders; parts: train, test, test_masks."""
     dataset, masks = (folder if is_given(folder) else None for folder in map(raw_folder, ("dataset", "test_masks")))
-    found = raw_hashes(dataset, masks, MEMORY) if dataset else {}
-    return found | ({"test_masks": data_hash(masks, MEMORY)} if masks and not dataset else {})
+    if not dataset:
+        return {"test_masks": data_hash(masks, MEMORY)} if masks else {}
+    return {part: state for part, state in raw_hashes(dataset, masks, MEMORY).items() if masks or part != "test_masks"}
 
 
 def raw_state(*parts):

@@ -1,7 +1,7 @@
 """Predictions on the test images, and the competition's answer, of each cell and of each ensemble of cells.
 
-It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the folder of
-each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
+It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the
+folder of each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
   predictions.json          COCO results; an ensemble's are fused from those of its members
   answer.json, answer.zip   the 100 surest detections of each image, checked as tools/check_answer.py does
 """

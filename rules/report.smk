@@ -272,7 +272,7 @@ rule write_manifest:
         *code("write_manifest", "report"),
         run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
-        raw=verbatim(json.dumps(raw_states() | {part: archive_state(part) for part in ("dataset", "test_masks")})),
+        raw=verbatim(json.dumps({part: archive_state(part) for part in ("dataset", "test_masks")} | raw_states())),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),

@@ -21,7 +21,7 @@ BORDERS = {
     "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
     "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict"},
     "data/polygons.py": {"convert_test", "convert_train", "cut_tiles"},
-    "data/masks.py": {"check_raw", "convert_test", "convert_train", "measure_conversion_loss"},
+    "data/masks.py": {"check_part", "check_raw", "convert_test", "convert_train", "measure_conversion_loss"},
     "data/splits.py": {"check_raw", "make_split", "write_annotations"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
@@ -51,6 +51,7 @@ def code_of_the_rules():
     wanted = {"code", "file_state"}
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
     names = {"Path": Path, "yaml": yaml, "code_hash": code_hash, "local_modules": local_modules, "data_hash": data_hash}
+    names["MEMORY"] = "work/fingerprints"
     exec(compile(tree, "rules/common.smk", "exec"), names)
     return names["code"]
 

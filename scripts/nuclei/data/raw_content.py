@@ -25,6 +25,8 @@ def raw_files(
         images, _, problems = read_layout(dataset, test_masks)
     except InputError as error:
         return files, error.problems
+    except OSError as error:  # such as a folder that may be listed but not entered; the check says the same
+        return files, [f"{error.filename}: {error.strerror}"]
     for image in images:
         files[image.set][f"{image.id}/{image.file.name}"] = image.file
         masks = files["train" if image.set == "train" else "test_masks"]

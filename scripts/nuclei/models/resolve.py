@@ -61,7 +61,7 @@ def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale
 
 def import_steps(config: Tree) -> None:
     """Let mmdet find the steps of nuclei.models.augmentation."""
-    # the name is part of the hash of finished trainings, so it stays; scripts/nuclei/augmentation.py stands for it
+    # finished configs name it so; scripts/nuclei/augmentation.py stands for it
     config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
 
 

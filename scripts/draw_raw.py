@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nuclei.common.stage import InputError, run_stage
 from nuclei.data.drawing import draw
-from nuclei.data.raw_content import mark_made
+from nuclei.data.made_folder import mark_made
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ in the archive can be written outside of the folder.
 import argparse
 
 from nuclei.common.stage import run_stage
-from nuclei.data.raw_content import mark_made
+from nuclei.data.made_folder import mark_made
 from nuclei.data.raw_sources import fetch
 
 

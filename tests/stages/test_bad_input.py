@@ -383,9 +383,9 @@ TABLE = [
      "m.yaml: no models file ('int' object has no attribute 'values'), wanted models with method, backbone, "
        "multiscale, lr_schd; correct it"),
     # output
-    ("file in the place of the outcome's folder", lambda: text("out", "x"), CHECK.replace("o.json", "out/o.json"),
+    ("file in the place of the outcome's folder", lambda: text("out", "x"), CHECK_ONE.replace("o.json", "out/o.json"),
      "out: File exists; check the path and run again"),
-    ("folder in the place of the outcome", lambda: Path("o.json").mkdir(), CHECK,
+    ("folder in the place of the outcome", lambda: Path("o.json").mkdir(), CHECK_ONE,
      "o.json: Is a directory; check the path and run again"),
 ]
 # fmt: on
@@ -411,7 +411,7 @@ def test_full_disk(raw, capsys, monkeypatch):
     monkeypatch.chdir(raw)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", fail)
-        found = answered(capsys, monkeypatch, CHECK)
+        found = answered(capsys, monkeypatch, CHECK_ONE)
     assert found == (2, ["error: o.json: no space left on the disk; free some and run again"])
     archive()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1))

@@ -28,16 +28,14 @@ TEST, IDS = Path("dataset/test"), Path("dataset/test_img_ids.json")
 SIDE = 128
 UNREADABLE = Path("/proc/self/mem")  # a file that nobody can read from its start, not even root
 
-# several commands stand one after the other, as the workflow runs them
+# commands that stand one after the other, as the workflow runs them
+CHECK_ONE = "check_part --dataset dataset --part test --out o.json"
 CHECK_TRAIN = (
-    "check_part --dataset dataset --part train --out o.json; check_part --dataset dataset --part test --out o.json"
+    "check_part --dataset dataset --part train --out c.json; check_part --dataset dataset --part test --out t.json"
 )
-CHECK = f"{CHECK_TRAIN}; check_part --dataset dataset --test-masks test_masks --part test_masks --out o.json"
+CHECK = f"{CHECK_TRAIN}; check_part --dataset dataset --test-masks test_masks --part test_masks --out m.json"
 CHECK_OVERLAP = CHECK.replace("--out", "--allow-overlap --out")
-CHECKED = CHECK_TRAIN.replace("train --out o.json", "train --out c.json").replace(
-    "test --out o.json", "test --out t.json"
-)
-COUNT = f"{CHECKED}; check_raw --train c.json --test t.json --out o.json --summary o.md"
+COUNT = f"{CHECK}; check_raw --train c.json --test t.json --test-masks m.json --out o.json --summary o.md"
 CHECK_SPLIT = f"{COUNT} --split s.yaml"
 FETCH = "fetch_raw --source raw.tar --out deep/out"
 ANSWER = f"check_answer --answer answer.json --test-img-ids {IDS}"
@@ -190,13 +188,18 @@ def main_of(script):
 
 
 def answered(capsys, monkeypatch, commands):
-    """Highest exit status and the lines, each once, of commands (`one; another`) run in this process."""
+    """Highest exit status and the lines, each once, of commands (`one; another`) run in this process.
+
+    A command that fails must not leave its outcome.
+    """
     statuses, lines = [0], {}
     for command in commands.split("; "):
+        out = Path(command.partition(" --out ")[2].split(" ")[0] or "-")
         monkeypatch.setattr(sys, "argv", command.split())
         try:
             run_stage(main_of(command.split()[0]))
         except SystemExit as stop:
             statuses.append(stop.code)
+            assert not stop.code or not out.is_file(), command
         lines |= dict.fromkeys(capsys.readouterr().err.splitlines())
     return max(statuses), [line for line in lines if not line.startswith(("check ", "masks "))]

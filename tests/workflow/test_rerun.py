@@ -59,7 +59,8 @@ setting 1, seed 0, 1 epoch, raw data in a folder), runs Snakemake, compares the 
 once more: nothing runs. In a second copy it stops Snakemake (Ctrl-C) as soon as the first job has finished, and starts
 it again: the same cells are trained, and the results are equal byte for byte. Its order of stages:
 
-- {", ".join(FIRST)};
+- {", ".join(FIRST[:5])},
+  {", ".join(FIRST[5:])};
 - {", ".join(STAGES)} of each cell;
 - {", ".join(LAST)}.
 

@@ -4,11 +4,9 @@ Parts: `train` (training images and masks), `test` (test images and their ids), 
 raw_layout lists as data, so that left-overs of file managers, editors and notebooks change nothing.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
-from nuclei.common.files import sha256, write_text
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import IDS_FILE, read_layout
 from nuclei.workflow.data_hash import files_hash, store_of
@@ -46,15 +44,3 @@ def raw_hashes(dataset: str | Path, test_masks: str | Path | None, memory: str |
         part: " ".join([files_hash(found, store_of(Path(dataset) / part, memory)), *problems])
         for part, found in files.items()
     }
-
-
-def mark_made(folder: str | Path) -> None:
-    """Write `<folder>.made` with a hash of the names and contents of all files in a folder that a stage has made.
-
-    Snakemake compares a folder by its time alone. The stages that read the folder have this file among their inputs, so
-    that they run again when the content changed, also if the run was stopped in between.
-    """
-    digest, folder = hashlib.sha256(), Path(folder)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder)}\0{sha256(path)}\n".encode(errors="surrogateescape"))
-    write_text(folder.with_name(f"{folder.name}.made"), f"{digest.hexdigest()}\n")

@@ -6,7 +6,7 @@ import shutil
 import cv2
 import pytest
 
-from nuclei.data.raw_content import mark_made, raw_hashes
+from nuclei.data.raw_content import raw_hashes
 from nuclei.data.raw_layout import IDS_FILE
 
 MASK = "dataset/train/DEMO-01/masks/mask_0001.png"
@@ -134,21 +134,3 @@ def test_a_folder_that_cannot_be_entered_ends_nothing(raw, hashes, monkeypatch):
     found = hashes()
     assert differ(before, found) == {"train", "test", "test_masks"}
     assert found["train"].endswith("DEMO-01: Permission denied")
-
-
-def test_the_mark_of_made_data_is_their_content(tmp_path):
-    folder, mark = tmp_path / "dataset", tmp_path / "dataset.made"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub/a").write_text("1")
-    mark_made(folder)
-    first = mark.read_text()
-    assert len(first.strip()) == 64
-    shutil.copytree(folder, tmp_path / "other")
-    mark_made(tmp_path / "other")
-    assert (tmp_path / "other.made").read_text() == first
-    (folder / "sub/a").write_text("2")
-    mark_made(folder)
-    second = mark.read_text()
-    (folder / "sub/a").rename(folder / "sub/b")
-    mark_made(folder)
-    assert len({first, second, mark.read_text()}) == 3

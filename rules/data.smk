@@ -155,7 +155,7 @@ rule make_split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --checked {input.checked} {params.how} --out {output}" " > {log} 2>&1"
+        "python scripts/make_split.py --checked {input.checked} {params.how} --out {output} > {log} 2>&1"
 
 
 rule convert_train:

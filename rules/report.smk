@@ -58,7 +58,8 @@ rule make_table:
     shell:
         "python scripts/make_table.py --setting {wildcards.setting} --models-file {input.models:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.published} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.published} --data-note {params.note:q} --out-dir {params.out}"
+        " > {log} 2>&1"
 
 
 rule make_explored_table:

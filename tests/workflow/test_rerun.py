@@ -7,6 +7,7 @@ PYTHONPATH=scripts:tests:tests/workflow python tests/workflow/test_rerun.py > do
 import base64
 import hashlib
 import json
+import os
 import re
 import subprocess
 import time
@@ -27,10 +28,12 @@ from rerun_rows import (
     STAGES,
     TRAINED,
     cell_folder,
+    mask_file,
     stages,
     trained_epochs,
     write_config,
 )
+from support.damage import UNREADABLE
 from workflow.tiny import interrupted, planned, snakemake, verified
 
 from nuclei.data.drawing import draw
@@ -214,6 +217,29 @@ def test_a_run_that_was_stopped_after_its_first_job_ends_in_the_same(row, base, 
     assert results(project) == ENDED[row.name]
     verified(project / "results/tiny")
     assert run(project) == set()
+
+
+def test_files_that_cannot_be_read_end_in_lines_of_the_check_alone(finished, tmp_path):
+    """Neither in a traceback nor in a wait as Snakemake starts and hashes the data."""
+    project = tmp_path / "project"
+    subprocess.run(["cp", "-a", finished, project], check=True)
+    masks = project / "given/dataset/train/DEMO-01/masks"
+    undecodable = masks / os.fsdecode(b"\xff.png")
+    mask_file(project).rename(undecodable)
+    (masks / "dangling.png").symlink_to("nowhere")
+    os.mkfifo(masks / "pipe.png")
+    (masks / "unreadable.png").symlink_to(UNREADABLE)
+    folder = "given/dataset/train/DEMO-01/masks"
+    assert planned(snakemake(project, "-n"))["check_part"] >= 1
+    done = snakemake(project, "--", "results/tiny/data/checked/train.json")
+    said = done.stdout + done.stderr
+    assert done.returncode and "Traceback" not in said
+    assert {line.strip() for line in said.splitlines() if line.strip().startswith("error: ")} == {
+        f"error: {folder}/dangling.png: link to nothing found, wanted a file or folder; correct or remove the link",
+        f"error: {folder}/pipe.png: neither a file nor a folder found, wanted one of them; remove it",
+        f"error: {folder}/unreadable.png: not a readable PNG, wanted a mask; export it again",
+        f"error: {folder}: name '\\udcff.png' found, wanted letters that can be printed (UTF-8); rename it",
+    }
 
 
 ENSEMBLES = [*FUSED, "make_ensembles_table"]

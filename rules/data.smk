@@ -88,7 +88,8 @@ rule check_part:
         runtime=scaled(15),
     params:
         *code("check_part", "data"),
-        content=lambda wildcards: raw_state(wildcards.part),
+        # the masks are checked together with the images that they belong to
+        content=lambda wildcards: raw_state(*(CHECKED_TEST if wildcards.part == "test_masks" else [wildcards.part])),
         dataset=verbatim(raw_folder("dataset")),
         masks=lambda wildcards: (
             option("--test-masks", raw_folder("test_masks")) if wildcards.part == "test_masks" else ""

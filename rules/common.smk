@@ -17,6 +17,7 @@ import yaml
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from nuclei.common.stage import InputError
+from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, explored_models
 from nuclei.workflow.data_hash import data_hash
@@ -50,6 +51,7 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
 def code(script, environment):
@@ -157,36 +159,48 @@ def raw_folder(part):
     return f"{WORK}/raw/{part}" if source or config["raw"]["draw"] else None
 
 
-def raw_input(*parts):
-    """Inputs for a rule that reads parts of the raw data: the folders that rules make, and a marker file beside each.
+def is_given(folder):
+    """Whether a raw folder was given, and not made by a rule of this workflow."""
+    return bool(folder) and not folder.startswith(f"{WORK}/raw/")
 
-    Snakemake does not look into a folder: it judges it by its modification time, which a touch or a copy changes. So
-    the folder is `ancient`, which means that its time does not count. The rule that makes the folder also writes the
-    empty file <folder>.made beside it. When the folder is made anew, this file makes the rules that read it run again;
-    when it is only touched, nothing runs, since Snakemake compares files by their content.
-    A folder that the config gives is made by no rule and so is no input here; raw_state() watches its content.
+
+def raw_input(*parts):
+    """The raw folders that rules of this workflow make, as inputs; the content of given ones is in raw_state().
+
+    Snakemake compares folders by their time alone. The file `<folder>.made` holds the hash of what was made, so it
+    stands for the content of the folder, and the folder itself only says that it has to be there.
     """
-    made = [folder for folder in map(raw_folder, parts) if folder and folder.startswith(f"{WORK}/raw/")]
+    made = [folder for folder in map(raw_folder, parts) if folder and not is_given(folder)]
     return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
 @functools.cache
-def raw_state(part):
-    """Hash of the content of a part of the raw data, where the config gives a folder or an archive; for params.
+def raw_states():
+    """{part: hash of its content} of given raw folders; parts: train, test, test_masks."""
+    dataset, masks = (folder if is_given(folder) else None for folder in map(raw_folder, ("dataset", "test_masks")))
+    if not dataset:
+        return {"test_masks": data_hash(masks, MEMORY)} if masks else {}
+    return {part: state for part, state in raw_hashes(dataset, masks, MEMORY).items() if masks or part != "test_masks"}
 
-    A change of the content runs the stages again that read it first; a touch or a copy runs nothing. A URL is returned
-    as it is, and None where nothing is given. Cached, since many jobs ask. See scripts/nuclei/workflow/data_hash.py.
+
+def raw_state(*parts):
+    """Hashes of the content of these parts of the raw data, where they lie in given folders.
+
+    A param of every rule that reads their pixels: it runs again when they changed, and a touch changes nothing.
     """
+    return [raw_states().get(part) for part in parts]
+
+
+@functools.cache
+def archive_state(part):
+    """Hash of a given archive of raw data, its path where it is a URL, None where a folder was given."""
     source = raw_source(part)
-    return data_hash(source, "work/fingerprints") if source and Path(source).exists() else source
+    return data_hash(source, MEMORY) if source and Path(source).is_file() else source if "://" in str(source) else None
 
 
 def file_state(path):
-    """Hash of the content of a given file or folder, or None without a path; for params.
-
-    The file itself is an `ancient` input of the same rule, or none: its time says nothing, as a fresh clone changes it.
-    """
-    return data_hash(path, "work/fingerprints")
+    """Hash of a given file (or None). For params, beside an `ancient` input: a fresh clone changes the file's time."""
+    return data_hash(path, MEMORY)
 
 
 def model_entry(wildcards):

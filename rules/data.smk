@@ -2,9 +2,11 @@
 
 It takes the raw data: a folder, an archive or a URL that the config names under `raw`, or images that the project draws
 itself. It makes, below results/<run>/:
-  data/raw.json, raw.md                            what was found in the raw data, after every check
+  data/checked/<part>.json                         check of each part: train, test, test_masks
+  data/raw.json, raw.md                            what was found in the raw data, with expected counts beside
   data/split.json                                  training and validation images of setting 1
   data/coco/<method>/train.json                    annotations of all training images, by either converter
+  data/coco/test_images.json                       test images alone: what predictions are made of
   data/coco/test.json                              test images, with their nuclei where test masks are given
   data/annotations/setting<1,2>/train.json         training images of each setting
   data/annotations/setting<1,2>/validation.json    validation images of each setting
@@ -13,13 +15,15 @@ itself. It makes, below results/<run>/:
 Unpacked raw data and the images of tiles lie in work/<run>/raw and work/<run>/tiles.
 """
 
+CHECKED_TEST = ["test", "test_masks"] if raw_folder("test_masks") else ["test"]
+
 if config["raw"]["draw"]:
 
     rule draw_raw:
         output:
             dataset=directory(f"{WORK}/raw/dataset"),
             masks=directory(f"{WORK}/raw/test_masks"),
-            made=touch([f"{WORK}/raw/dataset.made", f"{WORK}/raw/test_masks.made"]),
+            made=[f"{WORK}/raw/dataset.made", f"{WORK}/raw/test_masks.made"],
         log:
             f"{RESULTS}/logs/draw_raw.log",
         conda:
@@ -42,7 +46,7 @@ else:
     rule fetch_raw:
         output:
             folder=directory(f"{WORK}/raw/{{part}}"),
-            made=touch(f"{WORK}/raw/{{part}}.made"),
+            made=f"{WORK}/raw/{{part}}.made",
         log:
             f"{RESULTS}/logs/fetch_raw.{{part}}.log",
         wildcard_constraints:
@@ -56,7 +60,7 @@ else:
         params:
             *code("fetch_raw", "data"),
             source=lambda wildcards: raw_source(wildcards.part),
-            state=lambda wildcards: raw_state(wildcards.part),
+            state=lambda wildcards: archive_state(wildcards.part),
             sha256=lambda wildcards: option("--sha256", config["raw"][wildcards.part]["sha256"]),
         message:
             "raw data: {wildcards.part}"
@@ -65,9 +69,44 @@ else:
             " --out {output.folder} 2>&1 | tee {log}"
 
 
+rule check_part:
+    input:
+        raw=lambda wildcards: (
+            raw_input("dataset", "test_masks") if wildcards.part == "test_masks" else raw_input("dataset")
+        ),
+    output:
+        f"{RESULTS}/data/checked/{{part}}.json",
+    log:
+        f"{RESULTS}/logs/check_part.{{part}}.log",
+    wildcard_constraints:
+        part="train|test|test_masks",
+    conda:
+        "../envs/data.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(15),
+    params:
+        *code("check_part", "data"),
+        # the masks are checked together with the images that they belong to
+        content=lambda wildcards: raw_state(*(CHECKED_TEST if wildcards.part == "test_masks" else [wildcards.part])),
+        dataset=verbatim(raw_folder("dataset")),
+        masks=lambda wildcards: (
+            option("--test-masks", raw_folder("test_masks")) if wildcards.part == "test_masks" else ""
+        ),
+        overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
+    message:
+        "check of the raw data: {wildcards.part}"
+    shell:
+        "python scripts/check_part.py --dataset {params.dataset:q} {params.masks} --part {wildcards.part}"
+        " {params.overlap} --out {output} --threads {threads} 2>&1 | tee {log}"
+
+
 rule check_raw:
     input:
-        raw=raw_input("dataset", "test_masks"),
+        train=f"{RESULTS}/data/checked/train.json",
+        test=f"{RESULTS}/data/checked/test.json",
+        masks=f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else [],
         split=ancient(config["split"]["file"] or []),
     output:
         json=f"{RESULTS}/data/raw.json",
@@ -76,29 +115,26 @@ rule check_raw:
         f"{RESULTS}/logs/check_raw.log",
     conda:
         "../envs/data.yaml"
-    threads: 8
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(15),
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         *code("check_raw", "data"),
-        dataset=verbatim(raw_folder("dataset")),
-        masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
+        masks=option("--test-masks", f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else None),
         split=verbatim(option("--split", config["split"]["file"])),
-        overlap=switch("--allow-overlap", config["raw"]["allow_overlap"]),
         expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
-        state=[raw_state("dataset"), raw_state("test_masks"), file_state(config["split"]["file"])],
+        state=file_state(config["split"]["file"]),
     message:
-        "check of the raw data"
+        "counts of the raw data"
     shell:
-        "python scripts/check_raw.py --dataset {params.dataset:q} {params.masks} {params.split} {params.overlap}"
-        " --expected {params.expected} --out {output.json} --summary {output.summary} --threads {threads}"
-        " 2>&1 | tee {log}"
+        "python scripts/check_raw.py --train {input.train} --test {input.test} {params.masks} {params.split}"
+        " --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
 
 
 rule make_split:
     input:
-        raw=f"{RESULTS}/data/raw.json",
+        checked=f"{RESULTS}/data/checked/train.json",
+        raw=raw_input("dataset"),
         file=ancient(config["split"]["file"] or []),
     output:
         f"{RESULTS}/data/split.json",
@@ -111,6 +147,7 @@ rule make_split:
         runtime=scaled(5),
     params:
         *code("make_split", "data"),
+        content=raw_state("train"),
         state=file_state(config["split"]["file"]),
         how=verbatim(
             option("--file", config["split"]["file"])
@@ -119,12 +156,12 @@ rule make_split:
     message:
         "split into training and validation images"
     shell:
-        "python scripts/make_split.py --dataset-check {input.raw} {params.how} --out {output} > {log} 2>&1"
+        "python scripts/make_split.py --checked {input.checked} {params.how} --out {output} > {log} 2>&1"
 
 
 rule convert_train:
     input:
-        checked=f"{RESULTS}/data/raw.json",
+        checked=f"{RESULTS}/data/checked/train.json",
         raw=raw_input("dataset"),
     output:
         f"{RESULTS}/data/coco/{{method}}/train.json",
@@ -138,6 +175,7 @@ rule convert_train:
         runtime=scaled(30),
     params:
         *code("convert_train", "data"),
+        content=raw_state("train"),
         dataset=verbatim(raw_folder("dataset")),
         segmentation=config["conversion"]["segmentation"],
     message:
@@ -149,7 +187,7 @@ rule convert_train:
 
 rule convert_test:
     input:
-        checked=f"{RESULTS}/data/raw.json",
+        checked=[f"{RESULTS}/data/checked/{part}.json" for part in CHECKED_TEST],
         raw=raw_input("dataset", "test_masks"),
     output:
         f"{RESULTS}/data/coco/test.json",
@@ -163,6 +201,7 @@ rule convert_test:
         runtime=scaled(15),
     params:
         *code("convert_test", "data"),
+        content=raw_state("test", "test_masks"),
         dataset=verbatim(raw_folder("dataset")),
         masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
     message:
@@ -170,6 +209,29 @@ rule convert_test:
     shell:
         "python scripts/convert_test.py --dataset {params.dataset:q} {params.masks} --out {output} --threads {threads}"
         " 2>&1 | tee {log}"
+
+
+rule list_test_images:
+    input:
+        checked=f"{RESULTS}/data/checked/test.json",
+        raw=raw_input("dataset"),
+    output:
+        f"{RESULTS}/data/coco/test_images.json",
+    log:
+        f"{RESULTS}/logs/list_test_images.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("list_test_images", "data"),
+        content=raw_state("test"),
+        dataset=verbatim(raw_folder("dataset")),
+    message:
+        "test images, without their masks"
+    shell:
+        "python scripts/list_test_images.py --dataset {params.dataset:q} --out {output} > {log} 2>&1"
 
 
 rule write_annotations:
@@ -216,6 +278,7 @@ rule measure_conversion_loss:
         runtime=scaled(30),
     params:
         *code("measure_conversion_loss", "data"),
+        content=raw_state("train"),
         dataset=verbatim(raw_folder("dataset")),
     message:
         "what each converter loses"
@@ -242,6 +305,7 @@ if config["tiles"]:
             runtime=scaled(30),
         params:
             *code("cut_tiles", "data"),
+            content=raw_state("train"),
             images=verbatim(f"{raw_folder('dataset')}/train"),
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],

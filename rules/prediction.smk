@@ -1,7 +1,7 @@
 """Predictions on the test images, and the competition's answer, of each cell and of each ensemble of cells.
 
-It takes config.py and checkpoint.pth of each cell, data/coco/test.json and the test images. It makes, in the folder of
-each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
+It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the
+folder of each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
   predictions.json          COCO results; an ensemble's are fused from those of its members
   answer.json, answer.zip   the 100 detections of highest score of each image, checked as tools/check_answer.py does
 """
@@ -11,7 +11,7 @@ rule predict:
     input:
         config=f"{CELL}/config.py",
         checkpoint=f"{CELL}/checkpoint.pth",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         f"{CELL}/predictions.json",
@@ -26,6 +26,7 @@ rule predict:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("predict", "mmdet"),
+        content=raw_state("test"),
         device=config["compute"]["device"],
         tf32=switch("--tf32", config["compute"]["tf32"]),
         look=config["inference"],
@@ -44,7 +45,7 @@ rule predict:
 rule write_answer:
     input:
         predictions=f"{CELL}/predictions.json",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         answer=f"{CELL}/answer.json",
@@ -58,6 +59,7 @@ rule write_answer:
         runtime=scaled(5),
     params:
         *code("write_answer", "report"),
+        content=raw_state("test"),
         ids=verbatim(f"{raw_folder('dataset')}/test_img_ids.json"),
     message:
         "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -69,7 +71,7 @@ rule write_answer:
 rule fuse_predictions:
     input:
         predictions=lambda wildcards: members("predictions.json", wildcards.setting, wildcards.ensemble),
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
     output:
         f"{ENSEMBLE}/predictions.json",
     log:
@@ -93,7 +95,7 @@ rule fuse_predictions:
 use rule write_answer as write_ensemble_answer with:
     input:
         predictions=f"{ENSEMBLE}/predictions.json",
-        images=f"{RESULTS}/data/coco/test.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
         raw=raw_input("dataset"),
     output:
         answer=f"{ENSEMBLE}/answer.json",

@@ -32,6 +32,7 @@ rule make_table:
     input:
         scores=cell_files("scores.json", ["{setting}"], TABLED),
         choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
+        trainings=cell_files("training.json", ["{setting}"], TABLED),
         published=ancient("config/published.tsv"),
         models=ancient(MODELS_FILE),
     output:
@@ -57,13 +58,15 @@ rule make_table:
     shell:
         "python scripts/make_table.py --setting {wildcards.setting} --models-file {input.models:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " {params.published} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.published} --data-note {params.note:q} --out-dir {params.out}"
+        " > {log} 2>&1"
 
 
 rule make_explored_table:
     input:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
+        trainings=cell_files("training.json", models=EXPLORED),
         models=ancient(MODELS_FILE),
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
@@ -87,7 +90,7 @@ rule make_explored_table:
     shell:
         "python scripts/make_explored_table.py --settings {params.settings} --models-file {input.models:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_ensembles_table:
@@ -188,6 +191,7 @@ rule draw_overlays:
         runtime=scaled(10),
     params:
         *code("draw_overlays", "report"),
+        content=raw_state("test"),
         images=verbatim(f"{raw_folder('dataset')}/test"),
     message:
         "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -238,10 +242,12 @@ rule write_manifest:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
         checkpoints=ancient(cell_files("checkpoints")),
         files=[
+            expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
             rules.make_split.output,
             rules.measure_conversion_loss.input.annotations,
             rules.convert_test.output,
+            rules.list_test_images.output,
             rules.write_annotations.output,
             expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
             rules.measure_conversion_loss.output,
@@ -267,7 +273,7 @@ rule write_manifest:
         *code("write_manifest", "report"),
         run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
-        raw=verbatim(json.dumps({part: raw_state(part) for part in ("dataset", "test_masks")})),
+        raw=verbatim(json.dumps({part: archive_state(part) for part in ("dataset", "test_masks")} | raw_states())),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),

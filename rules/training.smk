@@ -54,7 +54,7 @@ rule resolve_config:
         train_images=training_images,
         validation=annotations("validation"),
         validation_images=verbatim(f"{raw_folder('dataset')}/train"),
-        test=f"{RESULTS}/data/coco/test.json",
+        test=f"{RESULTS}/data/coco/test_images.json",
         test_images=verbatim(f"{raw_folder('dataset')}/test"),
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
@@ -91,6 +91,7 @@ rule train:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("train", "mmdet"),
+        content=raw_state("train"),
         work=str(cell_folder(WORK, "{setting}", "{model}", "{seed}")),
         device=config["compute"]["device"],
         tf32=switch("--tf32", config["compute"]["tf32"]),

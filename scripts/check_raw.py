@@ -1,29 +1,27 @@
-"""Check the whole raw data set before any other work, and show all problems at once.
+"""Join the checks of the raw data's parts, and show the numbers of nuclei beside the expected ones.
 
-It reads the raw images and masks and, where they are given, the masks of the test images and a split file. It writes
-raw.json (images, nuclei, ignored files with the reason, counts beside the expected ones) and raw.md, a summary of it
-for people. A count that differs from the expected one is a warning; everything else that is wrong is an error.
+It reads checked/<part>.json of each part and, where one is given, a split file. It writes raw.json (images, nuclei,
+ignored files with the reason, counts beside the expected ones) and raw.md, a summary of it for people. A count that
+differs from the expected one is a warning. No other stage needs these files but the report and the manifest, so that
+an expected count that was corrected runs nothing else again.
 """
 
 import argparse
 import sys
 
 from nuclei.common.documents import read_yaml
-from nuclei.common.files import write_json, write_text
-from nuclei.common.stage import run_stage
-from nuclei.data.raw_check import check, parse_expected, summary
+from nuclei.common.files import read_json, write_json, write_text
+from nuclei.common.stage import run_stage, written_by
+from nuclei.data.raw_check import join, parse_expected, summary
+from nuclei.data.splits import given_split
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--dataset", required=True, help="folder of the raw data, with train/, test/ and test_img_ids.json"
-    )
-    parser.add_argument("--test-masks", help="folder with <id>/masks/*.png of the test images, if there is one")
+    parser.add_argument("--train", required=True, help="checked/train.json")
+    parser.add_argument("--test", required=True, help="checked/test.json")
+    parser.add_argument("--test-masks", help="checked/test_masks.json, if there are test masks")
     parser.add_argument("--split", help="YAML file that splits the training images, to count the nuclei of both halves")
-    parser.add_argument(
-        "--allow-overlap", action="store_true", help="count overlapping nuclei instead of refusing them"
-    )
     parser.add_argument(
         "--expected",
         nargs="*",
@@ -31,22 +29,21 @@ def main() -> None:
         metavar="NAME=COUNT",
         help="numbers of nuclei to compare with, as in train=14598",
     )
-    parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
     parser.add_argument("--out", required=True, help="where to write raw.json")
     parser.add_argument("--summary", required=True, help="where to write raw.md")
     args = parser.parse_args()
-    split = read_yaml(args.split) if args.split else None
-    result = check(
-        args.dataset,
-        args.test_masks,
-        args.allow_overlap,
-        parse_expected(args.expected),
-        split,
-        args.split,
-        args.threads,
-    )
+    expected, halves = parse_expected(args.expected), None
+    given = {"train": args.train, "test": args.test, "test_masks": args.test_masks}
+    parts = {part: path for part, path in given.items() if path}
+    reports = {part: read_json(path) for part, path in parts.items()}
+    with written_by("check_part.py", ", ".join(parts.values())):
+        if args.split:
+            ids = [row["id"] for row in reports["train"]["images"]]
+            halves = given_split(ids, read_yaml(args.split), args.split)
+        result = join(reports, expected, halves)
+        readable = summary(result)
     write_json(args.out, result)
-    write_text(args.summary, summary(result))
+    write_text(args.summary, readable)
     for name, row in result["comparison"].items():
         if not row["equal"]:
             print(f"warning: {name}: {row['found']} nuclei found, {row['expected']} expected", file=sys.stderr)

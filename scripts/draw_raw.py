@@ -9,9 +9,11 @@ by color deconvolution", 2001.
 """
 
 import argparse
+from pathlib import Path
 
 from nuclei.common.stage import InputError, run_stage
 from nuclei.data.drawing import draw
+from nuclei.data.made_folder import mark_made
 
 
 def main() -> None:
@@ -32,6 +34,8 @@ def main() -> None:
             )
         )
     draw(args.out, args.train, args.test, args.size, args.seed)
+    for part in ("dataset", "test_masks"):
+        mark_made(Path(args.out) / part)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ in the archive can be written outside of the folder.
 import argparse
 
 from nuclei.common.stage import run_stage
+from nuclei.data.made_folder import mark_made
 from nuclei.data.raw_sources import fetch
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     fetch(args.source, args.part, args.out, args.sha256)
+    mark_made(args.out)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def main() -> None:
         "--scores", nargs="+", required=True, help="scores.json of each cell, by setting, then model, then seed"
     )
     parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument("--trainings", nargs="+", required=True, help="training.json of each cell, in the same order")
     parser.add_argument("--models-file", required=True, help="models.yaml, whose order is the order of the rows")
     parser.add_argument(
         "--settings", nargs="+", type=int, choices=[1, 2], required=True, help="settings, in the order of the files"
@@ -33,13 +34,13 @@ def main() -> None:
     args = parser.parse_args()
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)
-    scores, choices = (
+    scores, choices, trainings = (
         by_setting(args.settings, args.models, args.seeds, getattr(args, name), f"--{name}")
-        for name in ("scores", "choices")
+        for name in ("scores", "choices", "trainings")
     )
     cells = {}
     for n in args.settings:
-        found = read_cells(args.models, args.seeds, scores=scores[n], choice=choices[n])
+        found = read_cells(args.models, args.seeds, scores=scores[n], choice=choices[n], training=trainings[n])
         cells[n] = {model: found[model] for model in models}
     check_same_images(cell for of_models in cells.values() for of_seeds in of_models.values() for cell in of_seeds)
     first = cells[args.settings[0]]

@@ -1,7 +1,7 @@
 """Split the training images into training and validation images, for setting 1.
 
-It reads raw.json, which lists the training images, and a split file where one is given. It writes split.json with the
-image ids of both halves: those of the file, or a random choice by fraction and seed.
+It reads checked/train.json, which lists the training images, and a split file where one is given. It writes split.json
+with the image ids of both halves: those of the file, or a random choice by fraction and seed.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from nuclei.data.splits import given_split, random_split
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset-check", required=True, help="raw.json, which check_raw.py wrote")
+    parser.add_argument("--checked", required=True, help="checked/train.json, which check_part.py wrote")
     parser.add_argument("--file", help="YAML file with the lists train and validation")
     parser.add_argument(
         "--validation-fraction", type=float, default=0.17, help="share of the images that validate, without --file"
@@ -22,9 +22,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the random choice, without --file")
     parser.add_argument("--out", required=True, help="where to write split.json")
     args = parser.parse_args()
-    content = read_json(args.dataset_check)
-    with written_by("check_raw.py", args.dataset_check):
-        ids = [row["id"] for row in content["images"] if row["set"] == "train"]
+    content = read_json(args.checked)
+    with written_by("check_part.py", args.checked):
+        ids = [row["id"] for row in content["images"]]
     if args.file:
         split = given_split(ids, read_yaml(args.file), args.file)
     else:

@@ -22,6 +22,7 @@ def main() -> None:
         "--scores", nargs="+", required=True, help="scores.json of each cell, model by model and then seed by seed"
     )
     parser.add_argument("--choices", nargs="+", required=True, help="checkpoint.json of each cell, in the same order")
+    parser.add_argument("--trainings", nargs="+", required=True, help="training.json of each cell, in the same order")
     parser.add_argument("--models-file", required=True, help="models.yaml, whose order is the order of the rows")
     parser.add_argument(
         "--published", help="published.tsv, which adds the published epoch, the published mAP and the difference"
@@ -36,7 +37,7 @@ def main() -> None:
     args = parser.parse_args()
     entries = read_models(args.models_file)
     models = choose_models(entries, args.models, args.models_file)
-    found = read_cells(args.models, args.seeds, scores=args.scores, choice=args.choices)
+    found = read_cells(args.models, args.seeds, scores=args.scores, choice=args.choices, training=args.trainings)
     cells = {model: found[model] for model in models}
     published = read_published(args.published) if args.published else None
     title = f"Table {args.setting}: {SETTINGS[args.setting]}"

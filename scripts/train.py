@@ -82,7 +82,7 @@ def main() -> None:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
     outputs = Outputs(*map(Path, (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)))
-    if are_in_place(work, config.runner.max_epochs, outputs):
+    if are_in_place(work, config.runner.max_epochs, sha256(args.config), outputs):
         return
     put_in_place(work, state["rows"], outputs)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}

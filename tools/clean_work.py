@@ -2,6 +2,7 @@
 
 Run it in the project's folder. Without --yes it only shows what would go, why, and how many bytes that frees:
   work/<run>/cells/…/<hash>   state of trainings under a config, data or weights that the cell no longer has
+  results/<run>/…             results of cells that the run's manifest no longer names, older than the manifest
   temporary files             left by stages that were killed
   work/fingerprints/          remembered hashes of raw data that is gone
   work/<run>/raw, tiles       with --raw: of runs whose results are all there and whose raw data can be had again
@@ -10,7 +11,6 @@ What may still be needed stays, and so does the folder of a training that is run
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -26,8 +26,10 @@ from typing import Any
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError, run_stage
+from nuclei.data.raw_content import PARTS
+from nuclei.workflow.data_hash import store_of
 from nuclei.workflow.manifest import NAME
-from nuclei.workflow.run_folder import cell_folder
+from nuclei.workflow.run_folder import cell_folder, cell_of
 
 DAY = 24 * 3600  # s
 HASH = re.compile("[0-9a-f]{16}")
@@ -121,6 +123,27 @@ def stale_trainings(run: str) -> tuple[list[Stale], dict[Path, str]]:
     return stale, kept
 
 
+def former_results(run: str) -> Iterator[Stale]:
+    """The results of cells that a finished run no longer has: no cells of its manifest, and older than it.
+
+    A cell that is newer than the manifest is one that the run is about to have.
+    """
+    top = Path("results", run)
+    manifest = top / NAME
+    cells = read(manifest).get("cells")
+    if not isinstance(cells, dict) or not cells:
+        return
+    pictures = top.glob("figures/overlays/*")
+    for path in sorted([*top.glob(str(cell_folder("", "*", "*", "*"))), *pictures]):
+        name = path.relative_to(top).as_posix()
+        cell = cell_of(f"{name}/x" if path.is_dir() else name)
+        if not cell or cell in cells or any(map(running, Path("work", run, cell).glob("*"))):
+            continue
+        files = [path, *path.rglob("*")]
+        if all(file.lstat().st_mtime_ns < manifest.stat().st_mtime_ns for file in files if not file.is_dir()):
+            yield path, "results of a cell that the run no longer has"
+
+
 def part_of_stale(path: Path, stale: Iterable[Stale]) -> bool:
     """Whether a path is, or lies in, one of the folders that go anyway."""
     return any(folder == path or folder in path.parents for folder, _ in stale)
@@ -168,10 +191,13 @@ def vanished_fingerprints() -> Iterator[Stale]:
     """Files of remembered hashes whose source, which a run's manifest names, is gone."""
     for manifest in sorted(Path("results").glob(f"*/{NAME}")):
         for source in sources(read(manifest).get("config") or {}):
-            name = hashlib.sha256(str(Path(source)).encode()).hexdigest()[:16]  # as nuclei.workflow.data_hash names it
-            store = Path("work", "fingerprints", f"{name}.json")
-            if store.is_file() and not Path(source).exists():
-                yield store, f"{source} is gone"
+            if Path(source).exists():
+                continue
+            folders = [Path(source), *(Path(source, part) for part in ("dataset", "test_masks"))]
+            for path in [*folders, *(folder / part for folder in folders for part in PARTS)]:
+                store = store_of(path, "work/fingerprints")
+                if store.is_file():
+                    yield store, f"{source} is gone"
 
 
 def needless_raw(run: str) -> Iterator[Stale]:
@@ -201,6 +227,8 @@ def plan(raw: bool = False, now: float | None = None) -> tuple[list[Stale], dict
         stale += found
         kept |= unknown
         stale += needless_raw(run) if raw else []
+    for manifest in sorted(Path("results").glob(f"*/{NAME}")):
+        stale += former_results(manifest.parent.name)
     stale += [(path, why) for path, why in temporaries(now or time.time()) if not part_of_stale(path, stale)]
     stale += dict(vanished_fingerprints()).items()
     return stale, kept

@@ -13,6 +13,7 @@ import csv
 import statistics
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -23,7 +24,7 @@ from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
 from nuclei.workflow.manifest import NAME, Manifest, canonical_sha256, describe, results_below, results_data_sha256
-from nuclei.workflow.run_folder import cell_folder, ensemble_folder
+from nuclei.workflow.run_folder import cell_folder, cell_of, ensemble_folder
 
 WEIGHTS = "*.pth"
 # Kinds of results that git keeps for all cells or for none.
@@ -165,6 +166,30 @@ def check_answer(run: Path, cell: str) -> Iterator[str]:
         yield contradiction(f"{cell}/answer.zip", "content", "other than", "answer.json alone", f"{cell}/answer.json")
 
 
+def check_data(cells: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Cells that were trained on other data than most cells of their setting. cells: {folder: its training.json}."""
+    settings: dict[str, dict[str, object]] = {}
+    for cell, training in cells.items():
+        settings.setdefault(cell.split("/")[1], {})[cell] = training.get("data_sha256")
+    for hashes in settings.values():
+        wanted = Counter(hashes.values()).most_common(1)[0][0]
+        source = next(cell for cell, found in hashes.items() if found == wanted)
+        for cell, found in hashes.items():
+            if found != wanted:
+                yield contradiction(f"{cell}/training.json", "data_sha256", found, wanted, f"{source}/training.json")
+
+
+def extra(name: str, cells: Collection[str]) -> str:
+    """The line about a result that the manifest does not name. cells: folders of the run's cells."""
+    cell = cell_of(name)
+    if cell and cell not in cells:
+        return (
+            f"{name}: found, wanted no such file, because {cell} is a cell that the run no longer has; "
+            "`make clean-work` shows such results and `make clean-work YES=--yes` removes them"
+        )
+    return f"{name}: found, wanted no such file; remove it or run the pipeline again"
+
+
 def check_list(files: Cells, cells: Sequence[str]) -> Iterator[str]:
     """Contradictions of tables/cells.csv with scores.json, training.json and checkpoint.json of its cells.
 
@@ -234,6 +259,7 @@ def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str
             yield f"{NAME}: found {source} {found}, wanted {wanted} of its own content; {AGAIN}"
     for cell, recorded in manifest["cells"].items():
         yield from check_cell(files, cell, recorded, hashes)
+    yield from check_data(manifest["cells"])
     yield from check_list(files, list(manifest["cells"]))
     models = manifest["models"]
     for setting in config["settings"]:
@@ -269,7 +295,7 @@ def verify(run: Path | str, strict: bool = False) -> tuple[dict[str, list[str]],
             lines["changed"].append(f"{name}: found {texts[0]}, wanted {texts[1]}; {AGAIN}")
     for name in present:
         if name not in recorded:
-            lines["extra"].append(f"{name}: found, wanted no such file; remove it or run the pipeline again")
+            lines["extra"].append(extra(name, manifest["cells"]))
     hashes = {name: entry["sha256"] for name, entry in {**recorded, **found}.items()}
     lines["contradicting"] = list(contradictions(run, manifest, hashes))
     kinds = list(allowed.values())

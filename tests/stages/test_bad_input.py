@@ -72,7 +72,7 @@ TABLE = [
      f"{TRAIN}/DEMO-02: link to nothing found, wanted a file or folder; correct or remove the link"),
     ("mask that is a link to itself", lambda: replace(MASK, Path("mask_0001.png")), CHECK,
      f"{MASK}: link to nothing found, wanted a file or folder; correct or remove the link"),
-    ("mask names that differ in case", lambda: copy_mask("MASK_0001.PNG"), CHECK + " --allow-overlap",
+    ("mask names that differ in case", lambda: copy_mask("MASK_0001.PNG"), CHECK_OVERLAP,
      f"{MASK}: same name as MASK_0001.PNG but for case, wanted one; rename it"),
     ("image names that differ in case", lambda: [shutil.copytree(TRAIN / "DEMO-03", TRAIN / "demo-03"),
       (TRAIN / "demo-03/images/DEMO-03.png").rename(TRAIN / "demo-03/images/demo-03.png")], CHECK,
@@ -83,9 +83,9 @@ TABLE = [
     ("image in train and in test", lambda: [(TRAIN / "DEMO-01").rename(TRAIN / "demo-04"),
       (TRAIN / "demo-04/images/DEMO-01.png").rename(TRAIN / "demo-04/images/demo-04.png")], CHECK,
      "dataset: DEMO-04 found in train/ and in test/, wanted in one; remove the other"),
-    ("name with a line break", lambda: copy_mask("a\nb.png"), CHECK + " --allow-overlap",
+    ("name with a line break", lambda: copy_mask("a\nb.png"), CHECK_OVERLAP,
      f"{MASKS}: name 'a\\nb.png' found, wanted letters that can be printed (UTF-8); rename it"),
-    ("name that is no UTF-8", lambda: copy_mask(os.fsdecode(b"m\xff.png")), CHECK + " --allow-overlap",
+    ("name that is no UTF-8", lambda: copy_mask(os.fsdecode(b"m\xff.png")), CHECK_OVERLAP,
      f"{MASKS}: name 'm\\udcff.png' found, wanted letters that can be printed (UTF-8); rename it"),
     ("no training images", lambda: empty(TRAIN), CHECK,
      f"{TRAIN}: no training images found, wanted <id>/images/<id>.png; check raw.dataset.path"),
@@ -102,7 +102,19 @@ TABLE = [
      "test_masks/X: masks of no test image, wanted an id of test_img_ids.json; remove it"),
     ("file in the place of the test masks", lambda: replace("test_masks", "x"), CHECK,
      "test_masks: cannot be listed (Not a directory), wanted a readable folder; check it"),
+    ("pipe in the place of a mask", lambda: [MASK.unlink(), os.mkfifo(MASK)], CHECK,
+     f"{MASK}: neither a file nor a folder found, wanted one of them; remove it"),
+    ("pipe in the place of an image", lambda: [IMAGE.unlink(), os.mkfifo(IMAGE)], CHECK,
+     f"{IMAGE}: neither a file nor a folder found, wanted one of them; remove it",
+     f"{IMAGE}: not found (images/ holds nothing), wanted the image of these masks; add or rename it"),
+    ("mask that cannot be read", lambda: replace(MASK, UNREADABLE), CHECK, f"{MASK}: {NO_MASK}"),
+    ("image that cannot be read", lambda: replace(TEST / "DEMO-04.png", UNREADABLE), CHECK,
+     f"dataset/test/DEMO-04.png: {NO_IMAGE}"),
     # test ids
+    ("test ids that are a pipe", lambda: [IDS.unlink(), os.mkfifo(IDS)], CHECK,
+     f"{IDS}: neither a file nor a folder found, wanted a JSON file; correct it"),
+    ("test ids that cannot be read", lambda: replace(IDS, UNREADABLE), CHECK,
+     f"{IDS}: cannot be read (Input/output error), {ROWS}; check the path"),
     ("test ids missing", lambda: IDS.unlink(), CHECK,
      f"{IDS}: cannot be read (No such file or directory), {ROWS}; check the path"),
     ("test ids missing and a bad mask", lambda: [IDS.unlink(), put(MASK, full(0))], CHECK,
@@ -163,15 +175,19 @@ TABLE = [
      "s.yaml: not YAML (month must be in 1..12), wanted a YAML file; correct it"),
     ("split file missing", None, CHECK_SPLIT,
      "s.yaml: cannot be read (No such file or directory), wanted a YAML file; check the path"),
-    ("split from a check of another form", lambda: text("raw.json", "[1]"), SPLIT,
-     "raw.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
-       "check_raw.py writes; run it again"),
+    ("split from a check of another form", lambda: text("checked.json", "[1]"), SPLIT,
+     "checked.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
+       "check_part.py writes; run it again"),
+    ("counts from checks of another form", lambda: [text("c.json", "[1]"), text("t.json", "{}")],
+     "check_raw --train c.json --test t.json --out o.json --summary o.md",
+     "c.json, t.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
+       "check_part.py writes; run it again"),
     ("annotations of another form", lambda: [text("train.json", '{"images": [7]}'), text("split.json", "{}")], SETTINGS,
      "train.json: other content found (TypeError 'int' object is not subscriptable), wanted what convert_train.py "
        "writes; run it again"),
-    ("expected count of no number", None, CHECK + " --expected train=many",
+    ("expected count of no number", None, COUNT + " --expected train=many",
      "--expected train=many: wanted name=count, as in train=14598; correct it"),
-    ("expected count of no known name", None, CHECK + " --expected trian=2",
+    ("expected count of no known name", None, COUNT + " --expected trian=2",
      "--expected: trian found, wanted one of train, test, setting1_train, setting1_validation; correct it"),
     # config
     ("unknown key", lambda: config(training__epoch=3), CONFIG,
@@ -367,9 +383,9 @@ TABLE = [
      "m.yaml: no models file ('int' object has no attribute 'values'), wanted models with method, backbone, "
        "multiscale, lr_schd; correct it"),
     # output
-    ("file in the place of the outcome's folder", lambda: text("out", "x"), CHECK.replace("o.json", "out/o.json"),
+    ("file in the place of the outcome's folder", lambda: text("out", "x"), CHECK_ONE.replace("o.json", "out/o.json"),
      "out: File exists; check the path and run again"),
-    ("folder in the place of the outcome", lambda: Path("o.json").mkdir(), CHECK,
+    ("folder in the place of the outcome", lambda: Path("o.json").mkdir(), CHECK_ONE,
      "o.json: Is a directory; check the path and run again"),
 ]
 # fmt: on
@@ -395,7 +411,7 @@ def test_full_disk(raw, capsys, monkeypatch):
     monkeypatch.chdir(raw)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", fail)
-        found = answered(capsys, monkeypatch, CHECK)
+        found = answered(capsys, monkeypatch, CHECK_ONE)
     assert found == (2, ["error: o.json: no space left on the disk; free some and run again"])
     archive()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1))

@@ -1,21 +1,53 @@
-"""check_raw.py: counts that differ from the expected ones."""
+"""check_part.py and check_raw.py: the parts together, and counts that differ from the expected ones."""
 
 import json
 
+import pytest
 
-def test_differing_counts_are_a_loud_warning_and_no_error(drawn, stage, tmp_path):
+
+@pytest.fixture
+def checked(drawn, stage, tmp_path):
+    """A folder with the checks of all three parts of the drawn data, made by the command line."""
+    for part in ("train", "test", "test_masks"):
+        masks = ["--test-masks", drawn / "test_masks"] if part == "test_masks" else []
+        out = tmp_path / f"{part}.json"
+        done = stage("check_part", "--dataset", drawn / "dataset", *masks, "--part", part, "--out", out)
+        assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def join(stage, folder, *arguments):
+    """Run check_raw.py on the checks in a folder."""
+    parts = ["--train", folder / "train.json", "--test", folder / "test.json"]
+    return stage("check_raw", *parts, *arguments, "--out", folder / "o.json", "--summary", folder / "o.md")
+
+
+def test_differing_counts_are_a_loud_warning_and_no_error(drawn, stage, checked):
     train = len(list(drawn.glob("dataset/train/*/masks/*.png")))
-    done = stage(
-        "check_raw", "--dataset", drawn / "dataset", "--expected", f"train={train}", "test=1", "setting1_train=1",
-        "--test-masks", drawn / "test_masks", "--out", tmp_path / "o.json", "--summary", tmp_path / "o.md",
-    )  # fmt: skip
+    masks = ["--test-masks", checked / "test_masks.json"]
+    done = join(stage, checked, *masks, "--expected", f"train={train}", "test=1", "setting1_train=1")
     assert done.returncode == 0, done.stderr
     test = len(list(drawn.glob("test_masks/*/masks/*.png")))
-    assert json.loads((tmp_path / "o.json").read_text())["comparison"] == {
+    assert json.loads((checked / "o.json").read_text())["comparison"] == {
         "train": {"found": train, "expected": train, "equal": True},
         "test": {"found": test, "expected": 1, "equal": False},
     }
-    text = (tmp_path / "o.md").read_text()
+    text = (checked / "o.md").read_text()
     assert text.startswith("**WARNING: counts differ from the expected ones: test**")
     assert f"| test | {test} | 1 **differs** |" in text
     assert f"warning: test: {test} nuclei found, 1 expected" in done.stderr
+
+
+def test_without_test_masks_the_test_images_stand_alone(drawn, stage, checked):
+    done = join(stage, checked, "--expected", "test=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads((checked / "o.json").read_text())
+    assert [row["nuclei"] for row in found["images"] if row["set"] == "test"] == [0, 0]
+    assert (found["counts"]["test"], found["comparison"], found["test_masks"]) == (0, {}, False)
+    assert "no masks" in (checked / "o.md").read_text()
+
+
+def test_a_part_names_what_it_reads_alone(drawn, checked):
+    rows = {part: json.loads((checked / f"{part}.json").read_text())["images"] for part in ("train", "test")}
+    assert [row["id"] for row in rows["train"]] == ["DEMO-01", "DEMO-02", "DEMO-03"]
+    assert [(row["id"], row["nuclei"]) for row in rows["test"]] == [("DEMO-04", 0), ("DEMO-05", 0)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.damage import CHECK, answered
+from support.damage import CHECK, COUNT, answered
 
 
 def read(path):
@@ -16,11 +16,11 @@ def read(path):
 
 @pytest.fixture
 def converted(drawn, stage, tmp_path):
-    """raw.json, split.json and train.json (exact polygons) of the drawn data, made by their command lines."""
-    data, masks = drawn / "dataset", drawn / "test_masks"
+    """checked.json, split.json and train.json (exact polygons) of the drawn data, made by their command lines."""
+    data = drawn / "dataset"
     for script, *arguments in (
-        ("check_raw", "--dataset", data, "--test-masks", masks, "--out", "raw.json", "--summary", "raw.md"),
-        ("make_split", "--dataset-check", "raw.json", "--validation-fraction", 0.34, "--seed", 1,
+        ("check_part", "--dataset", data, "--part", "train", "--out", "checked.json"),
+        ("make_split", "--checked", "checked.json", "--validation-fraction", 0.34, "--seed", 1,
          "--out", "split.json"),
         ("convert_train", "--dataset", data, "--method", "exact", "--segmentation", "polygon",
          "--out", "train.json", "--threads", 2),
@@ -151,11 +151,13 @@ def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys,
         yaml.safe_dump({"train": list(names.values())[:2], "validation": [names["DEMO-03"]]}, allow_unicode=True)
     )
     for command in (
-        f"{CHECK} --split s.yaml",
-        "make_split --dataset-check o.json --file s.yaml --out split.json",
+        CHECK,
+        f"{COUNT} --split s.yaml",
+        "make_split --checked c.json --file s.yaml --out split.json",
         "convert_train --dataset dataset --out train.json --method exact --segmentation polygon",
         "convert_train --dataset dataset --out imantics.json --method imantics",
         "convert_test --dataset dataset --out test.json --test-masks test_masks",
+        "list_test_images --dataset dataset --out test_images.json",
         "write_annotations --annotations train.json --split split.json --out-dir a",
         "cut_tiles --annotations a/setting1/train.json --dataset dataset/train --size 64 --stride 64"
         " --out-annotations t.json --out-images tiles",
@@ -166,6 +168,8 @@ def test_names_with_spaces_and_letters_of_any_script_go_all_the_way(raw, capsys,
     found = [image["file_name"] for image in read(Path("a/setting1/validation.json"))["images"]]
     assert found == ["c'd & $e/images/c'd & $e.png"]
     assert read(Path("test.json"))["images"][0]["file_name"] == "ряд 4.png"
+    assert read(Path("test_images.json"))["images"] == read(Path("test.json"))["images"]
+    assert read(Path("test_images.json"))["annotations"] == []
     whole = read(Path("train.json"))
     assert {image["file_name"].split("/")[0] for image in whole["images"]} == set(names.values())
     assert sum(row["mask"] == "маска é 1.png" for row in whole["annotations"]) == 3

@@ -13,7 +13,7 @@ def explored_table(stage, run, settings, models, *arguments):
     return stage(
         *("make_explored_table", "--settings", *settings, "--models-file", "config/models.yaml", "--seeds", 0),
         *("--models", *models, "--out-dir", run / "tables"),
-        *options(run, settings, models, [0], "--scores", "--choices"),
+        *options(run, settings, models, [0], "--scores", "--choices", "--trainings"),
         *arguments,
     )
 
@@ -57,3 +57,16 @@ def test_settings_scored_on_different_images_stand_in_no_table(stage, tmp_path):
         "score both against the same test masks\n"
     )
     assert not (tmp_path / "tables").exists()
+
+
+def test_cells_of_one_setting_trained_on_different_data_stand_in_no_table(stage, tmp_path):
+    folders = [make_cell(tmp_path, n, model, 0, 0.1, 3) for n in (1, 2) for model in ("mask_r101", "queryinst_r50")]
+    for path in (folder / "training.json" for folder in folders[2:]):  # settings may differ
+        path.write_text(path.read_text().replace("b" * 64, "d" * 64))
+    done = explored_table(stage, tmp_path, [1, 2], ["mask_r101", "queryinst_r50"])
+    assert done.returncode == 0, done.stderr
+    path = folders[1] / "training.json"
+    path.write_text(path.read_text().replace("b" * 64, "e" * 64))
+    done = explored_table(stage, tmp_path, [1, 2], ["mask_r101", "queryinst_r50"])
+    assert done.returncode == 2
+    assert f"{path}: data_sha256 is {'e' * 16}, wanted {'b' * 16} as in {folders[0]}/training.json;" in done.stderr

@@ -20,7 +20,7 @@ def tables(stage, run, *arguments, models=MODELS, seeds=(0,)):
     """Run the stage on the cells of setting 1."""
     return stage(
         *("make_table", "--setting", 1, "--models-file", "config/models.yaml", "--models", *models, "--seeds", *seeds),
-        *options(run, [1], models, seeds, "--scores", "--choices"),
+        *options(run, [1], models, seeds, "--scores", "--choices", "--trainings"),
         *("--out-dir", run / "tables", *arguments),
     )
 
@@ -156,7 +156,7 @@ def test_each_cell_gives_one_file_of_a_kind(stage, run):
         *MODELS[:2],
     ]
     command += ["--out-dir", run / "tables", "--scores", folder / "scores.json", "--choices"]
-    done = stage(*command, *[folder / "checkpoint.json"] * 3)
+    done = stage(*command, *[folder / "checkpoint.json"] * 3, "--trainings", *[folder / "training.json"] * 2)
     wanted = "one for each of the models and seeds, in their order"
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
@@ -174,6 +174,18 @@ def test_cells_scored_on_different_images_stand_in_no_table(stage, run):
     assert (
         "mask_x101/seed0/scores.json: scored, images, nuclei are (True, 6, 2359), wanted (True, 6, 2360)" in done.stderr
     )
+
+
+def test_cells_trained_on_different_data_stand_in_no_table(stage, run):
+    one, path = (run / f"cells/setting1/{model}/seed0/training.json" for model in ("mask_r50", "mask_x101"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data_sha256": "d" * 64}))
+    done = tables(stage, run)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {path}: data_sha256 is {'d' * 16}, wanted {'b' * 16} as in {one}; both belong to one setting, so run "
+        "the pipeline again, which trains again what was trained on other data\n"
+    )
+    assert not (run / "tables").exists()
 
 
 def test_an_unknown_model_is_no_silent_gap(stage, run):

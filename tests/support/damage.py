@@ -26,14 +26,21 @@ IMAGE, MASKS = TRAIN / "DEMO-01/images/DEMO-01.png", TRAIN / "DEMO-01/masks"
 MASK, OTHER = MASKS / "mask_0001.png", TRAIN / "DEMO-03/masks/mask_0002.png"
 TEST, IDS = Path("dataset/test"), Path("dataset/test_img_ids.json")
 SIDE = 128
+UNREADABLE = Path("/proc/self/mem")  # a file that nobody can read from its start, not even root
 
-CHECK = "check_raw --dataset dataset --test-masks test_masks --out o.json --summary o.md"
-CHECK_TRAIN = "check_raw --dataset dataset --out o.json --summary o.md"
-CHECK_SPLIT = f"{CHECK} --split s.yaml"
+# commands that stand one after the other, as the workflow runs them
+CHECK_ONE = "check_part --dataset dataset --part test --out o.json"
+CHECK_TRAIN = (
+    "check_part --dataset dataset --part train --out c.json; check_part --dataset dataset --part test --out t.json"
+)
+CHECK = f"{CHECK_TRAIN}; check_part --dataset dataset --test-masks test_masks --part test_masks --out m.json"
+CHECK_OVERLAP = CHECK.replace("--out", "--allow-overlap --out")
+COUNT = f"{CHECK}; check_raw --train c.json --test t.json --test-masks m.json --out o.json --summary o.md"
+CHECK_SPLIT = f"{COUNT} --split s.yaml"
 FETCH = "fetch_raw --source raw.tar --out deep/out"
 ANSWER = f"check_answer --answer answer.json --test-img-ids {IDS}"
 ANSWER_ZIP = f"check_answer --answer answer.zip --test-img-ids {IDS}"
-SPLIT = "make_split --dataset-check raw.json --out split.json"
+SPLIT = "make_split --checked checked.json --out split.json"
 SETTINGS = "write_annotations --annotations train.json --split split.json --out-dir a"
 SCORE = "score_predictions --ground-truth truth.json --predictions p.json --out scores.json"
 PUBLISHED = (
@@ -180,12 +187,19 @@ def main_of(script):
     return config_main if script == "config" else importlib.import_module(script).main
 
 
-def answered(capsys, monkeypatch, command):
-    """Exit status and the lines of a command run in this process."""
-    monkeypatch.setattr(sys, "argv", command.split())
-    status = 0
-    try:
-        run_stage(main_of(command.split()[0]))
-    except SystemExit as stop:
-        status = stop.code
-    return status, [line for line in capsys.readouterr().err.splitlines() if not line.startswith(("check ", "masks "))]
+def answered(capsys, monkeypatch, commands):
+    """Highest exit status and the lines, each once, of commands (`one; another`) run in this process.
+
+    A command that fails must not leave its outcome.
+    """
+    statuses, lines = [0], {}
+    for command in commands.split("; "):
+        out = Path(command.partition(" --out ")[2].split(" ")[0] or "-")
+        monkeypatch.setattr(sys, "argv", command.split())
+        try:
+            run_stage(main_of(command.split()[0]))
+        except SystemExit as stop:
+            statuses.append(stop.code)
+            assert not stop.code or not out.is_file(), command
+        lines |= dict.fromkeys(capsys.readouterr().err.splitlines())
+    return max(statuses), [line for line in lines if not line.startswith(("check ", "masks "))]

@@ -55,6 +55,7 @@ def command(script, run, settings, *arguments):
         *(sys.executable, f"scripts/{script}.py", *settings, "--models", *MODELS, "--seeds", *map(str, SEEDS)),
         *("--scores", *(folder / "scores.json" for folder in cells)),
         *("--choices", *(folder / "checkpoint.json" for folder in cells)),
+        *("--trainings", *(folder / "training.json" for folder in cells)),
         *arguments,
     ]
 
@@ -76,14 +77,10 @@ def make_run(run):
     put(run / "README.md", "notes")
     put(run / "cells/setting1/mask_r50/seed0/checkpoints/.snakemake_timestamp", "")
     tables = run / "tables"
-    trainings = [folder / "training.json" for folder in cell_folders(run)]
     members = [run / "cells/setting1" / member / "checkpoint.json" for member in TWO]
     for arguments in (
         command("make_table", run, ["--setting", "1"], "--models-file", "config/models.yaml", "--out-dir", tables),
-        [
-            *command("make_cells_table", run, ["--settings", "1"], "--run-dir", run, "--out", tables / "cells.csv"),
-            *("--trainings", *trainings),
-        ],
+        command("make_cells_table", run, ["--settings", "1"], "--run-dir", run, "--out", tables / "cells.csv"),
         [
             *(sys.executable, "scripts/make_ensembles_table.py", "--settings", "1"),
             *("--ensembles", json.dumps({"two": TWO}), "--scores", two / "scores.json", "--choices", *members),

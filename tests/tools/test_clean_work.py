@@ -4,7 +4,9 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 from clean_work import bound_folder, main, newest, plan, remove, running, shown, sizes
@@ -12,6 +14,8 @@ from conftest import ROOT
 
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
+from nuclei.data.drawing import draw
+from nuclei.data.raw_content import raw_hashes
 from nuclei.workflow.data_hash import data_hash
 
 CONFIG = """
@@ -209,6 +213,47 @@ def test_fingerprints_of_vanished_sources_go(tmp_path):
     os.unlink("data.zip")
     name = hashlib.sha256(b"data.zip").hexdigest()[:16]
     assert goes() == {f"work/fingerprints/{name}.json": "data.zip is gone"}
+
+
+def test_fingerprints_of_the_parts_of_a_vanished_folder_go(tmp_path):
+    draw(tmp_path / "given", train=2, test=1, size=64, seed=3)
+    raw_hashes("given/dataset", "given/test_masks", "work/fingerprints")
+    stores = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("work/fingerprints/*")}
+    assert len(stores) == 3
+    write_manifest({"draw": None, "dataset": {"path": "given/dataset"}, "test_masks": {"path": "given/test_masks"}})
+    assert goes() == {}
+    shutil.rmtree("given")
+    assert goes() == dict.fromkeys(stores, "given/dataset is gone")
+
+
+GONE = "results of a cell that the run no longer has"
+
+
+def past(path):
+    """Let the files below a path be older than what was written until now."""
+    for file in [path] if os.path.isfile(path) else [str(file) for file in Path(path).rglob("*")]:
+        os.utime(file, (1, 1))
+    return path
+
+
+def test_results_of_cells_that_the_manifest_does_not_name_go(project):
+    finish()
+    old = past(put("results/r/cells/setting1/mask_x101/seed0/scores.json").removesuffix("/scores.json"))
+    picture = past(put("results/r/figures/overlays/setting1.mask_x101.seed0.jpg"))
+    past(put("results/r/figures/overlays/setting1.mask_r50.seed0.jpg"))
+    assert goes() == {}  # no manifest: nothing says which cells the run has
+    put("results/r/manifest.json", {"cells": {CELL: {}}})
+    assert goes() == {old: GONE, picture: GONE}
+    put(f"{old}/checkpoints/epoch_1.pth")  # made after the manifest: a cell that the run is about to have
+    assert goes() == {picture: GONE}
+    past(old)
+    (lock,) = [put(f"work/r/cells/setting1/mask_x101/seed0/{OTHER}/lock")]
+    with open(lock) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert goes() == {}
+    for broken in ({}, {"cells": []}, {"cells": {}}):
+        put("results/r/manifest.json", broken)
+        assert old not in goes()
 
 
 def test_raw_data_go_only_when_asked_finished_and_to_be_had_again(project):

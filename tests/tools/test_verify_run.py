@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from conftest import ROOT
 from support.run_folder import CONFIG, put, written
-from verify_run import not_kept, same, verify
+from verify_run import check_data, not_kept, same, verify
 
 from nuclei.common.stage import InputError
 from nuclei.workflow.manifest import environment
@@ -134,7 +134,11 @@ CELL = "cells/setting1/mask_r50/seed0"
             [f"{CELL}/checkpoint.pth", f"{CELL}/checkpoints/epoch_3.pth", "tables/cells.csv"],
         ),
         ("training.json", {"config_sha256": "0" * 64}, [f"{CELL}/config.py", "tables/cells.csv"]),
-        ("training.json", {"data_sha256": "0" * 64}, ["tables/cells.csv"]),
+        (
+            "training.json",
+            {"data_sha256": "0" * 64},
+            [f"{CELL}/training.json", "tables/cells.csv"],
+        ),
         ("scores.json", {"map_report": 0.21}, ["tables/cells.csv", "tables/table1.csv", "tables/table1.csv"]),
         ("scores.json", {"ap75_1000": 0.5}, ["tables/cells.csv", "tables/table1_full.csv", "tables/table1_full.csv"]),
         ("scores.json", {"nuclei": 2359}, ["tables/cells.csv"]),
@@ -219,6 +223,28 @@ def test_damaged_files_are_one_line_and_no_crash(run):
     found = verify(run)[0]
     assert [line.split(": ")[0] for line in found["changed"]] == [f"{CELL}/scores.json", f"{CELL}/training.json"]
     assert len(found["contradicting"]) == 2
+
+
+def test_cells_of_a_setting_share_their_data(run):
+    """The one that differs from most is named, wherever it stands; a whole setting may have data of its own."""
+    cells = {f"cells/setting{n}/{model}/seed0": {"data_sha256": n * "a"} for n in (1, 2) for model in "xyz"}
+    assert list(check_data(cells)) == []
+    cells["cells/setting2/x/seed0"] = {"data_sha256": "b"}
+    (line,) = check_data(cells)
+    assert line.startswith(
+        "cells/setting2/x/seed0/training.json: found data_sha256 b, wanted aa as in cells/setting2/y/"
+    )
+
+
+def test_results_of_a_cell_that_the_run_no_longer_has_are_called_so(run):
+    gone = "cells/setting1/mask_x101/seed0"
+    shutil.copytree(run / CELL, run / gone)
+    put(run / "figures/overlays/setting1.mask_x101.seed0.jpg", "")
+    put(run / "figures/overlays/setting1.mask_r50.seed1.jpg", "")  # of a cell that the run has
+    lines = verify(run)[0]["extra"]
+    own = [line for line in lines if f"because {gone} is a cell that the run no longer has; `make clean-work`" in line]
+    assert (len(own), len(lines)) == (10 + 1, 10 + 1 + 1)
+    assert "figures/overlays/setting1.mask_r50.seed1.jpg: found, wanted no such file; remove it or" in "".join(lines)
 
 
 def test_numbers_of_a_table_are_the_same_up_to_rounding():

@@ -35,6 +35,7 @@ CONFIG = {
         "detections": 150,
     },
 }
+DRAWN = {"draw": {"train": 3, "test": 2, "size": 64, "seed": 3}}
 MASK, POINT = "setting1.mask_r50.seed0", "setting1.pointrend_r50.seed0"
 CELLS = [MASK, POINT]
 SEEDS = [f"setting1.{model}.seed{seed}" for seed in (1, 2) for model in ("mask_r50", "pointrend_r50")]
@@ -47,20 +48,27 @@ STAGES = [
     "score_predictions",
     "draw_overlays",
 ]
-FIRST = ["check_raw", "make_split", "convert_train", "convert_test", "write_annotations", "measure_conversion_loss"]
+FIRST = [
+    "draw_raw",
+    "check_part",
+    "check_raw",
+    "make_split",
+    "convert_train",
+    "write_annotations",
+    "measure_conversion_loss",
+    "convert_test",
+    "list_test_images",
+]
 FUSED = ["fuse_predictions", "write_ensemble_answer", "score_ensemble"]
 LAST = ["draw_curves", "make_table", "make_cells_table", "make_report", "write_manifest"]
 TABLES = {"make_table setting1", "make_report", "write_manifest"}
 SCORED = TABLES | {"make_cells_table"}
 TRAINED = SCORED | {"draw_curves setting1"}
-CONVERTED = {
-    "convert_train exact",
-    "convert_train imantics",
-    "convert_test",
-    "write_annotations",
-    "measure_conversion_loss",
-}
-DATA = CONVERTED | {"check_raw", "make_split"}
+CONVERTED_TRAIN = {"convert_train exact", "convert_train imantics", "write_annotations", "measure_conversion_loss"}
+CONVERTED = CONVERTED_TRAIN | {"convert_test", "list_test_images"}
+TRAIN_DATA = CONVERTED_TRAIN | {"check_part train", "check_raw", "make_split"}
+TEST_MASKS = {"check_part test_masks", "check_raw", "convert_test"}
+DATA = CONVERTED | TRAIN_DATA | TEST_MASKS | {"check_part test"}
 
 
 def stages(cells, first):
@@ -71,7 +79,10 @@ def stages(cells, first):
 
 @dataclass
 class Row:
-    """A change, the jobs that it makes run, the epochs that it makes a cell train, and what to say of it."""
+    """A change, the jobs that it makes run, the epochs that it makes a cell train, and what to say of it.
+
+    base: the fixture that makes the finished run: on a given raw folder, or on drawn data.
+    """
 
     name: str
     change: Callable  # of the project's folder
@@ -80,10 +91,12 @@ class Row:
     trained: dict = field(default_factory=dict)
     effect: Callable = lambda project, base: None
     seconds: bool = False  # cheap enough for `make test`
+    base: str = "finished"
 
 
-def cell_folder(project, cell):
-    return project.joinpath("results/tiny/cells", *cell.split("."))
+def cell_folder(project, cell, *names):
+    """Folder of a cell's results, or a file in it."""
+    return project.joinpath("results/tiny/cells", *cell.split("."), *names)
 
 
 def read(project, name):
@@ -149,6 +162,35 @@ def erase_pixel(path):
     assert cv2.imwrite(str(path), mask)
 
 
+def shade(path):
+    """Change the first pixel of an image, in place."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image[0, 0] = 255 - image[0, 0]
+    assert cv2.imwrite(str(path), image)
+
+
+def shade_images(project):
+    """Change a pixel of one training and of one test image."""
+    for pattern in ("train/*/images/*.png", "test/*.png"):
+        shade(min((project / "given/dataset").glob(pattern)))
+
+
+def clutter(project):
+    """Leave what file managers, editors and notebooks leave, in every folder of the raw data."""
+    for folder in [path for path in (project / "given").rglob("*") if path.is_dir()]:
+        for name in (".DS_Store", "Thumbs.db", ".ipynb_checkpoints/mask_0001-checkpoint.png"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("clutter")
+        (folder / ".#mask_0001.png").symlink_to("somebody@host.1234:5678")
+
+
+def move_data(project):
+    """Move the raw data, and name the new place in the config."""
+    (project / "given").rename(project / "moved_data")
+    raw = {part: {"path": f"moved_data/{part}"} for part in ("dataset", "test_masks")}
+    write_config(project, raw={"draw": None, **raw})
+
+
 def add_image(project):
     draw(project / "more", train=6, test=1, size=64, seed=4)  # DEMO-04 and DEMO-05 are test images
     shutil.move(project / "more/dataset/train/DEMO-06", project / "given/dataset/train")
@@ -182,6 +224,35 @@ def one_pixel_less(project, base):
 def one_test_pixel_less(project, base):
     before, after = (sum(row["area"] for row in read(p, "data/coco/test.json")["annotations"]) for p in (base, project))
     assert after == before - 1
+
+
+def other_pixels(project, base):
+    """One training and one test image differ, and so do all weights."""
+    for name in ("data/coco/test_images.json", "data/coco/exact/train.json"):
+        before, after = ([image["sha256"] for image in read(folder, name)["images"]] for folder in (base, project))
+        assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    for cell in CELLS:
+        before, after = (cell_folder(folder, cell, "checkpoint.pth").read_bytes() for folder in (base, project))
+        assert before != after
+
+
+def all_drawn_anew(project, base):
+    before, after = (read(folder, "data/raw.json")["images"] for folder in (base, project))
+    assert not [row for row in after if row in before]
+
+
+def the_same_training(project, base):
+    for cell in CELLS:
+        for name in ("checkpoint.pth", "predictions.json", "scores.json"):
+            assert cell_folder(base, cell).joinpath(name).read_bytes() == cell_folder(project, cell, name).read_bytes()
+        assert len(list(project.joinpath("work/tiny/cells", *cell.split(".")).iterdir())) == 1
+        assert "moved_data/" in cell_folder(project, cell, "config.py").read_text()
+
+
+def count_compared(project, base):
+    assert not read(base, "data/raw.json")["comparison"]
+    assert read(project, "data/raw.json")["comparison"]["train"]["expected"] == 1
+    assert "WARNING: counts differ" in (project / "results/tiny/data/raw.md").read_text()
 
 
 def one_image_more(project, base):
@@ -359,22 +430,30 @@ ROWS = [
         "one pixel of one training mask, in place",
         lambda project: erase_pixel(mask_file(project)),
         "the state of the former trainings stays in `work/` beside the new one",
-        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        jobs=TRAIN_DATA | stages(CELLS, "train") | TRAINED,
         trained={cell: [1] for cell in CELLS},
         effect=one_pixel_less,
     ),
     Row(
         "one pixel of one test mask, in place",
         lambda project: erase_pixel(mask_file(project, "test_masks")),
-        "`train` finds its data unchanged and ends at once",
-        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        "no mask of a test image reaches a prediction, so none is made again",
+        jobs=TEST_MASKS | stages(CELLS, "score_predictions") | SCORED,
         effect=one_test_pixel_less,
+    ),
+    Row(
+        "one pixel of one training image and one of a test image, in place",
+        shade_images,
+        "",
+        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=other_pixels,
     ),
     Row(
         "one training image added",
         add_image,
         "",
-        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        jobs=TRAIN_DATA | stages(CELLS, "train") | TRAINED,
         trained={cell: [1] for cell in CELLS},
         effect=one_image_more,
     ),
@@ -382,9 +461,39 @@ ROWS = [
         "one training mask deleted",
         lambda project: mask_file(project, which=-1).unlink(),
         "",
-        jobs=DATA | stages(CELLS, "train") | TRAINED,
+        jobs=TRAIN_DATA | stages(CELLS, "train") | TRAINED,
         trained={cell: [1] for cell in CELLS},
         effect=one_nucleus_less,
+    ),
+    Row(
+        "a file of a file manager, an editor or a notebook beside the data (`.DS_Store`, `Thumbs.db`, `.#mask.png`)",
+        clutter,
+        "",
+        seconds=True,
+    ),
+    Row(
+        "the raw data are moved, and the config names the new place",
+        move_data,
+        "`config.py` names the new paths, so all stages run; `train` finds its epochs trained and ends at once",
+        jobs=DATA | stages(CELLS, "resolve_config") | TRAINED,
+        effect=the_same_training,
+    ),
+    Row(
+        "`raw.draw.seed`, where the project draws the data",
+        config(raw=DRAWN | {"draw": DRAWN["draw"] | {"seed": 4}}),
+        "",
+        jobs={"draw_raw"} | DATA | stages(CELLS, "train") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=all_drawn_anew,
+        base="finished_drawn",
+    ),
+    Row(
+        "`raw.expected.train`: none → 1",
+        config(raw=CONFIG["raw"] | {"expected": {"train": 1}}),
+        "",
+        jobs={"check_raw", "make_report", "write_manifest"},
+        effect=count_compared,
+        seconds=True,
     ),
     Row(
         "`conversion.method`: imantics → exact",

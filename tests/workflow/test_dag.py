@@ -98,7 +98,7 @@ def test_report_is_one_file_with_all_pictures(project):
 
 def test_the_manifest_names_every_result_and_no_other(project):
     # cells, tables, cells.csv, data, curves, overlays, report
-    count = 12 * 11 + 16 + 1 + 12 + 2 + 12 + 1
+    count = 12 * 11 + 16 + 1 + 16 + 2 + 12 + 1
     found = json.loads((project / "results/tiny/manifest.json").read_text())
     assert len(found["files"]) == count
     assert found["models"] == MODELS

@@ -28,8 +28,11 @@ FLOORS = {
 }
 # inputs that a command does not name, and why
 NOT_NAMED = {
+    ("check_part", "raw"): "made raw data, which raw_input() watches by their marker; the folders are params",
+    ("check_raw", "masks"): "{params.masks} names it, with its option",
     ("convert_train", "checked"): "an order alone: nothing is converted before the raw data are checked",
     ("convert_test", "checked"): "an order alone: nothing is converted before the raw data are checked",
+    ("list_test_images", "checked"): "an order alone: nothing is listed before the raw data are checked",
     ("train", "train"): "config.py names it",
     ("train", "validation"): "config.py names it",
     ("train", "weights"): "config.py names it",

@@ -7,6 +7,7 @@ PYTHONPATH=scripts:tests:tests/workflow python tests/workflow/test_rerun.py > do
 import base64
 import hashlib
 import json
+import os
 import re
 import subprocess
 import time
@@ -17,6 +18,7 @@ from conftest import ROOT, checkout
 from rerun_rows import (
     CELLS,
     DATA,
+    DRAWN,
     FIRST,
     FUSED,
     LAST,
@@ -26,11 +28,13 @@ from rerun_rows import (
     STAGES,
     TRAINED,
     cell_folder,
+    mask_file,
     stages,
     trained_epochs,
     write_config,
 )
-from workflow.tiny import planned, snakemake
+from support.damage import UNREADABLE
+from workflow.tiny import interrupted, planned, snakemake, verified
 
 from nuclei.data.drawing import draw
 
@@ -40,19 +44,28 @@ A job runs again when something changed that it depends on: the content of its i
 code, or the pinned packages of its environment. Changed file times, comments, docstrings or a moved folder make nothing
 run again, whatever the size of the files. `snakemake -n` names the reason for each job.
 
+Each stage that reads raw data depends on the content of what it reads: the training images and masks, the test images,
+or the test masks. So it does not matter where a run is stopped (Ctrl-C, a failed job, a target): the next run does what
+is still to do. Files that are no data, such as `.DS_Store`, count for nothing.
+
 A change of code or pins makes the job `train` run again, but trains nothing: the job finds its trained epochs in
 `work/` and ends at once, and the jobs after it use the same weights. For this keep `work/<run>/cells/`; without it the
-training starts over. With another config, other data or other COCO weights it is another training, which starts from
-the beginning. The end of [config/README.md](../config/README.md) says how to train a cell again under new code.
+training starts over. With another recipe, other data or other COCO weights it is another training, which starts from
+the beginning. The recipe does not contain the place of the data, nor what does not reach the weights: how validation
+and test look at images, and the cap of their detections. The end of [config/README.md](../config/README.md) says how to
+train a cell again under new code.
 
 To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
 `rerun-triggers` of `profiles/default/config.yaml`.
 
 `make test-rerun` tests the table. It takes a copy of a finished run (`mask_r50` and `pointrend_r50`, setting 1, seed 0,
 1 epoch, raw data in a folder), makes each change in it, runs Snakemake, and compares the jobs that ran with the table.
-After that nothing may run in a second call. In the table, "a to b" means all stages from a to b in this order:
+After that nothing may run in a second call. In a second copy it stops Snakemake (Ctrl-C) as soon as the first job has
+finished, and starts it again: the same cells are trained, and the results are equal byte for byte. In the table, "a to
+b" means all stages from a to b in this order:
 
-- {", ".join(FIRST)};
+- {", ".join(FIRST[:5])},
+  {", ".join(FIRST[5:])};
 - {", ".join(STAGES)} of each cell;
 - {", ".join(LAST)}.
 
@@ -116,30 +129,119 @@ def finished(tmp_path_factory):
     return project
 
 
+@pytest.fixture(scope="module")
+def finished_drawn(tmp_path_factory):
+    """A finished run of the same cells on data that the project draws itself."""
+    project = checkout(tmp_path_factory.mktemp("drawn") / "project")
+    write_config(project, raw=DRAWN)
+    assert run(project) == {"draw_raw"} | DATA | stages(CELLS, "resolve_config") | TRAINED
+    return project
+
+
+# what may differ between two runs of equal results: times of the clock, and what shows them
+CLOCK = {"log.jsonl", "training.json", "manifest.json", "report.html", "cells.csv", "curves_setting1.png"}
+
+
+def results(project):
+    """{path: SHA-256} of the files of the run folder that hold no times of the clock."""
+    found = files(project / "results/tiny")
+    return {
+        name: digest
+        for name, (digest, _) in found.items()
+        if not name.startswith("logs/") and Path(name).name not in CLOCK | {".snakemake_timestamp"}
+    }
+
+
+def changed(row, finished, folder):
+    """A copy of a finished run with the change of a row."""
+    subprocess.run(["cp", "-a", finished, folder / "project"], check=True)
+    row.change(folder / "project")
+    (project,) = folder.iterdir()
+    return project
+
+
+def trainings(project, jobs):
+    """{cell: epochs} that the `train` jobs among these went through; a job that found its work done has none."""
+    ran = {job.split()[1] for job in jobs if job.startswith("train ")}
+    return {cell: epochs for cell in ran if (epochs := trained_epochs(project, cell))}
+
+
+ENDED = {}  # {name of a row: results of its change}, so that a row and its twin make them once
+
+
+@pytest.fixture
+def base(request, row):
+    """The finished run that a row changes."""
+    return request.getfixturevalue(row.base)
+
+
 MARKED = [pytest.param(row, id=row.name, marks=[] if row.seconds else pytest.mark.rerun) for row in ROWS]
 
 
 @pytest.mark.parametrize("row", MARKED)
-def test_exactly_these_jobs_run(row, finished, tmp_path):
-    project = tmp_path / "project"
-    subprocess.run(["cp", "-a", finished, project], check=True)
-    row.change(project)
-    (project,) = tmp_path.iterdir()
+def test_exactly_these_jobs_run(row, base, tmp_path):
+    project = changed(row, base, tmp_path)
     cells = {cell: (files(cell_folder(project, cell)), weights(project, cell)) for cell in CELLS}
     start = time.monotonic()
     jobs = run(project)
     print(f"\n{row.name}: {len(jobs)} jobs, {time.monotonic() - start:.0f} s", end="", flush=True)
     assert jobs == row.jobs
-    ran = {job.split()[1] for job in jobs if job.startswith("train ")}
-    assert {cell: epochs for cell in ran if (epochs := trained_epochs(project, cell))} == row.trained
+    assert trainings(project, jobs) == row.trained
     for cell, (before, trained) in cells.items():
         if not any(job.endswith(f" {cell}") for job in jobs):
             assert files(cell_folder(project, cell)) == before
         if cell not in row.trained:
             assert weights(project, cell) == trained
-    row.effect(project, finished)
+    ENDED[row.name] = results(project)
+    row.effect(project, base)
     if jobs:
         assert run(project) == set()
+
+
+@pytest.mark.rerun
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS if row.jobs])
+def test_a_run_that_was_stopped_after_its_first_job_ends_in_the_same(row, base, tmp_path):
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    if row.name not in ENDED:
+        whole = changed(row, base, tmp_path / "whole")
+        assert trainings(whole, run(whole)) == row.trained
+        ENDED[row.name] = results(whole)
+    project = changed(row, base, tmp_path / "stopped")
+    before, start = records(project), time.monotonic()
+    status, said = interrupted(project)
+    assert said.count("Finished jobid") >= 1, said
+    assert status or len(row.jobs) == 1, said
+    first = {job for output, (job, text) in records(project).items() if before.get(output, ("", ""))[1] != text}
+    left = run(project)
+    print(f"\n{row.name}: {', '.join(sorted(first))}; then {len(left)} jobs, {time.monotonic() - start:.0f} s", end="")
+    assert trainings(project, first | left) == row.trained
+    assert results(project) == ENDED[row.name]
+    verified(project / "results/tiny")
+    assert run(project) == set()
+
+
+def test_files_that_cannot_be_read_end_in_lines_of_the_check_alone(finished, tmp_path):
+    """Neither in a traceback nor in a wait as Snakemake starts and hashes the data."""
+    project = tmp_path / "project"
+    subprocess.run(["cp", "-a", finished, project], check=True)
+    masks = project / "given/dataset/train/DEMO-01/masks"
+    undecodable = masks / os.fsdecode(b"\xff.png")
+    mask_file(project).rename(undecodable)
+    (masks / "dangling.png").symlink_to("nowhere")
+    os.mkfifo(masks / "pipe.png")
+    (masks / "unreadable.png").symlink_to(UNREADABLE)
+    folder = "given/dataset/train/DEMO-01/masks"
+    assert planned(snakemake(project, "-n"))["check_part"] >= 1
+    done = snakemake(project, "--", "results/tiny/data/checked/train.json")
+    said = done.stdout + done.stderr
+    assert done.returncode and "Traceback" not in said
+    assert {line.strip() for line in said.splitlines() if line.strip().startswith("error: ")} == {
+        f"error: {folder}/dangling.png: link to nothing found, wanted a file or folder; correct or remove the link",
+        f"error: {folder}/pipe.png: neither a file nor a folder found, wanted one of them; remove it",
+        f"error: {folder}/unreadable.png: not a readable PNG, wanted a mask; export it again",
+        f"error: {folder}: name '\\udcff.png' found, wanted letters that can be printed (UTF-8); rename it",
+    }
 
 
 ENSEMBLES = [*FUSED, "make_ensembles_table"]

@@ -20,9 +20,18 @@ TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "score_pu
 BORDERS = {
     "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
     "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict"},
-    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles"},
-    "data/masks.py": {"check_raw", "convert_test", "convert_train", "measure_conversion_loss"},
-    "data/splits.py": {"check_raw", "make_split", "write_annotations"},
+    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images"},
+    "data/masks.py": {
+        "check_part",
+        "check_raw",
+        "convert_test",
+        "convert_train",
+        "list_test_images",
+        "measure_conversion_loss",
+    },
+    "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
+    "data/raw_content.py": set(),
+    "data/made_folder.py": {"draw_raw", "fetch_raw"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
     "prediction/single_look.py": {"predict", "train"},
@@ -51,6 +60,7 @@ def code_of_the_rules():
     wanted = {"code", "file_state"}
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
     names = {"Path": Path, "yaml": yaml, "code_hash": code_hash, "local_modules": local_modules, "data_hash": data_hash}
+    names["MEMORY"] = "work/fingerprints"
     exec(compile(tree, "rules/common.smk", "exec"), names)
     return names["code"]
 

@@ -1,6 +1,7 @@
 """A run of all twelve cells on very small drawn data: its config, its commands, and what they say."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -35,6 +36,22 @@ def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
     )
+
+
+def interrupted(folder, config="tiny.yaml"):
+    """Run Snakemake, and stop it as Ctrl-C does as soon as its first job has finished; returns (exit status, text)."""
+    command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, start_new_session=True, env=environment, **streams) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Finished jobid"):
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        said.append(process.stderr.read())
+    return process.returncode, "".join(said)
 
 
 def planned(done):

@@ -37,6 +37,7 @@ class Image(TypedDict):
     file_name: str  # relative to the folder of the images
     height: int
     width: int
+    sha256: NotRequired[str]  # of the image file, so that files made of it differ when it does
 
 
 class AnnotationPart(TypedDict):

@@ -23,6 +23,7 @@ import numpy as np
 
 from nuclei.coco.rle import encode_part
 from nuclei.coco.types import AnnotationPart, Category, Content, Dropped, Form
+from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.polygons import exact_polygons
@@ -151,7 +152,15 @@ def convert(images: Collection[RawImage], method: Method, segmentation: Form = "
         results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)
         for image, ((width, height), annotations, dropped) in zip(images, results, strict=True):
             name = f"{image.id}/images/{image.file.name}" if image.set == "train" else image.file.name
-            content["images"].append({"file_name": name, "height": height, "id": image.number, "width": width})
+            content["images"].append(
+                {
+                    "file_name": name,
+                    "height": height,
+                    "id": image.number,
+                    "sha256": sha256(image.file),
+                    "width": width,
+                }
+            )
             for annotation in annotations:
                 number = len(content["annotations"]) + 1
                 content["annotations"].append({**annotation, "category_id": 1, "id": number, "image_id": image.number})

@@ -6,6 +6,7 @@ shows the number of nuclei beside the expected one.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -17,6 +18,7 @@ from nuclei.data.masks import image_size, read_mask, read_nucleus
 from nuclei.data.raw_layout import RawImage, read_layout, read_test_ids
 from nuclei.data.splits import Half, Split, given_split
 
+Part = Literal["train", "test", "test_masks"]
 COUNTS = ("train", "test", "setting1_train", "setting1_validation")
 
 
@@ -32,6 +34,13 @@ class ImageRow(TypedDict):
     nuclei: int
     median_area: float | None  # of the nuclei; None without masks
     overlaps: list[list[Any]]  # [mask file, mask file, pixels that they share]
+
+
+class PartReport(TypedDict):
+    """Content of checked/<part>.json."""
+
+    images: list[ImageRow]
+    ignored: list[list[str]]  # [file, reason]
 
 
 class Comparison(TypedDict):
@@ -119,9 +128,7 @@ def counts(rows: Sequence[ImageRow], split: Split | None = None) -> dict[str, in
     return found
 
 
-def compare(
-    found: Mapping[str, int], expected: Mapping[str, int], test_masks: Path | str | None
-) -> dict[str, Comparison]:
+def compare(found: Mapping[str, int], expected: Mapping[str, int], test_masks: bool) -> dict[str, Comparison]:
     """Each expected count beside the found one.
 
     Left out are counts that these data cannot give, because there is no split or there are no test masks.
@@ -156,6 +163,73 @@ def summary(result: RawReport) -> str:
     return "\n".join(lines) + "\n"
 
 
+def part_images(part: Part, images: Sequence[RawImage]) -> list[RawImage]:
+    """The images that belong to a part, with the masks that belong to it."""
+    if part == "test":
+        return [replace(image, masks=[]) for image in images if image.set == "test"]
+    return [image for image in images if image.set == ("train" if part == "train" else "test")]
+
+
+def check_part(
+    part: Part,
+    dataset: Path | str,
+    test_masks: Path | str | None = None,
+    allow_overlap: bool = False,
+    threads: int = 1,
+) -> PartReport:
+    """Read every image of a part of the raw data, with its masks.
+
+    part: `train` (training images and masks), `test` (test images alone) or `test_masks` (the same images with their
+    masks). The layout is looked at as a whole, so that its problems in all parts are shown together. Returns the
+    content of checked/<part>.json. Raises InputError with every problem found.
+    """
+    images, ignored, problems = read_layout(dataset, test_masks)
+    own, rows = part_images(part, images), []
+    progress = Progress(f"check of {part.replace('_', ' ')}", sum(max(1, len(image.masks)) for image in own), "files")
+    with ProcessPoolExecutor(threads) as pool:
+        for image, (row, found) in zip(own, pool.map(check_image, own), strict=True):
+            problems += found
+            progress.step(max(1, len(image.masks)))
+            if row:
+                rows.append(row)
+    progress.close()
+    problems += check_sizes(rows, dataset) if part == "test" else []
+    for row in rows if not allow_overlap else []:
+        for one, other, pixels in row["overlaps"]:
+            problems.append(
+                f"{row['id']}: {one} and {other} overlap in {pixels} px, wanted none; "
+                "correct the masks or set raw.allow_overlap: true"
+            )
+    if problems:
+        raise InputError(*problems)
+    roots = {Path(dataset): "dataset", **({Path(test_masks): "test_masks"} if test_masks else {})}
+
+    def named(path: Path) -> str:
+        return next(f"{name}/{path.relative_to(root)}" for root, name in roots.items() if path.is_relative_to(root))
+
+    return {"images": rows, "ignored": [[named(path), reason] for path, reason in ignored]}
+
+
+def join(
+    reports: Mapping[str, PartReport], expected: Mapping[str, int] | None = None, halves: Split | None = None
+) -> RawReport:
+    """Content of raw.json: the parts together, with the numbers of nuclei beside the expected ones.
+
+    reports: content of checked/<part>.json by part, test_masks only where there are some. expected: numbers of nuclei
+    by the names in COUNTS. halves: the split of the training images.
+    """
+    rows = [*reports["train"]["images"], *reports["test_masks" if "test_masks" in reports else "test"]["images"]]
+    ignored = {tuple(row): None for report in reports.values() for row in report["ignored"]}
+    nuclei = counts(rows, halves)
+    return {
+        "images": rows,
+        "ignored": [list(row) for row in ignored],
+        "counts": nuclei,
+        "comparison": compare(nuclei, expected or {}, "test_masks" in reports),
+        "test_masks": "test_masks" in reports,
+    }
+
+
 def check(
     dataset: Path | str,
     test_masks: Path | str | None = None,
@@ -165,51 +239,30 @@ def check(
     split_file: Path | str = "split",
     threads: int = 1,
 ) -> RawReport:
-    """Check a raw data set, and a split of its training images where one is given.
+    """Check a whole raw data set, and a split of its training images where one is given.
 
     dataset: folder with train/, test/ and test_img_ids.json. test_masks: folder with <id>/masks/. allow_overlap:
     overlapping nuclei are only listed. expected: numbers of nuclei by the names in COUNTS. split: content of
     `split_file`, or None. threads: number of processes. Returns the content of raw.json. Raises InputError with every
     problem found; a count that is not the expected one is no problem.
     """
-    images, ignored, problems = read_layout(dataset, test_masks)
-    progress = Progress("check", sum(len(image.masks) for image in images), "masks")
-    rows: list[ImageRow] = []
-    with ProcessPoolExecutor(threads) as pool:
-        for image, (row, found) in zip(images, pool.map(check_image, images), strict=True):
-            problems += found
-            progress.step(len(image.masks))
-            if row:
-                rows.append(row)
-    progress.close()
-    problems += check_sizes(rows, dataset)
-    halves = None
-    if split is not None:
+    parts: list[Part] = ["train", "test", "test_masks"] if test_masks else ["train", "test"]
+    reports: dict[str, PartReport] = {}
+    problems: dict[str, None] = {}
+    for part in parts:
         try:
-            halves = given_split([image.id for image in images if image.set == "train"], split, split_file)
+            reports[part] = check_part(part, dataset, test_masks, allow_overlap, threads)
         except InputError as error:
-            problems += error.problems
-    for row in rows if not allow_overlap else []:
-        for one, other, pixels in row["overlaps"]:
-            problems.append(
-                f"{row['id']}: {one} and {other} overlap in {pixels} px, wanted none; "
-                "correct the masks or set raw.allow_overlap: true"
-            )
+            problems |= dict.fromkeys(error.problems)
+    halves = None
+    if split is not None and "train" in reports:
+        try:
+            halves = given_split([row["id"] for row in reports["train"]["images"]], split, split_file)
+        except InputError as error:
+            problems |= dict.fromkeys(error.problems)
     if problems:
         raise InputError(*problems)
-    roots = [Path(dataset), *([Path(test_masks)] if test_masks else [])]
-
-    def relative(path: Path) -> str:
-        return next(str(path.relative_to(root.parent)) for root in roots if path.is_relative_to(root))
-
-    nuclei = counts(rows, halves)
-    return {
-        "images": rows,
-        "ignored": [[relative(path), reason] for path, reason in ignored],
-        "counts": nuclei,
-        "comparison": compare(nuclei, expected or {}, test_masks),
-        "test_masks": bool(test_masks),
-    }
+    return join(reports, expected, halves)
 
 
 def parse_expected(pairs: Sequence[str]) -> dict[str, int]:

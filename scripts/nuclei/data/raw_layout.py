@@ -24,6 +24,7 @@ from typing import Any, Literal
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 
+IDS_FILE = "test_img_ids.json"
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 
 Ignored = list[tuple[Path, str]]  # (file, reason)
@@ -60,8 +61,10 @@ def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
         raise InputError(f"{folder}: cannot be listed ({error.strerror}), wanted a readable folder; check it") from None
     for path in found:
         reason = clutter_reason(path)
-        if path.is_symlink() and not path.exists():
+        if not reason and path.is_symlink() and not path.exists():
             problems.append(f"{path}: link to nothing found, wanted a file or folder; correct or remove the link")
+        elif not reason and path.exists() and not path.is_dir() and not path.is_file():
+            problems.append(f"{path}: neither a file nor a folder found, wanted one of them; remove it")
         elif not reason and not path.name.isprintable():
             problems.append(
                 f"{folder}: name {path.name!a} found, wanted letters that can be printed (UTF-8); rename it"
@@ -138,6 +141,9 @@ def read_test_ids(path: Path | str, problems: list[str]) -> TestIds:
     """
     rows: TestIds = {}
     known: dict[int, str] = {}
+    if Path(path).exists() and not Path(path).is_dir() and not Path(path).is_file():  # reading a pipe waits for ever
+        problems.append(f"{path}: neither a file nor a folder found, wanted a JSON file; correct it")
+        return rows
     try:
         content: Any = read_json(path, "a list of {file_name, height, width, id}")
     except InputError as error:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import as_rle, bounding_box, encode
-from nuclei.coco.types import Annotation, AnnotationPart, Content, Form, Segmentation
+from nuclei.coco.types import Annotation, AnnotationPart, Content, Form, Image, Segmentation
+from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.polygons import exact_polygons
@@ -135,7 +136,8 @@ def tile(
                     raise OSError(errno.ENOSPC, "not written", str(path))  # OpenCV does not say why
                 number = len(tiles["images"]) + 1
                 name = str(path.relative_to(out))
-                tiles["images"].append({"file_name": name, "height": size, "id": number, "width": size})
+                row: Image = {"file_name": name, "height": size, "id": number, "sha256": sha256(path), "width": size}
+                tiles["images"].append(row)
                 for piece in cut(nuclei, left, top, size, min_area, segmentation):
                     tiles["annotations"].append({**piece, "id": len(tiles["annotations"]) + 1, "image_id": number})
         progress.step()

@@ -9,7 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from mmdet.core import BitmapMasks
 from mmdet.datasets.builder import PIPELINES
+from mmdet.datasets.pipelines import Resize
+
+from nuclei.models.clipping import visible
 
 
 @PIPELINES.register_module()
@@ -60,3 +64,61 @@ class QuarterTurn:
 
     def __repr__(self) -> str:
         return "QuarterTurn()"
+
+
+@PIPELINES.register_module()
+class AlignedResize(Resize):
+    """mmdet's Resize with masks that stay where their image is.
+
+    mmdet resizes bitmaps by OpenCV's nearest neighbour, which takes a pixel's corner for its centre and so moves masks
+    by up to half a pixel to the lower right, and cuts off the fraction of polygons whose coordinates are integers. Here
+    bitmaps are resized about the centres of their pixels, and polygons become floats first.
+    """
+
+    def _resize_masks(self, results: dict[str, Any]) -> None:
+        masks = results["gt_masks"]
+        height, width = results["img_shape"][:2]
+        if isinstance(masks.masks, np.ndarray):
+            resized = np.zeros((len(masks.masks), height, width), np.uint8)
+            for target, mask in zip(resized, masks.masks, strict=True):
+                target[:] = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            results["gt_masks"] = BitmapMasks(resized, height, width)
+        else:
+            masks.masks = [[part.astype(float) for part in instance] for instance in masks.masks]
+            results["gt_masks"] = masks.resize((height, width))
+
+
+@PIPELINES.register_module()
+class VisibleInstances:
+    """Leave of each instance what the image shows of it: mask clipped, box equal to the mask's extent, slivers dropped.
+
+    To follow the last geometric step after a crop. mmdet's RandomCrop moves polygons and leaves them as long as they
+    are, so that boxes reach beyond the image, and gives an instance whose mask lies outside of the crop a box without
+    area, from which the loss becomes NaN. Masks may be polygons or bitmaps. min_area: smallest visible area in px^2 of
+    the resized image; smaller pieces are dropped with their boxes and labels.
+    """
+
+    def __init__(self, min_area: float = 4.0) -> None:
+        self.min_area = float(min_area)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change gt_masks, gt_bboxes and gt_labels of mmdet's `results`; an image may be left without instances."""
+        height, width = results["img_shape"][:2]
+        masks = results["gt_masks"]
+        if isinstance(masks.masks, np.ndarray):
+            areas, boxes = np.asarray(masks.areas, float), masks.get_bboxes()
+        else:
+            seen = [
+                visible([part.reshape(-1, 2).astype(float) for part in instance], height, width)
+                for instance in masks.masks
+            ]
+            masks.masks = [[ring.reshape(-1) for ring in rings] for rings, _, _ in seen]
+            areas, boxes = np.array([area for _, area, _ in seen]), np.array([box for _, _, box in seen])
+        boxes = boxes.reshape(-1, 4).astype(np.float32)
+        kept = np.flatnonzero((areas >= self.min_area) & (boxes[:, 2:] - boxes[:, :2] >= 1).all(1))
+        results["gt_masks"], results["gt_bboxes"] = masks[kept], boxes[kept]
+        results["gt_labels"] = results["gt_labels"][kept]
+        return results
+
+    def __repr__(self) -> str:
+        return f"VisibleInstances(min_area={self.min_area})"

@@ -25,6 +25,8 @@ from nuclei.workflow.training_section import Scale, Training
 
 Paths = Mapping[str, Mapping[str, str]]  # {"train", "val", "test": {"annotations": file, "images": folder}}
 
+GEOMETRIC = ("Resize", "RandomCrop", "QuarterTurn", "RandomFlip")  # steps that move pixels and instances
+
 
 def random_start(model: Tree) -> None:
     """Let a model train from random weights: nothing is pre-trained or frozen, and batch normalisation learns."""
@@ -59,7 +61,7 @@ def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale
 
 def import_steps(config: Tree) -> None:
     """Let mmdet find the steps of nuclei.models.augmentation."""
-    # the name is part of the hash of finished trainings, so it stays; scripts/nuclei/augmentation.py stands for it
+    # finished configs name it so; scripts/nuclei/augmentation.py stands for it
     config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
 
 
@@ -92,7 +94,13 @@ def set_augmentation(config: Tree, training: Training) -> None:
         import_steps(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
-        pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True, recompute_bbox=True))
+        pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
+        last = max(i for i, step in enumerate(pipeline) if step["type"] in GEOMETRIC)
+        pipeline.insert(last + 1, dict(type="VisibleInstances"))
+        for step in pipeline:
+            if step["type"] == "Resize":
+                step["type"] = "AlignedResize"
+        import_steps(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(

@@ -133,9 +133,25 @@ def read_cells(models: Sequence[str], seeds: Sequence[int], **files: Sequence[st
             cells[model].append(Cell(own, **contents))
     if problems:
         raise InputError(*problems)
+    everyone = [cell for found in cells.values() for cell in found]
     if "scores" in files:
-        check_same_images(cell for found in cells.values() for cell in found)
+        check_same_images(everyone)
+    if "training" in files:
+        check_same_data(everyone)
     return cells
+
+
+def check_same_data(cells: Iterable[Cell]) -> None:
+    """Raise InputError unless all cells of a setting were trained on the same images and annotations, by content."""
+    first = None
+    for cell in cells:
+        found, path = cell.training["data_sha256"], cell.files["training"]
+        first = first or (found, path)
+        if found != first[0]:
+            raise InputError(
+                f"{path}: data_sha256 is {found[:16]}, wanted {first[0][:16]} as in {first[1]}; both belong to one "
+                "setting, so run the pipeline again, which trains again what was trained on other data"
+            )
 
 
 def check_same_images(cells: Iterable[Scored]) -> None:

@@ -54,12 +54,14 @@ def put_in_place(work: Path, rows: Sequence[EpochRow], outputs: Outputs) -> None
     write_text(outputs.log, (work / "log.jsonl").read_text())
 
 
-def are_in_place(work: Path, epochs: int, outputs: Outputs) -> bool:
+def are_in_place(work: Path, epochs: int, config_sha256: str, outputs: Outputs) -> bool:
     """Whether another process put the outputs of this training in place while this one waited for the work folder.
 
-    work: the work folder. epochs: how many epochs this training has.
+    work: the work folder. epochs: how many epochs this training has. config_sha256: of its config.py, which may be
+    another one for the same training, as where the data were moved.
     """
     if not all(path.exists() for path in (outputs.checkpoints, outputs.epochs, outputs.log, outputs.provenance)):
         return False
     record = read_json(outputs.provenance)
-    return (record.get("work"), record.get("epochs")) == (work.name, epochs)
+    found = [record.get(key) for key in ("work", "epochs", "config_sha256")]
+    return found == [work.name, epochs, config_sha256]

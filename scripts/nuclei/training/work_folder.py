@@ -1,17 +1,20 @@
 """How resume works: in which work folder a training keeps its state.
 
-The folder is work/<run>/cells/setting<S>/<model>/seed<N>/<hash>/. The hash (binding) covers the resolved config, the
-annotations, the images and the weights that the training starts from. A training with the same hash finds the folder
-and goes on from the state in it (nuclei.training.resume); after any change that could change the weights the hash is
-another one, so the training starts from the beginning in a folder beside the first. Two changes keep the hash: when to
-validate, which does not change the weights; and more epochs under a schedule that does not depend on their number, so
-that a finished training can be continued.
+The folder is work/<run>/cells/setting<S>/<model>/seed<N>/<hash>/. The hash (binding) covers what the weights depend on:
+the recipe in the resolved config, the content of the annotations and images, and the weights that the training starts
+from. A training with the same hash finds the folder and goes on from the state in it (nuclei.training.resume); after
+any change that could change the weights the hash is another one, so the training starts from the beginning in a folder
+beside the first. What does not reach the weights keeps the hash: where the data lie, when and how validation and test
+look at images, and what mmcv writes down. More epochs keep it too under a schedule that does not depend on their
+number, so that a finished training can be continued.
 
 One process at a time holds the folder (hold_work_folder). A training can outlive the Snakemake that started it; a
 second one then waits here, and finds the work done.
 """
 
+import copy
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Callable
@@ -21,10 +24,24 @@ from typing import TYPE_CHECKING, TextIO
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
 from nuclei.compute.locks import hold_first_free
-from nuclei.models.config_tree import training_set
+from nuclei.models.config_tree import Tree, training_set
 
 if TYPE_CHECKING:
     from mmcv import Config
+
+# Keys of a config that do not reach the weights: when to validate; which modules to import, whose steps the pipelines
+# name; and what mmcv writes, where, and with how many machines it could.
+NOT_BOUND = (
+    "evaluation",
+    "custom_imports",
+    "work_dir",
+    "log_level",
+    "log_config",
+    "checkpoint_config",
+    "workflow",
+    "dist_params",
+    "resume_from",
+)
 
 
 def training_data_sha256(config: "Config") -> str:
@@ -50,19 +67,32 @@ def training_data_sha256(config: "Config") -> str:
     return digest.hexdigest()
 
 
+def recipe(config: Tree) -> Tree:
+    """What of a resolved config the weights depend on, beside the content of the data and the weights to start from."""
+    bound = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_BOUND})
+    bound["data"] = {key: value for key, value in bound["data"].items() if key not in ("val", "test")}
+    for key in ("ann_file", "img_prefix"):  # the place of the data, whose content counts by itself
+        training_set(bound).pop(key, None)
+    model = bound.get("model") or {}
+    test, train = model.pop("test_cfg", None) or {}, model.get("train_cfg") or {}
+    if "rpn_proposal" not in train and "rpn" in test:
+        model["test_cfg"] = {"rpn": test["rpn"]}  # mmdet's two-stage detectors then train on proposals made by this
+    bound.pop("load_from", None)
+    if bound["lr_config"]["policy"] in ("step", "fixed"):  # here the number of epochs does not change the rate
+        bound["runner"].pop("max_epochs")
+    return bound
+
+
 def binding(config: "Config", data: str, weights: str | None) -> str:
     """Hash (SHA-256, hex digits) that a work folder is bound to; its first 16 digits are the folder's name.
 
     config: resolved mmdet Config. data: training_data_sha256. weights: SHA-256 of the weights that the training starts
-    from, or None for a random start.
+    from, or None for a random start. What is hashed is JSON with sorted keys, so that the order of keys and the form of
+    a list (list or tuple) count for nothing.
     """
-    bound = config._cfg_dict.to_dict()
-    if bound["lr_config"]["policy"] in ("step", "fixed"):  # here the number of epochs does not change the rate
-        bound["runner"].pop("max_epochs")
-    bound["load_from"] = weights  # the content, not the path
-    bound.pop("evaluation", None)  # when to validate does not change the weights
-    text = repr(sorted(bound.items()))
-    return hashlib.sha256(f"{text}\n{data}".encode()).hexdigest()
+    bound = {"config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
+    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) -> TextIO:

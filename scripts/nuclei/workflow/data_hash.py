@@ -1,53 +1,83 @@
-"""A hash of the content of given data, remembered so that unchanged files are not read again.
+"""Hashes of the content of given files, remembered so that unchanged files are not read again.
 
-What runs again when data changes? Snakemake itself compares the content of files that rules make, so a new time alone
-runs nothing. Data that people give (raw data, split file, published.tsv) may be a folder, of which Snakemake looks at
-the time alone, so the hash of its content is among the params of the rules that read it first (`raw_state`,
-`file_state` in rules/common.smk). Editing, adding, removing or renaming one of its files therefore runs these rules and
-every job after them, while touching or copying it runs nothing. A training starts over only where the images or the
-annotations that it reads have changed; otherwise it finds its epochs in work/, and ends at once if it has finished.
-docs/rerun.md lists what each kind of change runs again, and code_hash.py answers the question for code.
+Each rule that reads given data has such a hash among its params, so that it runs again when the content changes, at
+whatever point an earlier run was stopped. The place of the files and their times count for nothing. docs/rerun.md has
+the whole table of what runs again.
 """
 
 import hashlib
 import json
 import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from nuclei.common.files import sha256, write_json
 
 
-def data_hash(path: Path | str | None, memory: Path | str) -> str | None:
-    """SHA-256, in hexadecimal digits, over the names and contents of all files below `path`; None for no path.
+def file_state(path: str | os.PathLike[str]) -> list[int]:
+    """What changes with the content of a file: size, times of content and of state in ns, number on its disk.
 
-    path: a folder, or one file. memory: folder that keeps the hash of each file with its size and modification time
-    (ns); a file of the same size and time is not read again. Moving or touching files leaves the result as it was.
-    Editing, adding, removing or renaming one changes it. Raises OSError where `path` is missing.
+    A program can set the time of the content, but not the time of the state (ctime).
     """
-    if not path:
-        return None
-    path = Path(path)
-    store = Path(memory) / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{path} is no regular file")  # reading a pipe would wait for ever
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def files_hash(files: Mapping[str, str | os.PathLike[str]], store: str | Path) -> str:
+    """SHA-256 over the names and contents of files.
+
+    files: {name: path}; the name counts, the path does not. A file that cannot be read counts as unreadable: the check
+    of the raw data says so in its own words. store: JSON file in which the hash of each file is remembered by its
+    file_state.
+    """
     try:
-        known = json.loads(store.read_text())
+        known = json.loads(Path(store).read_text())
     except (OSError, ValueError):
         known = {}
-    names = [""]
-    if path.is_dir():
-        names = sorted(
-            os.path.join(folder, name).removeprefix(f"{path}/") for folder, _, files in os.walk(path) for name in files
-        )
-    seen: dict[str, list[Any]] = {}  # {name: [[size, modification time], hash]}
-    digest = hashlib.sha256()
-    for name in names:
-        file = os.path.join(path, name) if name else path  # for thousands of files, pathlib would double the time
-        stat = os.stat(file)
-        state = [stat.st_size, stat.st_mtime_ns]
-        before = known.get(name)
-        content = before[1] if before and before[0] == state else sha256(file)
-        seen[name] = [state, content]
-        digest.update(f"{name}\0{content}\n".encode())
+    known = known if isinstance(known, dict) else {}
+    seen, digest = {}, hashlib.sha256()
+    for name in sorted(files):
+        path = os.fspath(files[name])
+        try:
+            state, before = file_state(path), known.get(path)
+            content = before[1] if isinstance(before, list) and before[:1] == [state] else sha256(path)
+            seen[path] = [state, content]
+        except OSError:
+            content = "unreadable"
+        digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
     if seen != known:
         write_json(store, seen, indent=None)
     return digest.hexdigest()
+
+
+def store_of(path: str | os.PathLike[str], memory: str | os.PathLike[str]) -> Path:
+    """File below the folder `memory` in which the hashes of a given file or folder are remembered."""
+    return Path(memory) / f"{hashlib.sha256(os.fsencode(Path(path))).hexdigest()[:16]}.json"
+
+
+def data_hash(path: str | os.PathLike[str] | None, memory: str | os.PathLike[str]) -> str | None:
+    """SHA-256 over the content of a file, or over the names and contents of all files in a folder; None for no path.
+
+    Links are followed; hidden files and folders, which editors and file managers leave, do not count.
+    """
+    if not path:
+        return None
+    files, visited = {}, set()
+    if os.path.isdir(path):
+        for folder, folders, names in os.walk(path, followlinks=True):
+            visited.add(os.path.realpath(folder))
+            folders[:] = [
+                name
+                for name in folders
+                if not name.startswith(".") and os.path.realpath(os.path.join(folder, name)) not in visited
+            ]
+            for name in names:
+                if not name.startswith("."):
+                    file = os.path.join(folder, name)
+                    files[os.path.relpath(file, path)] = file
+    else:
+        files[""] = os.fspath(path)
+    return files_hash(files, store_of(path, memory))

@@ -47,7 +47,9 @@ class Environment(TypedDict):
 class Data(TypedDict):
     """Hashes of a run's data."""
 
-    raw: dict[str, str | None]  # of each given part of the raw data (dataset, test_masks); None where none was given
+    # of a given archive (dataset, test_masks; None without one), or of the parts of a given folder (train, test,
+    # test_masks)
+    raw: dict[str, str | None]
     sha256: str  # see results_data_sha256
 
 
@@ -134,7 +136,7 @@ def manifest(
 ) -> Manifest:
     """Content of manifest.json; see Manifest.
 
-    run: results/<run>. config: the resolved Snakemake config. raw: {part: hash of a given folder or archive, or None}.
+    run: results/<run>. config: the resolved Snakemake config. raw: hashes of the given raw data, see Data.
     models: in the order of the tables' rows. trainings: path of each cell's training.json. paths: all declared results.
     Raises InputError where a declared result or a training.json is missing.
     """

@@ -1,6 +1,10 @@
 """Where the results and the work of a run lie: the one place that knows these paths."""
 
+import re
 from pathlib import Path
+
+CELL_FILE = re.compile(r"cells/(setting\d)/([^/]+)/(seed\d+)/.+")
+CELL_PICTURE = re.compile(r"figures/overlays/(setting\d)\.([^/]+)\.(seed\d+)\.jpg")
 
 
 def cell_folder(run: Path | str, setting: int | str, model: str, seed: int | str) -> Path:
@@ -22,3 +26,16 @@ def ensemble_folder(run: Path | str, setting: int | str, ensemble: str) -> Path:
     'results/demo/ensembles/setting1/two'
     """
     return Path(run, "ensembles", f"setting{setting}", str(ensemble))
+
+
+def cell_of(name: str) -> str | None:
+    """Folder of the cell that a result belongs to, relative to the run folder as `name` is; None for other results.
+
+    >>> cell_of("cells/setting1/mask_r50/seed0/checkpoints/epoch_1.pth")
+    'cells/setting1/mask_r50/seed0'
+    >>> cell_of("figures/overlays/setting1.mask_r50.seed0.jpg")
+    'cells/setting1/mask_r50/seed0'
+    >>> cell_of("tables/table1.csv")
+    """
+    found = CELL_FILE.fullmatch(name) or CELL_PICTURE.fullmatch(name)
+    return "/".join(["cells", *found.groups()]) if found else None

@@ -48,13 +48,14 @@ def test_older_outputs_are_replaced(work, outputs):
     assert not outputs.checkpoints.with_name(".checkpoints.new").exists()
 
 
-def test_outputs_are_in_place_only_for_this_work_folder_and_all_epochs(work, outputs):
-    assert not are_in_place(work, 3, outputs)
+def test_outputs_are_in_place_only_for_this_work_folder_this_config_and_all_epochs(work, outputs):
+    assert not are_in_place(work, 3, "c", outputs)
     put_in_place(work, ROWS, outputs)
-    assert not are_in_place(work, 3, outputs)
-    outputs.provenance.write_text(json.dumps({"work": work.name, "epochs": 3}))
-    assert are_in_place(work, 3, outputs)
-    assert not are_in_place(work, 4, outputs)
-    assert not are_in_place(work.with_name("fedcba9876543210"), 3, outputs)
+    assert not are_in_place(work, 3, "c", outputs)
+    outputs.provenance.write_text(json.dumps({"work": work.name, "epochs": 3, "config_sha256": "c"}))
+    assert are_in_place(work, 3, "c", outputs)
+    assert not are_in_place(work, 4, "c", outputs)
+    assert not are_in_place(work, 3, "of moved data", outputs)
+    assert not are_in_place(work.with_name("fedcba9876543210"), 3, "c", outputs)
     outputs.log.unlink()
-    assert not are_in_place(work, 3, outputs)
+    assert not are_in_place(work, 3, "c", outputs)

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -148,10 +149,19 @@ def fetch_source(folder: Path) -> Path:
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
     if not archive.exists():
+        # pip runs the set-up script of a source distribution that it downloads, so it compares the hash before that
+        pin = folder / "sdist.txt"
+        pin.write_text(f"mmcv-full=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
-                   "--no-binary", ":all:", "--dest", str(folder), f"mmcv-full=={VERSION}"]  # fmt: skip
+                   "--no-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(pin)]  # fmt: skip
         # with operators its set-up script gives the name mmcv-full, without them mmcv, which pip refuses
         done = subprocess.run(command, env={**os.environ, "MMCV_WITH_OPS": "1"}, capture_output=True, text=True)
+        other = re.search(r"Got +([0-9a-f]{64})", done.stderr)
+        if other:
+            raise InputError(
+                f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {other[1]}, wanted {SDIST_SHA256}; let pip "
+                "take it from another package index"
+            )
         if done.returncode or not archive.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded by pip ({last}); check the network")

@@ -1,13 +1,16 @@
 """The build of mmcv-full: its parts; the whole is `make test-build`."""
 
+import os
 import subprocess
 import sys
+import tarfile
 
 import build_mmcv
 import pytest
 from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from conftest import ROOT
 
+from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 
 PARTS = {"mmcv": "1.7.2", "torch": "2.14.1", "cuda": "none", "abi": "x", "platform": "p", "compiler": "c", "flags": "f"}
@@ -120,6 +123,28 @@ def test_cuda_without_nvcc_gets_one_line(monkeypatch):
     with pytest.raises(InputError, match="nvcc: not found on PATH, wanted for --cuda"):
         build_mmcv.wants_cuda("yes")
     assert build_mmcv.wants_cuda("auto") is False
+
+
+def test_a_source_of_another_hash_is_refused_before_its_set_up_script_runs(tmp_path, monkeypatch):
+    source, ran = tmp_path / f"mmcv-full-{build_mmcv.VERSION}", tmp_path / "ran"
+    source.mkdir()
+    (source / "setup.py").write_text(
+        f"import pathlib, setuptools\npathlib.Path({str(ran)!r}).touch()\n"
+        f"setuptools.setup(name='mmcv-full', version='{build_mmcv.VERSION}')\n"
+    )
+    (tmp_path / "index").mkdir()
+    archive = tmp_path / "index" / f"{source.name}.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(source, source.name)
+    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path / "index")), ("CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (tmp_path / "build").mkdir()
+    found = sha256(archive)
+    with pytest.raises(InputError, match=f"SHA-256 .*is {found}, wanted {build_mmcv.SDIST_SHA256}"):
+        build_mmcv.fetch_source(tmp_path / "build")
+    assert not ran.exists()
+    monkeypatch.setattr(build_mmcv, "SDIST_SHA256", found)
+    assert (build_mmcv.fetch_source(tmp_path / "build") / "setup.py").is_file()
 
 
 def test_no_disk_gets_one_line(tmp_path, monkeypatch):

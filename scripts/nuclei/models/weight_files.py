@@ -1,11 +1,11 @@
-"""Files of published COCO weights: fetched once into a cache, checked by their hash, read without running their code."""
+"""Files of published COCO weights: fetched once into a cache, checked by hash, read without running their code."""
 
 import pickle
 import re
 from pathlib import Path
 from typing import Any
 
-from nuclei.common.archives import download
+from nuclei.common.archives import DAMAGE, download
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 
@@ -18,8 +18,8 @@ def published_digits(source: str) -> str:
     found = re.search(r"-([0-9a-f]{8})\.pth$", source)
     if not found:
         raise InputError(
-            f"{source}: no hash found in the name, wanted a name that ends in - and the first 8 hex digits of the file's "
-            "SHA-256 and .pth; give the address of a published file"
+            f"{source}: no hash found in the name, wanted a name that ends in - and the first 8 hex digits of the "
+            "file's SHA-256 and .pth; give the address of a published file"
         )
     return found[1]
 
@@ -86,15 +86,7 @@ def read_published(path: Path, whole: str | None = None) -> dict[str, Any]:
                 ) from None
             content = torch.load(path, map_location="cpu", weights_only=False)
         state: dict[str, Any] = content["state_dict"]
-    except (
-        RuntimeError,
-        ValueError,
-        LookupError,
-        TypeError,
-        EOFError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
+    except (*DAMAGE, AttributeError, pickle.UnpicklingError) as error:
         found = " ".join(str(error).split())[:80]
         raise InputError(
             f"{path}: no checkpoint ({found}), wanted a file of torch.save with state_dict; name another source"

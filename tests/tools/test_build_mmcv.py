@@ -112,6 +112,19 @@ def test_broken_build_leaves_no_wheel(cache, monkeypatch):
     assert not list(cache.rglob("*.whl"))
 
 
+def test_the_log_of_a_failed_build_is_kept_in_the_cache(cache, monkeypatch):
+    def fetch_source(folder):
+        (folder / "setup.py").write_text("raise SystemExit('fatal error: no such file')\n")
+        return folder
+
+    monkeypatch.setattr(build_mmcv, "fetch_source", fetch_source)
+    with pytest.raises(InputError, match="build failed .fatal error: no such file") as error:
+        cached_wheel(cache, False, "g++", 1)
+    kept = cache / key_of(PARTS) / "failed.log"
+    assert str(error.value).endswith(f"whole log in {kept}")
+    assert "fatal error: no such file" in kept.read_text()
+
+
 def test_missing_compiler_gets_one_line(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match="no-such-compiler: not found on PATH, wanted a C\\+\\+ compiler"):

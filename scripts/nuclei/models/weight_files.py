@@ -70,7 +70,7 @@ def read_published(path: Path, whole: str | None = None) -> dict[str, Any]:
     import torch
 
     # numpy's numbers stand in the meta data of many published files; old files name numpy 1's module
-    scalar = np._core.multiarray.scalar
+    scalar = np.float64().__reduce__()[0]
     kinds = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32)]
     harmless = [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *kinds]
     try:

@@ -1,5 +1,6 @@
 """Every package has one version: requirements.txt, the conda environments and the post-deploy scripts agree."""
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import build_mmcv
 import pytest
 import yaml
 from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([A-Za-z0-9.]+)(; platform_machine == \"x86_64\")?$")
 HASHES = re.compile(r"( --hash=sha256:[0-9a-f]{64}){1,2}$")
@@ -53,6 +56,23 @@ def test_environment_agrees(requirements, file):
 def test_what_stands_elsewhere_is_pinned_once(requirements, file):
     pins = pins_with_hashes(file)
     assert not {plain(pin[1]) for pin in pins} & set(requirements)
+
+
+def test_whatever_the_pinned_packages_need_is_pinned(requirements):
+    """They are installed with --no-deps, so pip would not bring it along."""
+    replaced = {"opencv-python": "opencv-python-headless"}
+    lacking = []
+    for name in requirements:
+        try:
+            texts = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:  # on another kind of machine
+            continue
+        for needed in map(Requirement, texts):
+            if not needed.marker or needed.marker.evaluate({"extra": ""}):
+                one = canonicalize_name(needed.name)
+                if replaced.get(one, one) not in requirements:
+                    lacking.append(f"{name} needs {one}")
+    assert lacking == []
 
 
 def test_post_deploy_agrees(requirements):

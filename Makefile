@@ -37,8 +37,13 @@ help:
 
 setup: $(READY)
 
+# Before whatever changes .venv: another clone's is left alone.
+OWN_VENV = @[ ! -L .venv ] || { echo "error: .venv: a link to $$(readlink .venv) found, wanted a folder of this clone;\
+ remove the link, or run make setup where it leads to" >&2; exit 1; }
+
 # A set-up that was broken off has no stamp and is done again.
 $(READY): requirements.txt tools/install_packages.sh tools/build_mmcv.py tools/check_machine.py
+	$(OWN_VENV)
 	@rm -f $@
 	@$(PYTHON) tools/check_machine.py
 	@echo "set-up: packages"
@@ -86,6 +91,7 @@ lint: $(READY)
 	snakemake --lint --configfile config/demo.yaml
 
 mmcv-cuda: $(READY)
+	$(OWN_VENV)
 	python tools/build_mmcv.py --cuda --install
 	@python -W ignore -c "from mmcv.ops import get_compiling_cuda_version as v; print('mmcv-full: built with CUDA', v())"
 
@@ -126,6 +132,7 @@ clean-work: $(READY)
 # What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
 TOOLS := .venv/tools
 $(TOOLS): tests/requirements.txt $(READY)
+	$(OWN_VENV)
 	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target $@ \
 	-r tests/requirements.txt
 	@touch $@

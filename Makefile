@@ -4,8 +4,9 @@ CORES ?= $(shell nproc)
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# The report's mmdet, whose zoo configs `make docs` compares with ours.
+# The report's mmdet, whose zoo configs `make docs` compares with ours. They are Python, so the file is checked.
 REPORTS_MMDET := 2.18.1
+REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
 .PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
         test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
@@ -36,13 +37,18 @@ help:
 
 setup: $(READY)
 
+# Before whatever changes .venv: another clone's is left alone.
+OWN_VENV = @[ ! -L .venv ] || { echo "error: .venv: a link to $$(readlink .venv) found, wanted a folder of this clone;\
+ remove the link, or run make setup where it leads to" >&2; exit 1; }
+
 # A set-up that was broken off has no stamp and is done again.
-$(READY): requirements.txt tools/build_mmcv.py tools/check_machine.py
+$(READY): requirements.txt tools/install_packages.sh tools/build_mmcv.py tools/check_machine.py
+	$(OWN_VENV)
 	@rm -f $@
 	@$(PYTHON) tools/check_machine.py
 	@echo "set-up: packages"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@bash tools/install_packages.sh --quiet
 	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
 	@.venv/bin/python tools/build_mmcv.py --install
 	@touch $@
@@ -70,7 +76,8 @@ test-build: $(READY)
 docs: $(READY)
 	python tools/draw_map.py
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
-	if pip download --quiet --disable-pip-version-check --no-deps --dest "$$old" mmdet==$(REPORTS_MMDET); \
+	echo "mmdet==$(REPORTS_MMDET) --hash=sha256:$(REPORTS_SHA256)" > "$$old/pin.txt"; \
+	if pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$$old" -r "$$old/pin.txt"; \
 	then python -W ignore tools/explain_configs.py --old "$$old"/*.whl; \
 	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
 	python -W ignore tools/explain_configs.py; fi
@@ -84,6 +91,7 @@ lint: $(READY)
 	snakemake --lint --configfile config/demo.yaml
 
 mmcv-cuda: $(READY)
+	$(OWN_VENV)
 	python tools/build_mmcv.py --cuda --install
 	@python -W ignore -c "from mmcv.ops import get_compiling_cuda_version as v; print('mmcv-full: built with CUDA', v())"
 
@@ -124,7 +132,9 @@ clean-work: $(READY)
 # What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
 TOOLS := .venv/tools
 $(TOOLS): tests/requirements.txt $(READY)
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r tests/requirements.txt
+	$(OWN_VENV)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target $@ \
+	-r tests/requirements.txt
 	@touch $@
 
 test-conda: $(TOOLS)

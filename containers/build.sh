@@ -14,7 +14,7 @@ install() {
 
 # nvcc and its headers, needed to compile only; torch's packages have the libraries, without the names that ld looks for
 install_nvcc() {
-    pip install --no-deps -r containers/cuda.txt
+    pip install --no-deps --require-hashes -r containers/cuda.txt
     CUDA_HOME=$(python -c 'import nvidia.cu13; print(nvidia.cu13.__path__[0])')
     export CUDA_HOME PATH="$CUDA_HOME/bin:$PATH"
     ln -sf libcudart.so.13 "$CUDA_HOME/lib/libcudart.so"
@@ -24,7 +24,7 @@ packages() {
     install python3 python3-dev python3-venv g++ ca-certificates
     python3 -m venv /opt/nuclei
     export PATH="/opt/nuclei/bin:$PATH" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-    pip install --no-deps -r requirements.txt
+    bash tools/install_packages.sh
     if [ "$1" = yes ]; then
         install_nvcc
     fi

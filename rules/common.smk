@@ -207,10 +207,11 @@ def model_entry(wildcards):
     """The entry of a model as JSON, for resolve_config.py.
 
     It is the entry of models.yaml with what the protocol changes of it and with the config's model_options; see
-    fill_model.
+    fill_model. Its sha256 is left out, which is the business of fetch_weights alone.
     """
     name = wildcards.model
-    return json.dumps(fill_model(MODELS[name], PROTOCOL["models"].get(name), config["model_options"].get(name)))
+    entry = {key: value for key, value in MODELS[name].items() if key != "sha256"}
+    return json.dumps(fill_model(entry, PROTOCOL["models"].get(name), config["model_options"].get(name)))
 
 
 def weights(wildcards):

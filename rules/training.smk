@@ -30,10 +30,12 @@ rule fetch_weights:
     params:
         url=lambda wildcards: WEIGHTS_ROOT + MODELS[wildcards.model]["weights"],
         folder=verbatim(option("--folder", WEIGHTS_FOLDER)),
+        sha256=lambda wildcards: option("--sha256", MODELS[wildcards.model].get("sha256")),
     message:
         "COCO weights of {wildcards.model}"
     shell:
-        "python scripts/fetch_weights.py --url {params.url:q} {params.folder} --out {output} 2>&1 | tee {log}"
+        "python scripts/fetch_weights.py --url {params.url:q} {params.folder} {params.sha256} --out {output}"
+        " 2>&1 | tee {log}"
 
 
 rule resolve_config:

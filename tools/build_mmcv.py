@@ -11,11 +11,11 @@ and without being asked for where torch finds a GPU and nvcc is there. nvcc alon
 
 import argparse
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -32,6 +32,7 @@ import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import cache_folder, sha256
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage
+from nuclei.compute.locks import hold
 
 VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
@@ -71,8 +72,7 @@ def compiler_wrapper(folder: str, arguments: Sequence[str]) -> NoReturn:
     """
     compiler, header = os.environ["NUCLEI_CXX"], str(Path(folder) / "first.hpp")
     if "-c" in arguments:
-        with (Path(folder) / "header.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with hold(Path(folder) / "header.lock"):
             if not Path(f"{header}.gch").exists():
                 Path(header).write_text(f'#include "{HEADER}"\n')
                 subprocess.run(header_command(arguments, compiler, header), check=True)
@@ -148,10 +148,19 @@ def fetch_source(folder: Path) -> Path:
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
     if not archive.exists():
+        # pip runs the set-up script of a source distribution that it downloads, so it compares the hash before that
+        pin = folder / "sdist.txt"
+        pin.write_text(f"mmcv-full=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
-                   "--no-binary", ":all:", "--dest", str(folder), f"mmcv-full=={VERSION}"]  # fmt: skip
+                   "--no-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(pin)]  # fmt: skip
         # with operators its set-up script gives the name mmcv-full, without them mmcv, which pip refuses
         done = subprocess.run(command, env={**os.environ, "MMCV_WITH_OPS": "1"}, capture_output=True, text=True)
+        other = re.search(r"Got +([0-9a-f]{64})", done.stderr)
+        if other:
+            raise InputError(
+                f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {other[1]}, wanted {SDIST_SHA256}; let pip "
+                "take it from another package index"
+            )
         if done.returncode or not archive.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded by pip ({last}); check the network")
@@ -242,8 +251,8 @@ def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:
     wheels = list((folder / "wheel").glob("*.whl"))
     if done.returncode or not wheels:
         errors = [line for line in log.read_text(errors="replace").splitlines() if "rror:" in line]
-        kept = Path(tempfile.gettempdir()) / "mmcv-full-build.log"
-        shutil.copyfile(log, kept)
+        kept = folder.parent / "failed.log"  # in the user's own cache, and not under a known name in a shared folder
+        os.replace(log, kept)
         raise InputError(f"mmcv-full: build failed ({(errors or ['see the log'])[0][:200]}), whole log in {kept}")
     return wheels[0]
 
@@ -252,8 +261,7 @@ def cached_wheel(cache: Path | str, cuda: bool, compiler: str, jobs: int) -> Pat
     """Path of the wheel in the folder `cache`, built first if it is not there."""
     folder = Path(cache) / key_of(ingredients(cuda, compiler))
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a second build waits and then finds the wheel
+    with hold(folder / "lock"):  # a second build waits and then finds the wheel
         wheels = list(folder.glob("*.whl"))
         if wheels:
             return wheels[0]

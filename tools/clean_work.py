@@ -10,7 +10,7 @@ What may still be needed stays, and so does the folder of a training that is run
 """
 
 import argparse
-import fcntl
+import errno
 import json
 import os
 import re
@@ -26,6 +26,7 @@ from typing import Any
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError, run_stage
+from nuclei.compute.locks import try_hold
 from nuclei.data.raw_content import PARTS
 from nuclei.workflow.data_hash import store_of
 from nuclei.workflow.manifest import NAME
@@ -51,14 +52,16 @@ def read(path: Path) -> dict[str, Any]:
 
 def running(folder: Path) -> bool:
     """Whether a live training holds the lock of a work folder."""
-    try:
-        with (folder / "lock").open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    path = folder / "lock"
+    if not path.exists():
         return False
-    except OSError:
+    try:
+        held = try_hold(path)
+    except (OSError, InputError):  # it cannot be told
         return True
-    return False
+    if held:
+        held.close()
+    return not held
 
 
 def bound_folder(config: Path, data: str | None = None, weights: str | None = None) -> str:
@@ -269,8 +272,10 @@ def remove(path: Path) -> None:
     elif not HASH.fullmatch(path.name) or not (path / "lock").exists():
         shutil.rmtree(path)
     else:
-        with (path / "lock").open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = try_hold(path / "lock")
+        if not held:
+            raise BlockingIOError(errno.EAGAIN, "a training works here", str(path))
+        with held:
             shutil.rmtree(path)
 
 

@@ -194,7 +194,7 @@ def rule_table(rules: list[Rule], default: set[Edge], everything: set[Edge], roo
             what = first_sentence(root / rule.script)
         script = f"[{rule.script}](../{rule.script})" if rule.script else "none"
         rows.append([f"[{rule.file}](../{rule.file})", f"`{rule.name}`", script, when, what])
-    return table_lines(["rules file", "rule", "script", "runs", "what it does"], rows)
+    return table_lines(["rules file", "rule", "script", "runs", "what it does"], rows, marked=True)
 
 
 def library_folders(root: Path = ROOT) -> list[str]:
@@ -214,14 +214,14 @@ def floor_table(root: Path = ROOT) -> list[str]:
         for number, floor in reversed(list(enumerate(FLOORS)))
         for name in floor
     ]
-    return table_lines(["floor", "folder", "what is in it"], rows)
+    return table_lines(["floor", "folder", "what is in it"], rows, marked=True)
 
 
 def tool_table(root: Path = ROOT) -> list[str]:
     """Lines of the table of tools; `library.py`, which they import, is none."""
     files = [path for path in sorted((root / "tools").glob("*.py")) if path.name != "library.py"]
     rows = [[f"[tools/{path.name}](../tools/{path.name})", first_sentence(path)] for path in files]
-    return table_lines(["tool", "what it does"], rows)
+    return table_lines(["tool", "what it does"], rows, marked=True)
 
 
 def parts(root: Path = ROOT) -> dict[str, list[str]]:

@@ -189,9 +189,14 @@ def difference_part(differences: Differences, models: Collection[str]) -> list[s
             (every if len(found) == len(models) else some).append([*row, these(found, models)])
         head = ["key", "zoo", "ours", "reason"]
         if every:
-            lines += ["All models:", "", *table_lines(head, [row[:-1] for row in every]), ""]
+            lines += ["All models:", "", *table_lines(head, [row[:-1] for row in every], marked=True), ""]
         if some:
-            lines += ["Some models, the others as in the zoo:", "", *table_lines([*head, "models"], some), ""]
+            lines += [
+                "Some models, the others as in the zoo:",
+                "",
+                *table_lines([*head, "models"], some, marked=True),
+                "",
+            ]
     return lines
 
 
@@ -217,17 +222,22 @@ def settings_part(resolved: Resolved, images: Sequence[int]) -> list[str]:
     }
     models = list(next(iter(resolved.values())))
     rates = [[model, *(found[protocol, model][0] for protocol in resolved)] for model in models]
-    lines = [*SETTINGS.splitlines(), "", *table_lines(["model", *resolved], rates), ""]
+    lines = [*SETTINGS.splitlines(), "", *table_lines(["model", *resolved], rates, marked=True), ""]
     names = {name: None for _, texts in found.values() for name in texts}
     values = {name: {texts[name] for _, texts in found.values()} for name in names}
     shared = {name: texts.pop() for name, texts in values.items() if len(texts) == 1}
-    lines += ["The same for all models and protocols:", "", *table_lines(["setting", "value"], shared.items()), ""]
+    lines += [
+        "The same for all models and protocols:",
+        "",
+        *table_lines(["setting", "value"], shared.items(), marked=True),
+        "",
+    ]
     for model in models:
         own = {name: [found[protocol, model][1][name] for protocol in resolved] for name in names if name not in shared}
         same = [[name, texts[0]] for name, texts in own.items() if len(set(texts)) == 1]
         other = [[name, *texts] for name, texts in own.items() if len(set(texts)) > 1]
-        lines += [f"### {model}", "", *table_lines(["setting", "under every protocol"], same), ""]
-        lines += [*table_lines(["setting", *resolved], other), ""]
+        lines += [f"### {model}", "", *table_lines(["setting", "under every protocol"], same, marked=True), ""]
+        lines += [*table_lines(["setting", *resolved], other, marked=True), ""]
     return lines
 
 
@@ -291,7 +301,7 @@ def versions_part(names: Collection[str], old: Path | str, effects: Mapping[str,
     if not rows:
         return [*lines, "No key differs.", ""]
     head = ["key", before, mmdet.__version__, "configs", "changes numbers"]
-    return [*lines, *table_lines(head, rows), "", "No other key differs."]
+    return [*lines, *table_lines(head, rows, marked=True), "", "No other key differs."]
 
 
 def kept_versions(names: Iterable[str], path: Path | str) -> list[str]:

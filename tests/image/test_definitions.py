@@ -68,9 +68,9 @@ def test_pins_stand_in_the_requirements_alone():
         assert VERSION not in path.read_text()
     installs = re.findall(r"pip install .*", BUILD.read_text())
     assert installs == [
-        "pip install --no-deps -r containers/cuda.txt",
-        "pip install --no-deps -r requirements.txt",
+        "pip install --no-deps --require-hashes -r containers/cuda.txt",
     ]
+    assert BUILD.read_text().count("bash tools/install_packages.sh\n") == 1
 
 
 def test_image_runs_as_a_numbered_user_that_is_not_root():

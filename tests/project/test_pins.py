@@ -1,24 +1,39 @@
 """Every package has one version: requirements.txt, the conda environments and the post-deploy scripts agree."""
 
+import importlib.metadata
+import os
 import re
+import subprocess
+import sys
 
 import build_mmcv
 import pytest
 import yaml
 from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([A-Za-z0-9.]+)(; platform_machine == \"x86_64\")?$")
+HASHES = re.compile(r"( --hash=sha256:[0-9a-f]{64}){1,2}$")
 
 
 def plain(name):
     return name.lower().replace("_", "-")
 
 
+def pins_with_hashes(file):
+    """Matches of PIN in a requirements file, each of whose pins must have the hash of its file."""
+    lines = re.sub(r" \\\n *", " ", (ROOT / file).read_text()).splitlines()
+    lines = [line for line in lines if line and not line.startswith("#")]
+    assert [line for line in lines if not HASHES.search(line)] == [], f"{file}: without hash"
+    pins = [PIN.match(HASHES.sub("", line)) for line in lines]
+    assert all(pins), f"a line of {file} is no exact pin"
+    return pins
+
+
 @pytest.fixture(scope="module")
 def requirements():
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    pins = [PIN.match(line) for line in lines if line and not line.startswith("#")]
-    assert all(pins), "a line of requirements.txt is no exact pin"
+    pins = pins_with_hashes("requirements.txt")
     names = [plain(pin[1]) for pin in pins]
     assert len(names) == len(set(names))
     return {plain(pin[1]): pin[2] for pin in pins}
@@ -39,15 +54,61 @@ def test_environment_agrees(requirements, file):
 
 @pytest.mark.parametrize("file", ["tests/requirements.txt", "containers/cuda.txt"])
 def test_what_stands_elsewhere_is_pinned_once(requirements, file):
-    pins = [PIN.match(line) for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
-    assert all(pins), f"a line of {file} is no exact pin"
+    pins = pins_with_hashes(file)
     assert not {plain(pin[1]) for pin in pins} & set(requirements)
 
 
+def test_whatever_the_pinned_packages_need_is_pinned(requirements):
+    """They are installed with --no-deps, so pip would not bring it along."""
+    replaced = {"opencv-python": "opencv-python-headless"}
+    lacking = []
+    for name in requirements:
+        try:
+            texts = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:  # on another kind of machine
+            continue
+        for needed in map(Requirement, texts):
+            if not needed.marker or needed.marker.evaluate({"extra": ""}):
+                one = canonicalize_name(needed.name)
+                if replaced.get(one, one) not in requirements:
+                    lacking.append(f"{name} needs {one}")
+    assert lacking == []
+
+
 def test_post_deploy_agrees(requirements):
-    found = re.findall(r"([a-z-]+)==([0-9.]+)", (ROOT / "envs/data.post-deploy.sh").read_text())
-    assert found == [("imantics", requirements["imantics"])]
+    (found,) = re.findall(r"^([a-z-]+)==(.*)$", (ROOT / "envs/data.post-deploy.sh").read_text(), re.MULTILINE)
+    listed = re.sub(r" \\\n *", " ", (ROOT / "requirements.txt").read_text()).splitlines()
+    assert "==".join(found) in listed
     assert "build_mmcv.py --install" in (ROOT / "envs/mmdet.post-deploy.sh").read_text()
+
+
+INSTALL = re.compile(r"\bpip (?:install|download)\b[^\n]*(?:\\\n[^\n]*)*")
+
+
+def test_whatever_is_installed_is_compared_with_its_hash():
+    files = ["Makefile", "containers/build.sh", "tools/install_packages.sh", *ROOT.glob("envs/*.sh")]
+    calls = [call for file in files for call in INSTALL.findall((ROOT / file).read_text())]
+    assert len(calls) == 5
+    assert [call for call in calls if "--require-hashes" not in call] == []
+
+
+def test_what_sources_are_built_with_is_installed_first_and_checked(tmp_path):
+    (tmp_path / "pip").write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        "print(sys.argv[1:], open(sys.argv[-1]).read().split() if 'isolation' not in str(sys.argv) else '')\n"
+    )
+    (tmp_path / "pip").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", ROOT / "tools/install_packages.sh", "--quiet"], env={"PATH": path}, capture_output=True, text=True
+    )
+    first, second = done.stdout.splitlines()
+    assert re.findall(r"'(\w+)==", first) == ["setuptools", "wheel"]
+    assert first.count("'--hash=sha256:") == 2
+    for line in (first, second):
+        assert "'--no-deps', '--require-hashes', '--quiet'" in line
+    assert "'--no-build-isolation', '-r', 'requirements.txt'" in second
 
 
 def test_mmcv_has_one_place(requirements):

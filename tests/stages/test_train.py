@@ -119,6 +119,14 @@ def test_nan_is_one_clear_error(cell, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_training_needs_no_git(cell, tmp_path):
+    arguments = command(cell("one_epoch", epochs=1), tmp_path, keep_every=1)
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "training.json").read_text())["code_version"] == "unknown"
+
+
 @pytest.mark.parametrize("stop", [False, True])
 def test_second_training_in_the_same_folder_waits_for_the_first(undisturbed, tmp_path, stop):
     config, wanted = undisturbed

@@ -1,13 +1,16 @@
 """The build of mmcv-full: its parts; the whole is `make test-build`."""
 
+import os
 import subprocess
 import sys
+import tarfile
 
 import build_mmcv
 import pytest
 from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from conftest import ROOT
 
+from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 
 PARTS = {"mmcv": "1.7.2", "torch": "2.14.1", "cuda": "none", "abi": "x", "platform": "p", "compiler": "c", "flags": "f"}
@@ -109,6 +112,19 @@ def test_broken_build_leaves_no_wheel(cache, monkeypatch):
     assert not list(cache.rglob("*.whl"))
 
 
+def test_the_log_of_a_failed_build_is_kept_in_the_cache(cache, monkeypatch):
+    def fetch_source(folder):
+        (folder / "setup.py").write_text("raise SystemExit('fatal error: no such file')\n")
+        return folder
+
+    monkeypatch.setattr(build_mmcv, "fetch_source", fetch_source)
+    with pytest.raises(InputError, match="build failed .fatal error: no such file") as error:
+        cached_wheel(cache, False, "g++", 1)
+    kept = cache / key_of(PARTS) / "failed.log"
+    assert str(error.value).endswith(f"whole log in {kept}")
+    assert "fatal error: no such file" in kept.read_text()
+
+
 def test_missing_compiler_gets_one_line(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match="no-such-compiler: not found on PATH, wanted a C\\+\\+ compiler"):
@@ -120,6 +136,28 @@ def test_cuda_without_nvcc_gets_one_line(monkeypatch):
     with pytest.raises(InputError, match="nvcc: not found on PATH, wanted for --cuda"):
         build_mmcv.wants_cuda("yes")
     assert build_mmcv.wants_cuda("auto") is False
+
+
+def test_a_source_of_another_hash_is_refused_before_its_set_up_script_runs(tmp_path, monkeypatch):
+    source, ran = tmp_path / f"mmcv-full-{build_mmcv.VERSION}", tmp_path / "ran"
+    source.mkdir()
+    (source / "setup.py").write_text(
+        f"import pathlib, setuptools\npathlib.Path({str(ran)!r}).touch()\n"
+        f"setuptools.setup(name='mmcv-full', version='{build_mmcv.VERSION}')\n"
+    )
+    (tmp_path / "index").mkdir()
+    archive = tmp_path / "index" / f"{source.name}.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(source, source.name)
+    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path / "index")), ("CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (tmp_path / "build").mkdir()
+    found = sha256(archive)
+    with pytest.raises(InputError, match=f"SHA-256 .*is {found}, wanted {build_mmcv.SDIST_SHA256}"):
+        build_mmcv.fetch_source(tmp_path / "build")
+    assert not ran.exists()
+    monkeypatch.setattr(build_mmcv, "SDIST_SHA256", found)
+    assert (build_mmcv.fetch_source(tmp_path / "build") / "setup.py").is_file()
 
 
 def test_no_disk_gets_one_line(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Cleaning up: what goes is what nothing needs, the bytes are those really freed, and all else stays."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -167,6 +168,25 @@ def test_a_live_trainings_folder_stays_and_is_not_removed(project):
             remove(path)
         assert os.path.exists(f"{old}/last.pth")
     assert goes() == {old: STALE, f"{RESULTS}/.checkpoints.new": "left by a training that was killed"}
+    remove(path)
+    assert os.listdir(WORK) == [project]
+
+
+def test_locks_are_asked_as_nfs_wants_it(project, monkeypatch):
+    """NFS makes a lock for writing of flock, which wants a file that was opened for writing."""
+
+    def flock(file, operation, real=fcntl.flock):
+        if not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_RDWR and operation & fcntl.LOCK_EX:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    train(project)
+    old = train(OTHER)
+    put(f"{old}/lock", "process 1 on node")
+    assert (goes(), stays()) == ({old: STALE}, {})
+    (path,) = (path for path, _ in plan()[0])
+    assert (path / "lock").read_text() == "process 1 on node"
     remove(path)
     assert os.listdir(WORK) == [project]
 

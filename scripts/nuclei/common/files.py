@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,15 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
     So `path` is absent, old or complete at any time, also after a kill or on a full disk. Missing folders above it are
-    made. An OSError about the temporary file names `path` instead.
+    made. Who may read and write the file is for the umask to say. An OSError about the temporary file names `path`
+    instead.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    os.chmod(name, 0o644)  # mkstemp lets the owner alone read its file
+    # not by tempfile.mkstemp, which lets the owner alone read its file
+    name = str(path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
     try:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
         yield Path(name)
         os.replace(name, path)
     except OSError as error:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TextIO, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from nuclei.common.stage import InputError
-from nuclei.compute.locks import hold_first_free
+from nuclei.compute.locks import Held, hold_first_free, own_folder
 from nuclei.compute.precision import check_precision, precision, set_tf32
 
 if TYPE_CHECKING:
     import mmcv
     import torch
+
+# Where the locks of GPUs lie, in a folder for each user. It depends neither on TMPDIR, which cluster engines set for
+# each job, nor on XDG_RUNTIME_DIR, which is there in some sessions of a user and goes with the last of them.
+LOCKS = Path("/tmp")
 
 
 class DeviceState(TypedDict):
@@ -66,12 +69,13 @@ def find_device(name: str) -> torch.device:
 
 def claim_gpu(
     device: torch.device, label: str, between: Callable[[], object] = lambda: None
-) -> tuple[torch.device, TextIO | None]:
+) -> tuple[torch.device, Held | None]:
     """Hold the GPU `device` against other jobs of this user, and make it torch's current one; wait while it is taken.
 
     device: without an index, the first free GPU is taken; a CPU is returned as it is, with None. label: start of lines
     on stderr. between(): called while waiting; it may raise to stop the wait.
-    Returns (torch.device with its index, handle that must stay referenced as long as the GPU is used).
+    Returns (torch.device with its index, lock that must stay referenced as long as the GPU is used). Raises InputError
+    where the folder of the locks is not this user's own.
     The locks are named by the GPUs' UUIDs and not by their numbers: CUDA_VISIBLE_DEVICES, as SLURM sets it, may give
     one GPU another number in each job.
     """
@@ -81,16 +85,16 @@ def claim_gpu(
         return device, None
     indices = range(torch.cuda.device_count()) if device.index is None else [device.index]
     names = {str(torch.cuda.get_device_properties(index).uuid): index for index in indices}
-    folder = Path(tempfile.gettempdir()) / f"nuclei-gpus-{os.getuid()}"
+    folder = own_folder(LOCKS / f"nuclei-gpus-{os.getuid()}")
 
     def waiting() -> str:
         return f"no free GPU among {len(names)}, waits for one"
 
-    name, handle = hold_first_free(list(names), folder, waiting, label, between)
+    name, held = hold_first_free(list(names), folder, waiting, label, between)
     device = torch.device("cuda", names[name])
     torch.cuda.set_device(device)  # mmcv-full 1.7.2 loads a checkpoint to the current GPU when it resumes
     print(f"{label}: computes on {device}, {torch.cuda.get_device_name(device)}, {name}", file=sys.stderr, flush=True)
-    return device, handle
+    return device, held
 
 
 def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, torch.device]:

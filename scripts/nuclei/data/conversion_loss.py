@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 from nuclei.coco.rle import as_rle, bounding_box, encode
 from nuclei.coco.types import RLE, Content, Dropped, Segmentation
 from nuclei.common.files import read_json
+from nuclei.common.markdown import escape, table_lines
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import read_mask
@@ -113,7 +114,7 @@ def figures(rows: Sequence[Row], name: str, content: Content) -> Figures:
 def summary(result: Loss) -> str:
     """The result as Markdown: a table with a column per converter, and what was dropped."""
     names = list(result["converters"])
-    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    rows = []
     for key in (
         "nuclei",
         "annotations",
@@ -127,14 +128,16 @@ def summary(result: Loss) -> str:
     ):
         values = [result["converters"][name][key] for name in names]
         texts = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
-        lines.append(f"| {key.replace('_', ' ')} | {' | '.join(texts)} |")
+        rows.append([key.replace("_", " "), *texts])
+    lines = table_lines(["", *names], rows)
     lines.append(
         f"\nNuclei with holes: {result['with_holes']}; of more than one part: {result['with_parts']}. "
         "IoU: of each annotation, rasterised by pycocotools, with its mask.\n"
     )
     for name in names:
         for row in result["converters"][name]["dropped"]:
-            lines.append(f"- {name}: {row['image']} {row['mask']}: {row['reason']}")
+            shown = escape(f"{name}: {row['image']} {row['mask']}: {row['reason']}")
+            lines.append(f"- {shown}")
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from nuclei.common.markdown import Markdown, code, escape, table_lines
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.data.masks import image_size, read_mask, read_nucleus
@@ -146,18 +147,20 @@ def summary(result: RawReport) -> str:
     different = [name for name, row in result["comparison"].items() if not row["equal"]]
     if different:
         lines = [f"**WARNING: counts differ from the expected ones: {', '.join(different)}** (see below)", ""]
-    lines += ["| set | image | size, px | nuclei | median area, px |", "|---|---|---|---|---|"]
+    rows: list[list[object]] = []
     for row in result["images"]:
         area = "" if row["median_area"] is None else f"{row['median_area']:.0f}"
         nuclei = row["nuclei"] if row["nuclei"] or row["set"] == "train" else "no masks"
-        lines.append(f"| {row['set']} | {row['id']} | {row['width']}x{row['height']} | {nuclei} | {area} |")
-    lines += ["", "| count of nuclei | found | expected |", "|---|---|---|"]
+        rows.append([row["set"], row["id"], f"{row['width']}x{row['height']}", nuclei, area])
+    lines += table_lines(["set", "image", "size, px", "nuclei", "median area, px"], rows)
+    rows = []
     for name, found in result["counts"].items():
         beside = result["comparison"].get(name)
-        expected = f"{beside['expected']}{'' if beside['equal'] else ' **differs**'}" if beside else ""
-        lines.append(f"| {name} | {found} | {expected} |")
+        expected = Markdown(f"{beside['expected']}{'' if beside['equal'] else ' **differs**'}" if beside else "")
+        rows.append([name, found, expected])
+    lines += ["", *table_lines(["count of nuclei", "found", "expected"], rows)]
     lines += ["", f"Files ignored: {len(result['ignored'])}", ""]
-    lines += [f"- `{file}` ({reason})" for file, reason in result["ignored"]]
+    lines += [f"- {code(file)} ({escape(reason)})" for file, reason in result["ignored"]]
     overlaps = sum(len(row["overlaps"]) for row in result["images"])
     lines += [f"\nPairs of overlapping nuclei: {overlaps}"]
     return "\n".join(lines) + "\n"

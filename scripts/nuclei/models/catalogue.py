@@ -4,7 +4,7 @@ How do I add a model? By one entry in config/models.yaml, without any Python:
 
 1. Choose a config of mmdet 2.28.2's model zoo. `zoo` is its folder and name below mmdet/.mim/configs, without .py.
 2. `weights` is the checkpoint that mmdet publishes for this config, as a path below weights_root. Its name ends in 8
-   hex digits, by which the file is checked.
+   hex digits, by which the file is checked. `sha256`, which may be left out, is its whole SHA-256.
 3. method, backbone, multiscale and lr_schd are what the first columns of the tables show.
 4. `options`, if the model needs any, sets keys of its mmdet config by their dotted path.
 5. Name the model in `models` of the config, and run Snakemake. `make docs` lists what its config changes of the zoo

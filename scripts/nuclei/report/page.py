@@ -74,10 +74,28 @@ CELL_KEYS = [
 ]
 
 
+# Python-Markdown's patterns that make HTML of its text, a link or a picture.
+LIVE = ("html", "link", "image_link", "reference", "image_reference", "short_reference", "short_image_ref", "autolink",
+        "automail")  # fmt: skip
+
+
 def inline(path: Path) -> str:
     """A PNG or JPEG file as a data URL, so that the page needs no other file."""
     kind = {".png": "png", ".jpg": "jpeg"}[path.suffix]
     return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def rendered(text: str) -> str:
+    """Markdown as HTML that holds no tag, link or picture of the text's own: these are shown as they are written.
+
+    >>> rendered("**a** <img src=x> [b](javascript:c)")
+    '<p><strong>a</strong> &lt;img src=x&gt; [b](javascript:c)</p>'
+    """
+    converter = markdown.Markdown(extensions=["tables"])
+    converter.preprocessors.deregister("html_block")
+    for name in LIVE:
+        converter.inlinePatterns.deregister(name)
+    return converter.convert(text)
 
 
 def cell_rows(path: Path) -> list[dict[str, str]]:
@@ -127,7 +145,7 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         return [(path.stem, inline(path)) for path in map(Path, paths)]
 
     def as_html(path: str) -> str:
-        return markdown.markdown(Path(path).read_text(encoding="utf-8"), extensions=["tables"])
+        return rendered(Path(path).read_text(encoding="utf-8"))
 
     return (
         jinja2.Environment(autoescape=True)

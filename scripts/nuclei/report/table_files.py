@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from nuclei.common.files import write_text
+from nuclei.common.markdown import escape
 
 NOT_SCORED = "not scored"
 
@@ -53,11 +54,11 @@ def write_table(
         f"{stem}.md",
         "\n".join(
             [
-                f"**{title}**",
+                f"**{escape(title)}**",
                 "",
-                frame.to_markdown(index=False, disable_numparse=True),
+                frame.map(escape).rename(columns=escape).to_markdown(index=False, disable_numparse=True),
                 "",
-                *(f"- {n}" for n in notes),
+                *(f"- {escape(note)}" for note in notes),
                 "",
             ]
         ),

@@ -19,11 +19,11 @@ import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
-from nuclei.compute.locks import hold_first_free
+from nuclei.compute.locks import Held, hold_first_free
 from nuclei.models.config_tree import Tree, training_set
 
 if TYPE_CHECKING:
@@ -95,18 +95,15 @@ def binding(config: "Config", data: str, weights: str | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) -> TextIO:
+def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) -> Held:
     """Hold a work folder for this process; wait while another training holds it.
 
     label: name of the cell in the line that is printed while waiting. between(): called while waiting; may raise to
-    stop. Returns the handle of the lock file: the folder is held until it is closed or the process ends.
+    stop. Returns the lock: the folder is held until it is closed or the process ends.
     """
 
     def waiting() -> str:
         return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
 
-    _, handle = hold_first_free(["lock"], folder, waiting, label, between)
-    handle.truncate(0)
-    handle.write(f"process {os.getpid()} on {platform.node()}")
-    handle.flush()
-    return handle
+    holder = f"process {os.getpid()} on {platform.node()}"
+    return hold_first_free(["lock"], folder, waiting, label, between, holder=holder)[1]

@@ -13,5 +13,5 @@ def code_version(folder: Path | str = Path(__file__).parent) -> str | None:
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True).stdout.strip() or None
-    except FileNotFoundError:  # git is not installed
+    except OSError:  # git is not installed, or not for this user
         return None

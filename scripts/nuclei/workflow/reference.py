@@ -185,12 +185,12 @@ def row(key: Key) -> list[str]:
     else:
         default = f"none: {'must be given' if key.required else 'may be left out'}"
     cells = [name, describe(key.schema), default, *(key.schema.get(text, "") for text in ("description", "x-reruns"))]
-    return [cell.replace("|", "\\|").strip() for cell in cells]
+    return [cell.strip() for cell in cells]
 
 
 def reference_lines(keys: Iterable[Key]) -> list[str]:
     """The Markdown table of keys."""
-    return table_lines(HEADER, [row(key) for key in keys])
+    return table_lines(HEADER, [row(key) for key in keys], marked=True)
 
 
 def fill(page: str, name: str, lines: Iterable[str], path: str) -> str:

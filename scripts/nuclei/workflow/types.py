@@ -12,6 +12,7 @@ class ModelEntry(TypedDict):
     lr_schd: str  # name of the zoo's schedule, such as 3x
     zoo: str  # config of mmdet 2.28.2: folder/name, without .py
     weights: str  # path of the COCO checkpoint below weights_root
+    sha256: NotRequired[str | None]  # of that file, 64 hex digits; None where it is not known
     options: NotRequired[dict[str, Any]]  # {dotted path of an mmdet config's key: value}
     explored: NotRequired[bool]  # whether the report tried the model and dropped it
 

@@ -1,6 +1,7 @@
 """Files appear whole or not at all; JSON that cannot be read is named."""
 
 import json
+import os
 
 import pytest
 
@@ -16,6 +17,17 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
         raise RuntimeError
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": "é", "b": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664), (0o027, 0o640)])
+def test_the_umask_says_who_may_read_a_file(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        for _ in range(2):  # a new file, and one that takes the place of another
+            write_json(tmp_path / "a.json", 1)
+            assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000])

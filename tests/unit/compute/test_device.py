@@ -9,6 +9,7 @@ import torch
 from mmcv import Config
 
 from nuclei.common.stage import InputError
+from nuclei.compute import device
 from nuclei.compute.device import claim_gpu, describe, driver_version, find_device, hide_gpus
 
 
@@ -16,7 +17,7 @@ from nuclei.compute.device import claim_gpu, describe, driver_version, find_devi
 def two_gpus(monkeypatch, tmp_path):
     """Torch with two GPUs that exist in name only; returns the list of devices that were made current."""
     made = []
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(device, "LOCKS", tmp_path, raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", made.append)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU")
@@ -46,6 +47,27 @@ def test_a_free_gpu_is_claimed_by_uuid_and_made_current(two_gpus, tmp_path, caps
     found = describe(second, Config({"fp16": {}}))
     assert (found["gpu_mb"], found["gpu_peak_mb"], found["cuda"]) == (81920, 5, torch.version.cuda)
     assert claim_gpu(torch.device("cpu"), "job") == (torch.device("cpu"), None)
+
+
+def test_jobs_with_a_temporary_folder_each_see_each_other_s_claims(two_gpus, tmp_path, monkeypatch):
+    def stop():
+        raise InterruptedError("asked to stop")
+
+    kept = []
+    for job, cuda in (("a", "cuda:0"), ("b", "cuda:1"), ("c", None)):
+        (tmp_path / job).mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / job))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / job))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        if cuda:
+            kept.append(claim_gpu(find_device("cuda"), job, stop))
+    assert len({str(claimed) for claimed, _ in kept}) == 2
+    with pytest.raises(InterruptedError):
+        claim_gpu(find_device("cuda"), "c", stop)
+
+
+def test_claims_lie_in_the_machine_s_own_folder():
+    assert str(device.LOCKS) == "/tmp"
 
 
 def test_unknown_device_is_named_by_its_key():

@@ -1,6 +1,8 @@
 """Locks: held by real concurrent processes, of which one is killed."""
 
 import contextlib
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,7 +12,8 @@ import time
 import pytest
 from conftest import ROOT
 
-from nuclei.compute.locks import hold_first_free
+from nuclei.common.stage import InputError
+from nuclei.compute.locks import hold, hold_first_free, own_folder, try_hold
 
 HOLD = """
 import os, sys, time
@@ -96,3 +99,50 @@ def test_a_stop_request_ends_the_wait_and_a_name_is_free_again_when_closed(tmp_p
         hold_first_free(["a"], tmp_path, str, between=stop)
     handle.close()
     assert hold_first_free(["a"], tmp_path, str, between=stop)[0] == "a"
+
+
+def test_who_holds_a_lock_can_be_read_while_others_try(tmp_path):
+    path = tmp_path / "lock"
+    path.write_text("a text that is longer than the next one")
+    with try_hold(path, "process 1"):
+        assert path.read_text() == "process 1"
+        assert try_hold(path, "process 2") is None
+        assert path.read_text() == "process 1"
+    with hold(path):
+        assert path.read_text() == "process 1"
+
+
+def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(InputError, match="lock: cannot be locked .*, wanted a file system with file locks; "):
+        try_hold(tmp_path / "lock")
+
+
+def test_a_folder_of_ones_own_is_made_and_found_again(tmp_path):
+    before = os.umask(0)
+    try:
+        assert own_folder(tmp_path / "own") == own_folder(tmp_path / "own") == tmp_path / "own"
+    finally:
+        os.umask(before)
+    assert (tmp_path / "own").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "open", "other's"])
+def test_a_folder_that_others_could_have_made_is_refused(tmp_path, monkeypatch, kind):
+    path, user = tmp_path / "own", os.getuid()
+    (tmp_path / "real").mkdir(mode=0o700)
+    if kind == "link":
+        path.symlink_to(tmp_path / "real")
+    elif kind == "file":
+        path.touch(0o600)
+    else:
+        path.mkdir()
+        path.chmod(0o777 if kind == "open" else 0o700)
+    if kind == "other's":
+        monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(InputError, match="own: a link, a file, or open to other users .*, wanted a folder of user"):
+        own_folder(path)
+    assert list((tmp_path / "real").iterdir()) == []

@@ -1,10 +1,14 @@
 """Files of published weights: right by their hash, or not there."""
 
+import hashlib
+
+import numpy
 import pytest
+import torch
 from support.published_weights import make_published, serve
 
 from nuclei.common.stage import InputError
-from nuclei.models.weight_files import check_hash, fetch
+from nuclei.models.weight_files import check_hash, fetch, read_published
 
 
 @pytest.fixture
@@ -34,3 +38,31 @@ def test_no_server_is_one_line(tmp_path):
 
 def test_hash_of_a_right_file(published):
     check_hash(published, published.name)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_numbers_of_numpy_need_no_hash(tmp_path, new_format):
+    meta = [numpy.float64(0.4), numpy.float32(0.4), numpy.int64(3), 4, "text"]
+    path = tmp_path / "file.pth"
+    torch.save({"state_dict": {"a": torch.ones(2)}, "meta": meta}, path, _use_new_zipfile_serialization=new_format)
+    assert read_published(path)["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04", {"meta": {}}, [1], None])
+def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path, content, known):
+    path = tmp_path / "file.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    whole = hashlib.sha256(path.read_bytes()).hexdigest() if known else None
+    with pytest.raises(InputError, match="no checkpoint|other objects than tensors found"):
+        read_published(path, whole)
+
+
+def test_a_file_of_numpy_1_needs_no_hash(tmp_path):
+    path = tmp_path / "file.pth"
+    torch.save({"state_dict": {}, "meta": numpy.float64(1)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"numpy._core.multiarray\n", b"numpy.core.multiarray\n"))
+    assert read_published(path) == {}

@@ -1,6 +1,7 @@
 """The report page: whole, self-contained, escaped."""
 
 import base64
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 from support.report_parts import PIXEL, make_parts
 
+from nuclei.common.markdown import code, table_lines
 from nuclei.common.stage import InputError
-from nuclei.report.page import render
+from nuclei.report.page import render, rendered
 from nuclei.report.table_files import write_table
 
 
@@ -72,3 +74,31 @@ def test_all_missing_parts_are_named(parts):
     assert caught.value.problems == [
         f"{path}: not found, wanted for the report; run the stages before it" for path in missing
     ]
+
+
+LIVE = [
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "a\n\n<div onclick=alert(1)>\n\nb\n\n</div>",
+    "[a](javascript:alert(1))",
+    "![a](http://example.org/a.png)",
+    "[a][b]\n\n[b]: javascript:alert(1)",
+    "[b]\n\n[b]: javascript:alert(1)",
+    "<javascript:alert(1)>",
+    "<http://example.org>",
+]
+
+
+@pytest.mark.parametrize("text", LIVE)
+def test_markdown_of_a_summary_brings_nothing_live(text):
+    assert set(re.findall(r"<([^\s>/]+)", rendered(text))) <= {"p", "strong", "em", "code"}
+
+
+@pytest.mark.parametrize(
+    "text", [*LIVE, "a|b", "`|`", "\\|", "\\", "&lt;b&gt;", "*a*", "_a_", "a_b_c", "``", "~a~", "]["]
+)
+def test_text_of_a_cell_is_shown_as_it_is(text):
+    page = rendered("\n".join(table_lines(["one", "two"], [[text, "end"]])))
+    assert [html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", page)] == [" ".join(text.splitlines()), "end"]
+    shown = rendered(f"- {code(text)}")
+    assert html.unescape(shown) == f"<ul>\n<li><code>{' '.join(text.splitlines())}</code></li>\n</ul>"

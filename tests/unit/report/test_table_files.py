@@ -11,6 +11,19 @@ def test_special_characters_reach_every_format(tmp_path):
     assert "n &lt; 1" in (tmp_path / "t.html").read_text()
 
 
+def test_a_table_in_markdown_holds_text_alone(tmp_path):
+    write_table([{"a|b": "<img src=x>|a", "c": 0.5}], tmp_path / "t", "A <b>", ["n <i>"])
+    assert (tmp_path / "t.md").read_text().splitlines() == [
+        "**A &lt;b>**",
+        "",
+        r"| a\|b              | c      |",
+        "|:------------------|:-------|",
+        r"| &lt;img src=x>\|a | 0.5000 |",
+        "",
+        "- n &lt;i>",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "wanted"), [(0.01234, "+0.0123"), (-0.01236, "-0.0124"), (0.00004, "0.0000"), (-0.00004, "0.0000")]
 )

@@ -163,9 +163,9 @@ TABLE = [
      "s.yaml: not YAML (month must be in 1..12), wanted a YAML file; correct it"),
     ("split file missing", None, CHECK_SPLIT,
      "s.yaml: cannot be read (No such file or directory), wanted a YAML file; check the path"),
-    ("split from a check of another form", lambda: text("raw.json", "[1]"), SPLIT,
-     "raw.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
-       "check_raw.py writes; run it again"),
+    ("split from a check of another form", lambda: text("train.json", "[1]"), SPLIT,
+     "train.json: other content found (TypeError list indices must be integers or slices, not str), wanted what "
+       "check_part.py writes; run it again"),
     ("annotations of another form", lambda: [text("train.json", '{"images": [7]}'), text("split.json", "{}")], SETTINGS,
      "train.json: other content found (TypeError 'int' object is not subscriptable), wanted what convert_train.py "
        "writes; run it again"),

@@ -3,6 +3,7 @@
 All paths are relative to a copy of that data set: dataset/ (3 training and 2 test images of 128 px), test_masks/.
 """
 
+import argparse
 import importlib
 import json
 import shutil
@@ -18,7 +19,10 @@ from support.archives import GOOD, tar_of
 from support.merged_config import merged
 from support.score_cases import encode
 
+from nuclei.common.documents import read_yaml
+from nuclei.common.files import write_json
 from nuclei.common.stage import run_stage
+from nuclei.data.raw_check import check, parse_expected
 from nuclei.workflow.configuration import check_config
 
 TRAIN = Path("dataset/train")
@@ -27,13 +31,15 @@ MASK, OTHER = MASKS / "mask_0001.png", TRAIN / "DEMO-03/masks/mask_0002.png"
 TEST, IDS = Path("dataset/test"), Path("dataset/test_img_ids.json")
 SIDE = 128
 
-CHECK = "check_raw --dataset dataset --test-masks test_masks --out o.json --summary o.md"
-CHECK_TRAIN = "check_raw --dataset dataset --out o.json --summary o.md"
+CHECK = (
+    "check --dataset dataset --test-masks test_masks --out o.json"  # no stage: check_part of all parts, then check_raw
+)
+CHECK_TRAIN = "check --dataset dataset --out o.json"
 CHECK_SPLIT = f"{CHECK} --split s.yaml"
 FETCH = "fetch_raw --source raw.tar --out deep/out"
 ANSWER = f"check_answer --answer answer.json --test-img-ids {IDS}"
 ANSWER_ZIP = f"check_answer --answer answer.zip --test-img-ids {IDS}"
-SPLIT = "make_split --dataset-check raw.json --out split.json"
+SPLIT = "make_split --checked train.json --out split.json"
 SETTINGS = "write_annotations --annotations train.json --split split.json --out-dir a"
 SCORE = "score_predictions --ground-truth truth.json --predictions p.json --out scores.json"
 PUBLISHED = (
@@ -53,6 +59,19 @@ def config_main():
     """Check config.json as rules/common.smk does with the merged config."""
     content = json.loads(Path("config.json").read_text())
     check_config(content, content["models_file"], str(ROOT / "config/schema.yaml"))
+
+
+def check_main():
+    """Check a whole raw data set, as check_part does with its parts, one after the other, and check_raw with all."""
+    parser = argparse.ArgumentParser()
+    for name in ("--dataset", "--test-masks", "--split", "--out"):
+        parser.add_argument(name)
+    parser.add_argument("--expected", nargs="*", default=[])
+    parser.add_argument("--allow-overlap", action="store_true")
+    args = parser.parse_args()
+    expected, split = parse_expected(args.expected), args.split and read_yaml(args.split)
+    result = check(args.dataset, args.test_masks, args.allow_overlap, expected, split, args.split)
+    write_json(args.out, result)
 
 
 def put(path, array):
@@ -177,7 +196,8 @@ def zipped(path, **members):
 
 def main_of(script):
     """The main() of a stage or tool, or the check of the config."""
-    return config_main if script == "config" else importlib.import_module(script).main
+    own = {"config": config_main, "check": check_main}
+    return own.get(script) or importlib.import_module(script).main
 
 
 def answered(capsys, monkeypatch, command):

@@ -238,6 +238,37 @@ TABLE = [
      "config: split.file nowhere.yaml not found, wanted a YAML file; correct the path"),
     ("epoch without its policy", lambda: config(selection__epoch=3), CONFIG,
      "config: selection.epoch and policy `epoch` belong together; set both or neither"),
+    ("epoch after the last one", lambda: config(selection={"policy": "epoch", "metric": "ap_100", "epoch": 4}), CONFIG,
+     "config: selection.epoch 4 found, wanted at most training.epochs 3; lower selection.epoch or raise "
+       "training.epochs"),
+    ("epoch whose weights are not kept",
+     lambda: config(selection={"policy": "epoch", "metric": "ap_100", "epoch": 2}), CONFIG,
+     "config: selection.epoch 2 found, whose weights may not be kept, wanted the last epoch 3 or a multiple of "
+       "checkpoints.every; set checkpoints.every to a divisor of 2"),
+    ("best epoch without scores", lambda: config(training__validate_every=0), CONFIG,
+     "config: training.validate_every 0 found, wanted 1 or more with selection.policy best; set it, or "
+       "selection.policy to last or epoch"),
+    ("tiles with tissue between them", lambda: config(tiles={"size": 64, "stride": 65, "min_area": 1}), CONFIG,
+     "config: tiles.stride 65 found, wanted at most tiles.size 64, since tissue between the tiles would be left out; "
+       "correct one"),
+    ("narrow model from published weights", lambda: config(training__weights="coco"), CONFIG,
+     "config: training.width 0.125 found, wanted 1 with training.weights coco, whose layers have all channels; set "
+       "training.weights to none or training.width to 1"),
+    ("width at which layers do not fit", lambda: config(training__width=0.3), CONFIG,
+     "config: training.width: 0.3 is not a multiple of 0.125; correct it"),
+    ("width at which layers have no channels", lambda: config(training__width=0.001), CONFIG,
+     "config: training.width is 0.001, wanted minimum 0.125; correct it",
+     "config: training.width: 0.001 is not a multiple of 0.125; correct it"),
+    ("half precision on a CPU", lambda: config(training__precision="fp16"), CONFIG,
+     "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; correct it or take a GPU"),
+    ("seed too large for NumPy", lambda: config(seeds=[2**32]), CONFIG,
+     "config: seeds.0 is 4294967296, wanted maximum 4294967295; correct it"),
+    ("three scales for a range", lambda: config(training__train_scales=[[64, 64]] * 3), CONFIG,
+     "config: training.train_scales: [[64, 64], [64, 64], [64, 64]] is too long; correct it"),
+    ("windows that overlap whole", lambda: config(inference__window=128), CONFIG,
+     "config: inference.overlap 128 found, wanted less than inference.window 128; correct one"),
+    ("URL without a hash", lambda: config(raw__draw=None, raw__dataset__path="https://x.org/raw.zip"), CONFIG,
+     "config: raw.dataset.path https://x.org/raw.zip is a URL without raw.dataset.sha256, wanted both; set the hash"),
     ("models file that is no YAML", lambda: config("models: {"), CONFIG,
      "models.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in "
        '"<unicode string>", line 1, column 10: models: { ^), wanted a YAML file; correct it'),

@@ -23,8 +23,9 @@ CHANNEL_KEYS = {
 def narrow(model: Tree, width: float) -> None:
     """Multiply every number of channels in a model config by `width`, in place; at least 8 channels stay.
 
-    width: 0 < width <= 1. The 32 groups of ResNeXt are scaled too, to 4 at least, so that a group keeps its number of
-    channels.
+    width: a multiple of 1/8, at most 1. With another one the rounded numbers of neighbouring layers would not fit each
+    other: backbones have multiples of 64 channels, and QueryInst has 8 heads of attention that share the channels. The
+    32 groups of ResNeXt are scaled too, to 4 at least, so that a group keeps its number of channels.
     """
 
     def scaled(value: Any) -> Any:

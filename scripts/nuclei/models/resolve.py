@@ -80,14 +80,18 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
 def set_augmentation(config: Tree, training: Training) -> None:
     """Set the augmentation of the training images: flips, crops, quarter turns and colour jitter.
 
-    Flips: half of the images are flipped, each direction as often as the others. Crops and turns come after Resize, so
-    that a crop has the same size at any scale; colour jitter comes before normalisation, because it expects values of 0
-    to 255.
+    Flips: half of the images are flipped, each direction as often as the others; with an empty list none is. Crops and
+    turns come after Resize, so that a crop has the same size at any scale; colour jitter comes before normalisation,
+    because it expects values of 0 to 255.
     """
     pipeline, flips, photometric = training_set(config)["pipeline"], training["flips"], training["photometric"]
     for step in pipeline:
-        if step["type"] == "RandomFlip" and flips:
-            step.update(flip_ratio=[0.5 / len(flips)] * len(flips) if len(flips) > 1 else 0.5, direction=list(flips))
+        if step["type"] == "RandomFlip" and flips is not None:
+            ratios = [0.5 / len(flips)] * len(flips) if len(flips) > 1 else 0.5
+            # without a direction the step stays, because later steps look up whether the image was flipped
+            step.update(
+                flip_ratio=ratios if flips else 0.0, direction=list(flips) or step.get("direction", "horizontal")
+            )
     after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
     if training["turns"]:
         pipeline.insert(after, dict(type="QuarterTurn"))

@@ -27,7 +27,7 @@ from nuclei.coco.types import Result
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.prediction.fusion import distinct, fuse, soft_nms
-from nuclei.prediction.instances import Nucleus, as_results
+from nuclei.prediction.instances import Nucleus, as_results, surest_first
 from nuclei.prediction.sliding_window import belongs, windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
@@ -72,7 +72,7 @@ class ManyLooks:
         """Run the detector once on an image or window, as it is.
 
         image: height x width x 3 (blue, green, red). scale: factor on the test scale of the config. Returns the nuclei
-        in falling order of their scores, in the coordinates of `image`.
+        with a score above 0, in falling order of their scores, in the coordinates of `image`.
         """
         import torch
         from mmcv.parallel import collate
@@ -94,7 +94,7 @@ class ManyLooks:
                 left, top, right, bottom = bounding_box(mask)
                 found.append(Nucleus(float(score), box[:4], mask[top:bottom, left:right].copy(), left, top))
         self.between()
-        return sorted(found, key=lambda nucleus: -nucleus.score)
+        return surest_first(found)
 
     def look(self, part: NDArray[Any]) -> list[Nucleus]:
         """The nuclei of one window, fused over all scales and views: steps 2 and 3 of the module.

@@ -51,6 +51,43 @@ def ceiling(nuclei: Sequence[int], cap: int = 100) -> float | None:
     return float(np.count_nonzero(recall >= RECALL_THRESHOLDS) / 101)
 
 
+def renumbered(content: Content, rows: Sequence[Result]) -> tuple[Content, list[Result]]:
+    """Copies of a COCO ground truth and of COCO results in which only what AP depends on is as it was.
+
+    faster-coco-eval keeps ids as floating-point numbers and 0 for "none", so that large and negative ones get mixed up;
+    and it leaves out nuclei whose `area` is negative or very large, although the area range "all" is meant. So images
+    are numbered from 1 in the order of their ids, by which ties of scores are broken, annotations from 1 in their own
+    order, and each area is 1. Results have no boxes: where
+    there are some, the library takes the areas from them. It writes into what it is given, hence copies.
+    """
+    numbers = {
+        image["id"]: number for number, image in enumerate(sorted(content["images"], key=lambda row: row["id"]), 1)
+    }
+    images: list[Any] = [{**image, "id": numbers[image["id"]]} for image in content["images"]]
+    annotations: list[Any] = [
+        {
+            "id": number,
+            "image_id": numbers[row["image_id"]],
+            "category_id": 1,
+            "iscrowd": row.get("iscrowd", 0),
+            "area": 1.0,
+            "bbox": [0.0, 0.0, 1.0, 1.0],
+            "segmentation": copy.deepcopy(row["segmentation"]),
+        }
+        for number, row in enumerate(content["annotations"], 1)
+    ]
+    results: list[Any] = [
+        {
+            "image_id": numbers[row["image_id"]],
+            "category_id": 1,
+            "score": row["score"],
+            "segmentation": copy.deepcopy(row["segmentation"]),
+        }
+        for row in rows
+    ]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "nucleus"}]}, results
+
+
 def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAPS) -> dict[str, float | None]:
     """AP, AP50 and AP75 of COCO results against a COCO ground truth, for each cap.
 
@@ -63,13 +100,9 @@ def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAP
         return {f"{kind}_{cap}": None for cap in caps for kind in ("ap", "ap50", "ap75")}
     if not rows:
         return {f"{kind}_{cap}": 0.0 for cap in caps for kind in ("ap", "ap50", "ap75")}
-    # Copies, because the library writes into what it is given. Without boxes, because where there are boxes it takes
-    # the areas from them instead of from the masks.
-    copies = copy.deepcopy(
-        [{key: row[key] for key in ("image_id", "category_id", "score", "segmentation")} for row in rows]
-    )
-    truth = COCO(copy.deepcopy(content))
-    evaluation = COCOeval_faster(truth, truth.loadRes(copies), iouType="segm")
+    content, rows = renumbered(content, rows)
+    truth = COCO(cast(dict[str, Any], content))
+    evaluation = COCOeval_faster(truth, truth.loadRes(cast(list[Any], rows)), iouType="segm")
     evaluation.params.maxDets = [1, *caps]
     evaluation.evaluate()
     evaluation.accumulate()

@@ -108,17 +108,71 @@ def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
     elif not raw["draw"]:
         for part in ("dataset", "test_masks"):
             path = raw[part]["path"]
+            if path and "://" in path and not raw[part]["sha256"]:
+                yield f"config: raw.{part}.path {path} is a URL without raw.{part}.sha256, wanted both; set the hash"
             if path and "://" not in path and not os.path.exists(path):
                 yield f"config: raw.{part}.path {path} not found, wanted a folder, archive or URL; correct the path"
 
 
-def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Values that do not go together, and files other than raw data that are not there."""
-    look, selection = config["inference"], config["selection"]
-    if look["window"] and look["overlap"] >= look["window"]:
-        yield f"config: inference.overlap {look['overlap']} found, wanted less than inference.window {look['window']}"
-    if (selection["policy"] == "epoch") != bool(selection["epoch"]):
+def kept_for_sure(epoch: int, config: Mapping[str, Any]) -> bool:
+    """Whether the weights of an epoch stay on disk whatever the scores are; see nuclei.training.kept_epochs."""
+    epochs, validated = config["training"]["epochs"], config["training"]["validate_every"]
+    best, every = config["checkpoints"]["best"], config["checkpoints"]["every"]
+    scored = [n for n in range(1, epochs + 1) if n % validated == 0 or n == epochs] if validated else []
+    return epoch == epochs or bool(every and epoch % every == 0) or (epoch in scored and best >= len(scored))
+
+
+def selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Policies that no training under this config can serve: the chosen epoch is not trained, kept or scored."""
+    selection, epochs = config["selection"], config["training"]["epochs"]
+    epoch = selection["epoch"]
+    if (selection["policy"] == "epoch") != bool(epoch):
         yield "config: selection.epoch and policy `epoch` belong together; set both or neither"
+    elif epoch and epoch > epochs:
+        yield (
+            f"config: selection.epoch {epoch} found, wanted at most training.epochs {epochs}; "
+            "lower selection.epoch or raise training.epochs"
+        )
+    elif epoch and not kept_for_sure(epoch, config):
+        yield (
+            f"config: selection.epoch {epoch} found, whose weights may not be kept, wanted the last epoch {epochs} or "
+            f"a multiple of checkpoints.every; set checkpoints.every to a divisor of {epoch}"
+        )
+    if selection["policy"] == "best" and not config["training"]["validate_every"]:
+        yield (
+            "config: training.validate_every 0 found, wanted 1 or more with selection.policy best; "
+            "set it, or selection.policy to last or epoch"
+        )
+
+
+def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Values of `training` that do not go together, or not with the data or the device."""
+    training, tiles = config["training"], config["tiles"]
+    if tiles and tiles["stride"] > tiles["size"]:
+        yield (
+            f"config: tiles.stride {tiles['stride']} found, wanted at most tiles.size {tiles['size']}, since tissue "
+            "between the tiles would be left out; correct one"
+        )
+    if training["weights"] == "coco" and training["width"] != 1:
+        yield (
+            f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
+            "all channels; set training.weights to none or training.width to 1"
+        )
+    if training["precision"] == "fp16" and config["compute"]["device"] == "cpu":
+        yield (
+            "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; "
+            "correct it or take a GPU"
+        )
+
+
+def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Other values that do not go together, and files other than raw data that are not there."""
+    look = config["inference"]
+    if look["window"] and look["overlap"] >= look["window"]:
+        yield (
+            f"config: inference.overlap {look['overlap']} found, wanted less than inference.window {look['window']}; "
+            "correct one"
+        )
     split_file = config["split"]["file"]
     if split_file and not os.path.isfile(split_file):
         yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
@@ -148,6 +202,8 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
         problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
         problems += raw_problems(config["raw"])
+        problems += selection_problems(config)
+        problems += training_problems(config)
         problems += other_problems(config)
     if problems:
         raise InputError(*problems)

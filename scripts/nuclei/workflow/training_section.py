@@ -25,7 +25,7 @@ class Training(TypedDict):
     precision: Literal["fp32", "fp16", "bf16"]
     checkpointing: bool
     gpu_assign_thr: int | None  # nuclei in one image
-    width: float  # factor on every number of channels, 0 < width <= 1
+    width: float  # factor on every number of channels, a multiple of 1/8, at most 1
     train_scales: list[Scale] | None
     test_scale: Scale | None
     offset: list[float] | None  # [x right, y down], px

@@ -1,7 +1,9 @@
 """One resolved mmdet config for each cell: from the zoo, changed where models.yaml and the config say so."""
 
+import numpy as np
 import pytest
 from mmcv import Config
+from mmdet.datasets.pipelines import RandomFlip
 from mmdet.models import build_detector
 from support.resolved_configs import MODELS, PATHS, resolved, training, zoo
 
@@ -103,6 +105,20 @@ def test_flips_colour_clip_and_schedule():
         7,
         0.5,
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_empty_list_of_flips_takes_the_zoos_flip_away(model):
+    def flip(**change):
+        (step,) = [s for s in training_set(resolved(model, **change))["pipeline"] if s["type"] == "RandomFlip"]
+        return {key: value for key, value in step.items() if key != "type"}
+
+    assert flip(flips=None)["flip_ratio"] == 0.5  # the zoo's
+    step = RandomFlip(**flip(flips=[]))
+    image = np.arange(12.0).reshape(2, 2, 3)
+    for _ in range(20):
+        results = step({"img": image.copy(), "img_fields": ["img"]})
+        assert (results["img"] == image).all() and not results["flip"]
 
 
 def test_crops_and_turns_come_after_resizing():

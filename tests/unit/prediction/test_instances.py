@@ -13,4 +13,4 @@ def test_results_come_back_as_they_went():
 
 
 def test_what_says_nothing_is_left_out():
-    assert from_results([square(0.0, 3, 4), square(0.5, 3, 4, side=0)]) == []
+    assert from_results([square(0.0, 3, 4), square(-0.5, 3, 4), square(0.5, 3, 4, side=0)]) == []

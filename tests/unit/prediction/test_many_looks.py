@@ -5,7 +5,7 @@ import pytest
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from nuclei.coco.rle import bounding_box
+from nuclei.coco.rle import bounding_box, encode
 from nuclei.prediction.fusion import distinct
 from nuclei.prediction.instances import Nucleus, rles
 from nuclei.prediction.many_looks import ManyLooks
@@ -65,3 +65,29 @@ def test_a_nucleus_wider_than_the_overlap_is_found_once():
     found = Bright(None, [], window=200, overlap=20).nuclei(image)
     assert sum(nucleus.mask.sum() for nucleus in found) <= 80 * 180
     assert len(found) == len(distinct(found, 300, 300)) == 1
+
+
+def rescored(scores):
+    """A Mask Scoring R-CNN that finds a ring and the hole in it, with these scores of their masks."""
+    rows, columns = np.mgrid[:40, :40]
+    hole = (np.abs(columns - 19.5) < 4) & (np.abs(rows - 19.5) < 4)
+    ring = (np.abs(columns - 19.5) < 9) & (np.abs(rows - 19.5) < 9) & ~hole
+    boxes = np.array([[11, 11, 29, 29, 0.9], [16, 16, 24, 24, 0.8]])
+    return lambda **_: [([boxes], ([[ring, hole]], [np.array(scores)]))], ring, hole
+
+
+@pytest.mark.parametrize("scores", [(-0.01, 0.5), (0.0, 0.5), (float("nan"), 0.5), (0.5, -0.5)])
+def test_scores_that_are_not_above_0_have_no_vote(scores):
+    model, ring, hole = rescored(scores)
+    pipeline = [{"type": "Collect", "keys": ["img"], "meta_keys": ()}]
+    found = ManyLooks(model, pipeline, views=2, soft=True).nuclei(np.zeros((40, 40, 3), np.uint8))
+    assert len(found) == 1 and all(nucleus.score > 0 for nucleus in found)
+    left = hole if scores[1] > 0 else ring
+    masks = {code["counts"] for code in rles(found, 40, 40)}
+    assert masks == {encode(left)["counts"]}
+
+
+def test_no_nucleus_is_left_of_scores_that_are_all_0():
+    model, _, _ = rescored((0.0, -0.0))
+    pipeline = [{"type": "Collect", "keys": ["img"], "meta_keys": ()}]
+    assert ManyLooks(model, pipeline, views=4, soft=True).nuclei(np.zeros((40, 40, 3), np.uint8)) == []

@@ -26,6 +26,33 @@ def test_equal_to_pycocotools(seed):
         assert found[name] == pytest.approx(wanted[name], abs=1e-12), name
 
 
+IDS = [-(2**63), -(2**53), -7, -1, 0, 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**53 + 2, 2**60, 2**63 - 1]
+AREAS = [-1.0, 0, 1e-300, 1e10, 1e12, 1e299, -1e299, 12]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ids_and_areas_of_any_size_change_no_score(seed):
+    content, rows = random_case(seed)
+    if not content["annotations"] or not rows:
+        pytest.skip("a case without nuclei or predictions, see below")
+    wanted = by_pycocotools(content, rows)
+    random = np.random.default_rng(seed)
+    # ties of scores are broken in the order of the image ids, so the order stays
+    ids = [IDS[k] for k in sorted(random.choice(len(IDS), 3, replace=False))]
+    renamed = [{**image, "id": ids[image["id"] - 1]} for image in content["images"]]
+    random.shuffle(renamed)
+    numbers = random.permutation(2**53 + np.arange(len(content["annotations"]))).tolist()
+    hostile = [
+        {**row, "id": number, "image_id": ids[row["image_id"] - 1], "area": AREAS[random.integers(len(AREAS))]}
+        for row, number in zip(content["annotations"], numbers, strict=True)
+    ]
+    found = score(
+        {**content, "images": renamed, "annotations": hostile},
+        [{**row, "image_id": ids[row["image_id"] - 1]} for row in rows],
+    )
+    assert {name: found[name] for name in NAMES} == pytest.approx(wanted, abs=1e-12)
+
+
 def test_equal_to_pycocotools_beyond_both_caps():
     random = np.random.default_rng(5)
     content, rows = random_case(77, images=2, most=30)

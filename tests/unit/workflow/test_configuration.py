@@ -1,5 +1,6 @@
 """The config: every key has a type, unknown ones are answered with the nearest known one."""
 
+import itertools
 import json
 
 import pytest
@@ -8,7 +9,8 @@ from conftest import ROOT
 from support.merged_config import merged
 
 from nuclei.common.stage import InputError
-from nuclei.workflow.configuration import check_config
+from nuclei.training.kept_epochs import epochs_to_keep
+from nuclei.workflow.configuration import check_config, kept_for_sure
 
 
 @pytest.fixture
@@ -73,3 +75,19 @@ def test_members_are_cells_of_the_run():
         with pytest.raises(InputError) as caught:
             check(ensembles)
         assert len(caught.value.problems) == 1 and wanted in caught.value.problems[0]
+
+
+def test_an_epoch_can_be_chosen_where_its_weights_are_kept_whatever_the_scores(config):
+    """Brute force: over all orders of the scores, epochs_to_keep has the last word."""
+    for epochs, every, best, validated in itertools.product((1, 3, 4), (0, 1, 2), (0, 1, 2, 4), (0, 1, 2)):
+        config["training"] |= {"epochs": epochs, "validate_every": validated}
+        config["checkpoints"] |= {"every": every, "best": best, "metrics": ["ap_100"]}
+        kept = set(range(1, epochs + 1))
+        for order in itertools.permutations(range(epochs)):
+            rows, on_disk = [], set()
+            for epoch in range(1, epochs + 1):  # as the training goes on; what was removed does not come back
+                scored = validated and (epoch % validated == 0 or epoch == epochs)
+                rows.append({"epoch": epoch, "ap_100": order[epoch - 1] if scored else None})
+                on_disk = (on_disk | {epoch}) & epochs_to_keep(rows, best, ["ap_100"], every)
+            kept &= on_disk
+        assert {epoch for epoch in range(1, epochs + 1) if kept_for_sure(epoch, config)} == kept

@@ -17,7 +17,6 @@ from nuclei.workflow.reference import (
     lacking,
     list_keys,
     reference_lines,
-    row,
     rules_of,
     unknown_rules,
     wrong_defaults,

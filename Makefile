@@ -14,7 +14,7 @@ REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make plan       print what all trainings will take and what is done; trains nothing"
-	@echo "make test       set up, run every test"
+	@echo "make test       set up, run the tests that need no special machine and no hours"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"

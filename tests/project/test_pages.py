@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 
 import pytest
 import yaml
@@ -100,3 +101,15 @@ def test_hooks_call_the_tools_of_the_project_and_download_nothing():
     assert called == {".venv/bin/ruff check", ".venv/bin/ruff format", ".venv/bin/snakefmt", ".venv/bin/mypy"}
     for name in called:
         assert re.search(rf"^\t{name.removeprefix('.venv/bin/')}\b", text_of("Makefile"), re.MULTILINE), name
+
+
+def test_the_readme_names_what_make_test_leaves_out():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    left_out = set(re.findall(r"not (\w+)", options["addopts"]))
+    wanted = {}
+    for line in options["markers"]:
+        marker, _, text = line.partition(": ")
+        wanted[marker] = re.search(r"run by (make [\w-]+)", text)[1]
+    assert wanted.keys() == left_out
+    rows = re.findall(r"^\| `(\w+)` \| `(make [\w-]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert dict(rows) == wanted

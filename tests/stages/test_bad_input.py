@@ -157,7 +157,7 @@ TABLE = [
      f"s.yaml: {{'test': ['DEMO-02'], 'train': ['DEMO-01', 'DEMO-02'], 'validation': ['DEMO-03']}} found, "
        f"{HALVES}; correct it"),
     ("split file that is no YAML", lambda: text("s.yaml", "train: ["), CHECK_SPLIT,
-     "s.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in \"<unicode "
+     "s.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in \"<byte "
        'string>", line 1, column 9: train: [ ^), wanted a YAML file; correct it'),
     ("split file with a date of no calendar", lambda: text("s.yaml", "train: [2020-13-40]"), CHECK_SPLIT,
      "s.yaml: not YAML (month must be in 1..12), wanted a YAML file; correct it"),
@@ -255,7 +255,7 @@ TABLE = [
      "config: raw.dataset.path https://x.org/raw.zip is a URL without raw.dataset.sha256, wanted both; set the hash"),
     ("models file that is no YAML", lambda: config("models: {"), CONFIG,
      "models.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in "
-       '"<unicode string>", line 1, column 10: models: { ^), wanted a YAML file; correct it'),
+       '"<byte string>", line 1, column 10: models: { ^), wanted a YAML file; correct it'),
     ("models file that is a list", lambda: config("[]"), CONFIG,
      "models.yaml: top level is [], wanted type object; correct it"),
     ("models file without a key", lambda: config("weights_root: x\nmodels: {a: {method: b}}"), CONFIG,
@@ -264,6 +264,9 @@ TABLE = [
      "models.yaml: models.a: 'multiscale' is a required property; correct it",
      "models.yaml: models.a: 'weights' is a required property; correct it",
      "models.yaml: models.a: 'zoo' is a required property; correct it"),
+    ("model name that no command line holds",
+     lambda: config(ROOT.joinpath("config/models.yaml").read_text().replace("mask_r101:", "a b's:")), CONFIG,
+     """models.yaml: models is "a b's", wanted the form ^[A-Za-z0-9][A-Za-z0-9_.-]*$; correct it"""),
     ("models file missing", lambda: [config(), Path("models.yaml").unlink()], CONFIG,
      "models.yaml: cannot be read (No such file or directory), wanted a YAML file; check the path"),
     # archives

@@ -10,6 +10,9 @@ from snakemake.utils import min_version
 min_version("9.27.1")
 
 
+workdir: workflow.basedir  # stages are called by paths from here, so `snakemake -s <path>/Snakefile` works anywhere
+
+
 configfile: "config/config.yaml"
 
 

@@ -19,12 +19,25 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
-from nuclei.workflow.configuration import check_config, explored_models
+from nuclei.workflow.configuration import check_config, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
+if Path.cwd().resolve() != Path(workflow.basedir).resolve():
+    raise WorkflowError(
+        f"error: --directory: {Path.cwd()} found, wanted the folder of the project, {workflow.basedir}, in which every "
+        "stage runs; leave --directory out"
+    )
+
+if set("{}") & set(str(workflow.basedir)):
+    raise WorkflowError(
+        f"error: {workflow.basedir}: braces found, wanted none in the path of the project, since Snakemake takes them "
+        "for wildcards; rename the folder"
+    )
+
 try:
+    expand_home(config)
     MODELS_FILE = config.get("models_file", "config/models.yaml")
     CATALOGUE = check_config(config, MODELS_FILE, "config/schema.yaml")
     PROTOCOL = read_protocol(config["protocol"], CATALOGUE["models"])
@@ -73,17 +86,15 @@ def code(script, environment):
 def verbatim(value):
     """A param with exactly this value, also where it holds braces, as a text of the config may.
 
-    Snakemake takes braces in a plain text for wildcards, but not those in what a function returns.
+    Snakemake takes braces in a plain text for wildcards, but not those in what a function returns. In inputs it does so
+    even there. So a file that the config names is no input: its path is a param, and its content is another one.
     """
     return lambda wildcards: value
 
 
 def option(name, value):
-    """An option of a command line with its value or values, quoted for the shell; an empty text without a value."""
-    if value in (None, "", []):
-        return ""
-    values = value if isinstance(value, list) else [value]
-    return " ".join([name, *(shlex.quote(str(one)) for one in values)])
+    """An option of a command line with its value, quoted for the shell; an empty text without a value."""
+    return "" if value in (None, "", []) else shlex.quote(f"{name}={value}")  # = because a value may start with -
 
 
 def switch(name, on):

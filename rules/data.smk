@@ -107,7 +107,6 @@ rule check_raw:
         train=f"{RESULTS}/data/checked/train.json",
         test=f"{RESULTS}/data/checked/test.json",
         masks=f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else [],
-        split=ancient(config["split"]["file"] or []),
     output:
         json=f"{RESULTS}/data/raw.json",
         summary=f"{RESULTS}/data/raw.md",
@@ -135,7 +134,6 @@ rule make_split:
     input:
         checked=f"{RESULTS}/data/checked/train.json",
         raw=raw_input("dataset"),
-        file=ancient(config["split"]["file"] or []),
     output:
         f"{RESULTS}/data/split.json",
     log:

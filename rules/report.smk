@@ -34,7 +34,6 @@ rule make_table:
         choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
         trainings=cell_files("training.json", ["{setting}"], TABLED),
         published=ancient("config/published.tsv"),
-        models=ancient(MODELS_FILE),
     output:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -47,19 +46,19 @@ rule make_table:
     params:
         *code("make_table", "report"),
         models=TABLED,
+        models_file=verbatim(MODELS_FILE),
         entries=table_columns(TABLED),
         seeds=config["seeds"],
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
-        note=verbatim(NOTE),
+        note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "Table {wildcards.setting}"
     shell:
-        "python scripts/make_table.py --setting {wildcards.setting} --models-file {input.models:q}"
+        "python scripts/make_table.py --setting {wildcards.setting} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.published} --data-note {params.note:q} --out-dir {params.out}"
-        " > {log} 2>&1"
+        " --trainings {input.trainings} {params.published} {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_explored_table:
@@ -67,7 +66,6 @@ rule make_explored_table:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
         trainings=cell_files("training.json", models=EXPLORED),
-        models=ancient(MODELS_FILE),
     output:
         expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
@@ -81,16 +79,17 @@ rule make_explored_table:
         *code("make_explored_table", "report"),
         settings=config["settings"],
         models=EXPLORED,
+        models_file=verbatim(MODELS_FILE),
         entries=table_columns(EXPLORED),
         seeds=config["seeds"],
-        note=verbatim(NOTE),
+        note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "table of the explored models"
     shell:
-        "python scripts/make_explored_table.py --settings {params.settings} --models-file {input.models:q}"
+        "python scripts/make_explored_table.py --settings {params.settings} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} --data-note {params.note:q} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_ensembles_table:
@@ -110,13 +109,13 @@ rule make_ensembles_table:
         *code("make_ensembles_table", "report"),
         settings=config["settings"],
         ensembles=verbatim(json.dumps(ENSEMBLES)),
-        note=verbatim(NOTE),
+        note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "table of the ensembles"
     shell:
         "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
-        " --scores {input.scores} --choices {input.choices} --data-note {params.note:q} --out-dir {params.out}"
+        " --scores {input.scores} --choices {input.choices} {params.note} --out-dir {params.out}"
         " > {log} 2>&1"
 
 
@@ -227,11 +226,11 @@ rule make_report:
         *code("make_report", "report"),
         run=above(),
         title=f"Nuclei segmentation, run {config['run']}",
-        note=verbatim(NOTE),
+        note=verbatim(option("--data-note", NOTE)),
     message:
         "report page"
     shell:
-        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} --data-note {params.note:q}"
+        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} {params.note}"
         " --tables {input.tables} --full-tables {input.full_tables} --curves {input.curves}"
         " --overlays {input.overlays} --data {input.data} --conversion {input.conversion} --cells {input.cells}"
         " --out {output} > {log} 2>&1"
@@ -282,5 +281,5 @@ rule write_manifest:
         "manifest: hashes and provenance of every result"
     shell:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
-        " --models {params.models} --trainings {params.cells}/training.json"
+        " --models {params.models:q} --trainings {params.cells}/training.json"
         " --files {params.cells}/{params.results} {input.files} --out {output} > {log} 2>&1"

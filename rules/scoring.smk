@@ -45,7 +45,6 @@ rule score_published:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
-        models=ancient(MODELS_FILE),
     output:
         published_files(),
     log:
@@ -58,6 +57,7 @@ rule score_published:
         runtime=scaled(15),
     params:
         *code("score_published", "report"),
+        models_file=verbatim(MODELS_FILE),
         submissions=verbatim(config["published"]["submissions"]),
         state=[file_state(path) for path in (config["published"]["submissions"], "config/published.tsv", MODELS_FILE)],
         out=above(),
@@ -65,7 +65,7 @@ rule score_published:
         "published submissions, re-scored"
     shell:
         "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
-        " --published {input.published} --models-file {input.models:q} --out-dir {params.out}"
+        " --published {input.published} --models-file {params.models_file:q} --out-dir {params.out}"
         " --threads {threads} > {log} 2>&1"
 
 

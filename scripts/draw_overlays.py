@@ -6,12 +6,10 @@ of the first test images: nuclei that were found, nuclei that were missed, and p
 
 import argparse
 
-import cv2
-
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.common.files import read_json, whole_file
 from nuclei.common.stage import run_stage
-from nuclei.report.overlays import draw
+from nuclei.report.overlays import draw, encode_picture
 
 
 def main() -> None:
@@ -27,7 +25,8 @@ def main() -> None:
     check_ground_truth(content, args.ground_truth)
     check_predictions(rows, content, args.predictions)
     with whole_file(args.out) as temporary:
-        cv2.imwrite(str(temporary), draw(args.test_images, content, rows))
+        # encoded first: where the disk is full, cv2.imwrite removes its file and says nothing
+        temporary.write_bytes(encode_picture(draw(args.test_images, content, rows), temporary.suffix))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ def main() -> None:
     args = parser.parse_args()
     from mmcv import Config
 
+    from nuclei.models.config_tree import python_text
+
     model, training = json.loads(args.model), json.loads(args.training)
     paths = {
         part: {"annotations": value[0], "images": value[1]}
@@ -48,7 +50,7 @@ def main() -> None:
     zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
     resolved = resolve(zoo, model, training, paths, args.seed, args.polygons, args.weights)
     with whole_file(args.out) as temporary:
-        temporary.write_text(Config(resolved).pretty_text, encoding="utf-8")
+        temporary.write_text(python_text(resolved), encoding="utf-8")
 
 
 if __name__ == "__main__":

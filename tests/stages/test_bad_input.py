@@ -16,6 +16,8 @@ from PIL import Image
 from support.archives import link, tar_of
 from support.damage import *
 
+PAIRS = [(a, b) for b in range(8) for a in range(b)]
+
 # fmt: off
 TABLE = [
     # images and masks
@@ -62,8 +64,44 @@ TABLE = [
      f"{IMAGE}: not found (images/ holds x.png), wanted the image of these masks; add or rename it"),
     ("image without masks", lambda: shutil.rmtree(MASKS), CHECK,
      f"{TRAIN}/DEMO-01: no folder masks found, wanted one with a PNG a nucleus; add it or remove DEMO-01"),
-    ("folder masks without a mask", lambda: empty(MASKS), CHECK,
-     f"{MASKS}: holds no PNG, wanted one a nucleus; add them or remove DEMO-01"),
+    ("folder masks without a mask", lambda: [empty(MASKS), text(MASKS / "notes.txt", "lost")], CHECK,
+     f"{MASKS}: holds files but no PNG, wanted one a nucleus, or nothing for an image without any; add them, empty the "
+       "folder or remove DEMO-01"),
+    ("masks of another format", lambda: [MASK.rename(MASK.with_suffix(".TIF")),
+      (TEST / "a.jpg").touch()], CHECK,
+     f"{MASKS}: 1 files that are no PNG but look like masks found (mask_0001.TIF), wanted PNG alone; convert or remove "
+       "them",
+     "dataset/test: 1 files that are no PNG but look like test images found (a.jpg), wanted PNG alone; convert or "
+       "remove them"),
+    ("label image among the masks", lambda: put(MASK, labels(np.uint8, 40)), CHECK,
+     f"{MASK}: values up to 40 found, which looks like a label image of 40 nuclei, wanted a file per nucleus with 0 "
+       "and 255; write each value into a file of its own"),
+    ("label image of 16 bits", lambda: put(MASK, labels(np.uint16, 300)), CHECK,
+     f"{MASK}: values up to 300 found, which looks like a label image of 300 nuclei, wanted a file per nucleus with 0 "
+       "and 255; write each value into a file of its own"),
+    ("inverted masks", lambda: [put(path, 255 - cv2.imread(str(path), 0)) for path in MASKS.glob("*.png")], CHECK,
+     lambda: f"{IMAGE}: {(n := len(list(MASKS.glob('*.png'))))} of {n} masks cover more than half of the image, wanted "
+       "nuclei 255 on 0; invert the masks"),
+    ("very many overlaps", lambda: [copy_mask(f"copy_{n}.png") for n in range(8)], CHECK,
+     *(f"DEMO-01: copy_{a}.png and copy_{b}.png overlap in 138 px, wanted none; correct the masks or set "
+       "raw.allow_overlap: true" for a, b in PAIRS[:20]), "dataset: 16 more problems like these"),
+    ("turned image", lambda: oriented(IMAGE, 6), CHECK,
+     f"{IMAGE}: EXIF orientation 6 found, wanted none (or 1); export it upright"),
+    ("turned mask", lambda: oriented(MASK, 3), CHECK,
+     f"{MASK}: EXIF orientation 3 found, wanted none (or 1); export it upright"),
+    ("12 bits in 16", lambda: put(IMAGE, full(4095, np.uint16)), CHECK,
+     f"{IMAGE}: 16-bit image with values up to 4095 found (12 bits in use), wanted all 16 bits, or 8; convert it to 8 "
+       "bits, value * 255 / 4095"),
+    ("pointers of Git LFS", lambda: [text(path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+      for path in (MASK, IMAGE.parents[2] / "DEMO-02/images/DEMO-02.png")], CHECK,
+     f"{MASK}: a pointer of Git LFS found, wanted a mask; run git lfs pull",
+     f"{TRAIN}/DEMO-02/images/DEMO-02.png: a pointer of Git LFS found, wanted an image; run git lfs pull"),
+    ("mask that nobody may read", lambda: MASK.symlink_to("/proc/self/mem") if not MASK.unlink() else None, CHECK,
+     f"{MASK}: cannot be read (Input/output error), wanted a mask; check the file"),
+    ("names of the same letters in NFC and NFD", lambda: [copy_mask(f"{e}.png") for e in ("\u00e9", "e\u0301")],
+     CHECK + " --allow-overlap",
+     f"{MASKS}/\u00e9.png: same name as e\u0301.png but for the form of its letters in Unicode (NFC, NFD), wanted one; "
+       "rename it"),
     ("file in the place of folder masks", lambda: replace(MASKS, "x"), CHECK,
      f"{TRAIN}/DEMO-01: no folder masks found, wanted one with a PNG a nucleus; add it or remove DEMO-01"),
     ("mask that is a link to nothing", lambda: replace(MASK, Path("nowhere.png")), CHECK,
@@ -169,7 +207,7 @@ TABLE = [
      f"s.yaml: {{'test': ['DEMO-02'], 'train': ['DEMO-01', 'DEMO-02'], 'validation': ['DEMO-03']}} found, "
        f"{HALVES}; correct it"),
     ("split file that is no YAML", lambda: text("s.yaml", "train: ["), CHECK_SPLIT,
-     "s.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in \"<unicode "
+     "s.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in \"<byte "
        'string>", line 1, column 9: train: [ ^), wanted a YAML file; correct it'),
     ("split file with a date of no calendar", lambda: text("s.yaml", "train: [2020-13-40]"), CHECK_SPLIT,
      "s.yaml: not YAML (month must be in 1..12), wanted a YAML file; correct it"),
@@ -271,7 +309,7 @@ TABLE = [
      "config: raw.dataset.path https://x.org/raw.zip is a URL without raw.dataset.sha256, wanted both; set the hash"),
     ("models file that is no YAML", lambda: config("models: {"), CONFIG,
      "models.yaml: not YAML (while parsing a flow node expected the node content, but found '<stream end>' in "
-       '"<unicode string>", line 1, column 10: models: { ^), wanted a YAML file; correct it'),
+       '"<byte string>", line 1, column 10: models: { ^), wanted a YAML file; correct it'),
     ("models file that is a list", lambda: config("[]"), CONFIG,
      "models.yaml: top level is [], wanted type object; correct it"),
     ("models file without a key", lambda: config("weights_root: x\nmodels: {a: {method: b}}"), CONFIG,
@@ -280,6 +318,9 @@ TABLE = [
      "models.yaml: models.a: 'multiscale' is a required property; correct it",
      "models.yaml: models.a: 'weights' is a required property; correct it",
      "models.yaml: models.a: 'zoo' is a required property; correct it"),
+    ("model name that no command line holds",
+     lambda: config(ROOT.joinpath("config/models.yaml").read_text().replace("mask_r101:", "a b's:")), CONFIG,
+     """models.yaml: models is "a b's", wanted the form ^[A-Za-z0-9][A-Za-z0-9_.-]*$; correct it"""),
     ("models file missing", lambda: [config(), Path("models.yaml").unlink()], CONFIG,
      "models.yaml: cannot be read (No such file or directory), wanted a YAML file; check the path"),
     # archives
@@ -427,7 +468,8 @@ def test_bad_input(raw, capsys, monkeypatch, damage, command, lines):
     monkeypatch.chdir(raw)
     if damage:
         damage()
-    assert answered(capsys, monkeypatch, command) == (2, [f"error: {line}" for line in lines])
+    wanted = [f"error: {line() if callable(line) else line}" for line in lines]
+    assert answered(capsys, monkeypatch, command) == (2, wanted)
     assert not any(Path(made).is_file() for made in ("o.json", "scores.json", "a/setting1/train.json", "evil"))
 
 

@@ -1,12 +1,37 @@
 """draw_overlays.py: the same file each time, and a missing image by name."""
 
+import contextlib
 import json
 
+import draw_overlays
+import numpy as np
 import pytest
+from support.damage import answered
 from support.overlay_scene import make_scene
 
 from nuclei.common.stage import InputError
-from nuclei.report.overlays import draw
+from nuclei.report.overlays import draw, encode_picture
+
+
+def test_a_full_disk_is_named(capsys, monkeypatch, tmp_path):
+    """/dev/full takes every file and has no room for its content."""
+    folder, content, rows = make_scene(tmp_path)
+    (tmp_path / "truth.json").write_text(json.dumps(content))
+    (tmp_path / "p.json").write_text(json.dumps(rows))
+
+    @contextlib.contextmanager
+    def full(path):
+        (tmp_path / "full.png").symlink_to("/dev/full")
+        yield tmp_path / "full.png"
+
+    monkeypatch.setattr(draw_overlays, "whole_file", full)
+    command = (
+        f"draw_overlays --test-images {folder} --ground-truth {tmp_path}/truth.json --predictions {tmp_path}/p.json"
+    )
+    status, lines = answered(capsys, monkeypatch, f"{command} --out {tmp_path}/o.png")
+    assert status == 2 and lines[-1].endswith(": no space left on the disk; free some and run again")
+    with pytest.raises(InputError, match="--out: a picture .svg found, wanted .jpg or .png"):
+        encode_picture(np.zeros((2, 2, 3), np.uint8), ".svg")
 
 
 def test_command_and_a_missing_image(stage, tmp_path):

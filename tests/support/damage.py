@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import yaml
 from conftest import ROOT
+from PIL import Image
 from support.archives import GOOD, tar_of
 from support.merged_config import merged
 from support.score_cases import encode
@@ -117,6 +118,21 @@ def copy_mask(name):
 def text(path, content):
     """Write a text."""
     Path(path).write_text(content, encoding="utf-8")
+
+
+def labels(kind, count):
+    """A label image of so many nuclei."""
+    array = np.zeros((SIDE, SIDE), kind)
+    array.ravel()[: 3 * count] = np.repeat(np.arange(1, count + 1), 3)
+    return array
+
+
+def oriented(path, value):
+    """Let a PNG say that it has an EXIF orientation."""
+    picture = Image.open(path)
+    exif = Image.Exif()
+    exif[0x0112] = value
+    picture.save(path, exif=exif)
 
 
 def split_file(**halves):

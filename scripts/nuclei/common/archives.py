@@ -1,5 +1,6 @@
 """Download an archive with resume, and unpack it so that nothing can leave the target folder."""
 
+import contextlib
 import errno
 import http.client
 import lzma
@@ -111,6 +112,26 @@ def tar_problems(archive: Path, members: Iterable[tarfile.TarInfo]) -> Iterator[
             yield f"{archive}: member {member.name} is a device or pipe, wanted files and folders; do not use it"
 
 
+def right_names(members: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The members of a zip file under the names that they had, without the copies that macOS adds (__MACOSX).
+
+    Some programs on Windows write `\\` between folders, where APPNOTE.TXT (4.4.17.1) wants `/`. macOS writes names in
+    UTF-8 without the flag that says so (4.4.4, bit 11), and Python takes them for code page 437. The names in the
+    members are changed in place.
+    """
+    members = list(members)
+    windows = not any("/" in member.filename for member in members)
+    for member in members:
+        name = member.filename
+        if not member.flag_bits & 0x800:
+            with contextlib.suppress(UnicodeError):
+                name = name.encode("cp437").decode("utf-8")
+        if windows or member.create_system == 0:  # 0: made on MS-DOS or Windows
+            name = name.replace("\\", "/")
+        member.filename = name
+    return [member for member in members if "__MACOSX" not in member.filename.split("/")]
+
+
 def zip_problems(archive: Path, members: Iterable[zipfile.ZipInfo]) -> Iterator[str]:
     """Yield one line for each member of a zip file that must not be unpacked."""
     for member in members:
@@ -141,11 +162,13 @@ def unpack(archive: Path | str, target: Path | str) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as file:
-                problems = list(zip_problems(archive, file.infolist()))
+                entries = right_names(file.infolist())
+                problems = list(zip_problems(archive, entries))
                 if problems:
                     raise InputError(*problems)
-                check_space(archive, sum(member.file_size for member in file.infolist()), target)
-                file.extractall(target)
+                check_space(archive, sum(entry.file_size for entry in entries), target)
+                for entry in entries:
+                    file.extract(entry, target)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as file:
                 members = file.getmembers()

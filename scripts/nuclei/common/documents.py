@@ -14,9 +14,9 @@ from nuclei.common.stage import InputError
 
 
 def read_yaml(path: Path | str) -> Any:
-    """Content of a YAML file. Raises InputError where it is missing or not YAML."""
+    """Content of a YAML file in UTF-8 or UTF-16. Raises InputError where it is missing or not YAML."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.safe_load(Path(path).read_bytes())  # PyYAML tells the encodings apart by the byte order mark
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted a YAML file; check the path") from None
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -57,11 +57,13 @@ def written_by(script: str, path: Path | str) -> Iterator[None]:
         raise InputError(f"{path}: other content found ({found}), wanted what {script} writes; run it again") from None
 
 
-def refuse(problems: Sequence[str], file: Path | str, shown: int = 20) -> None:
-    """Raise InputError if there are problems: the first `shown` lines, then one line with the number of the others.
+def capped(problems: Sequence[str], file: Path | str, shown: int = 20) -> list[str]:
+    """The first `shown` problem lines, then one line with the number of the others. file: what that line names."""
+    more = [f"{file}: {len(problems) - shown} more problems like these"] if len(problems) > shown else []
+    return [*problems[:shown], *more]
 
-    file: what the line about the others names. Nothing happens without problems.
-    """
+
+def refuse(problems: Sequence[str], file: Path | str, shown: int = 20) -> None:
+    """Raise InputError if there are problems, with the lines that `capped` gives. Nothing happens without problems."""
     if problems:
-        more = [f"{file}: {len(problems) - shown} more problems like these"] if len(problems) > shown else []
-        raise InputError(*problems[:shown], *more)
+        raise InputError(*capped(problems, file, shown))

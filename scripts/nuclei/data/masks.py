@@ -1,6 +1,7 @@
 """Reading the images and masks of the raw data.
 
-Images may have any depth and number of channels; masks have one channel of 8 bits or 1 bit. Coordinates are px, x
+Images may have 8 or 16 bits and any number of channels; masks have one channel of 8 bits or 1 bit. Neither may have an
+orientation, by which some readers turn the pixels and others do not. Coordinates are px, x
 right, y down, with pixel edges at integers: right and bottom of a box are exclusive.
 """
 
@@ -36,14 +37,14 @@ def decode_png(data: bytes) -> NDArray[np.uint8] | None:
         return None
 
 
-def read_image(path: Path) -> NDArray[Any] | None:
+def read_image(path: Path, data: bytes | None = None) -> NDArray[Any] | None:
     """The pixels of an image file, in the file's own type: height x width, or height x width x channels.
 
-    The channels may come in RGB or BGR order: an ordinary PNG is read by decode_png, any other file by OpenCV. None
-    where the file is unreadable.
+    data: the bytes of the file, where they were read already. The channels may come in RGB or BGR order: an ordinary
+    PNG is read by decode_png, any other file by OpenCV. None where the file is unreadable.
     """
     try:
-        array = decode_png(path.read_bytes())
+        array = decode_png(path.read_bytes() if data is None else data)
         if array is None:
             return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except (cv2.error, OSError):
@@ -51,12 +52,77 @@ def read_image(path: Path) -> NDArray[Any] | None:
     return array[..., 0] if array.shape[2] == 1 else array
 
 
-def image_size(image: RawImage) -> tuple[int, int]:
-    """(width, height) of an image, px. InputError where it cannot be read."""
-    array = read_image(image.file)
+def orientation(data: bytes) -> int:
+    """The EXIF orientation of a PNG or JPEG from its bytes: 1 (upright, also where none is told) to 8.
+
+    EXIF 2.32, section 4.6.4 A: tag 0x0112 of a TIFF header's first directory, whose entries have 12 bytes each.
+    """
+    for mark in (b"eXIf", b"Exif\0\0"):  # chunk of a PNG, segment of a JPEG
+        at = data.find(mark)
+        header = data[at + len(mark) :] if at >= 0 else b""
+        order = {b"II*\0": "<", b"MM\0*": ">"}.get(header[:4])
+        if order and len(header) >= 8:
+            first = struct.unpack(order + "I", header[4:8])[0]
+            for entry in range(first + 2, min(len(header) - 11, first + 2 + 12 * 64), 12):
+                tag, _, _, value = struct.unpack(order + "HHIH", header[entry : entry + 10])
+                if tag == 0x0112:
+                    return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def open_image(path: Path, wanted: str) -> NDArray[Any]:
+    """The pixels of an image or mask file, as read_image gives them. wanted: what the file should be, for the errors.
+
+    InputError where it cannot be read, is the pointer of Git LFS in the place of a file, or has an orientation.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted {wanted}; check the file") from None
+    if data.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise InputError(f"{path}: a pointer of Git LFS found, wanted {wanted}; run git lfs pull")
+    array = read_image(path, data)
     if array is None:
-        raise InputError(f"{image.file}: not a readable PNG, wanted an image; export it again")
+        raise InputError(f"{path}: not a readable PNG, wanted {wanted}; export it again")
+    turned = orientation(data)
+    if turned != 1:
+        raise InputError(f"{path}: EXIF orientation {turned} found, wanted none (or 1); export it upright")
+    return array
+
+
+def image_size(image: RawImage) -> tuple[int, int]:
+    """(width, height) of an image, px.
+
+    InputError as in open_image, and where an image of 16 bits uses 14 or fewer: every reader divides by 256, so that it
+    would be trained on nearly black.
+    """
+    array = open_image(image.file, "an image")
+    if array.dtype == np.uint16:
+        highest = int(array.max())
+        bits = highest.bit_length()
+        if 0 < bits <= 14:
+            raise InputError(
+                f"{image.file}: 16-bit image with values up to {highest} found ({bits} bits in use), wanted all "
+                f"16 bits, or 8; convert it to 8 bits, value * 255 / {2**bits - 1}"
+            )
     return array.shape[1], array.shape[0]
+
+
+def label_problem(path: Path, array: NDArray[Any]) -> str | None:
+    """The problem line of a file that looks like a label image, in which each nucleus has a value; None for others.
+
+    array: height x width. Its values are 0 (or not) and 1 to N without a gap, N > 1.
+    """
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
+        return None
+    values = np.unique(array)
+    count = int(values[-1])
+    if count < 2 or not np.array_equal(values[values > 0], np.arange(1, count + 1)):
+        return None
+    return (
+        f"{path}: values up to {count} found, which looks like a label image of {count} nuclei, wanted a file per "
+        "nucleus with 0 and 255; write each value into a file of its own"
+    )
 
 
 def read_nucleus(
@@ -65,13 +131,13 @@ def read_nucleus(
     """(part, left, top, (width, height)) of a mask file.
 
     part: the mask inside its bounding box, bool. left, top: the corner of that box, px. width, height: of the file, px.
-    Raises InputError unless the file is a PNG of one channel of 8 bits with the values 0 and 255 or 0 and 1, is not
-    empty, and has the size `size` (width, height), px, where that is given.
+    Raises InputError as in open_image, and unless the file is a PNG of one channel of 8 bits with the values 0 and 255
+    or 0 and 1, is not empty, and has the size `size` (width, height), px, where that is given.
     """
-    array = read_image(path)
-    if array is None:
-        raise InputError(f"{path}: not a readable PNG, wanted a mask; export it again")
+    array = open_image(path, "a mask")
     if array.ndim != 2 or array.dtype != np.uint8:
+        if labels := label_problem(path, array):
+            raise InputError(labels)
         channels = 1 if array.ndim == 2 else array.shape[2]
         raise InputError(
             f"{path}: {channels} channels of {array.dtype} found, wanted 1 of uint8; export it as an 8-bit grey PNG"
@@ -91,6 +157,8 @@ def read_nucleus(
     mask = part > 0
     # if every pixel that is not 0 has the highest value, there are only two values; this is faster than np.unique
     if top not in (1, 255) or np.count_nonzero(part == top) != np.count_nonzero(mask):
+        if labels := label_problem(path, array):
+            raise InputError(labels)
         values = np.unique(array)[:6].tolist()
         raise InputError(f"{path}: values {values} found, wanted 0 and 255 (or 0 and 1); threshold the mask")
     return mask, int(columns[0]), int(rows[0]), found

@@ -8,13 +8,16 @@
 
 Accepted: names with spaces and letters of any script; the ending .PNG; images of any depth and number of channels (read
 as 8-bit colour); masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in
-test_img_ids.json. Files beside the masks that are no PNG are listed as ignored. Everything else is a problem, one line
-that names the file.
+test_img_ids.json. An image without any nucleus has a folder masks/ that is there and empty; where the folder is missing
+or holds other files alone, its masks are taken to be lost, which is a problem. Files beside the masks that are no
+pictures are listed as ignored; pictures of another format than PNG are a problem. Everything else is a problem too, one
+line that names the file.
 
 The functions here add to two lists that they are given, so that a person sees all problems at once: `ignored`, of
 (file, reason), and `problems`, of lines.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +28,7 @@ from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
 
 IDS_FILE = "test_img_ids.json"
+PICTURES = {".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".jp2", ".gif", ".webp", ".pgm", ".npy"}  # other than PNG
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 
 Ignored = list[tuple[Path, str]]  # (file, reason)
@@ -80,13 +84,28 @@ def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
 def name_clashes(paths: Iterable[Path]) -> Iterator[str]:
     """Yield a problem line for each name that differs from another one only in case, such as a.png and A.PNG.
 
+    Or in the form of its letters: an é may be one character (NFC) or an e with an accent (NFD, as macOS writes it).
     Some systems (Windows, macOS) take the two for the same file.
     """
     names: dict[str, str] = {}
     for path in paths:
-        other = names.setdefault(path.name.casefold().removesuffix(".png"), path.name)
+        name = unicodedata.normalize("NFC", path.name)
+        other = names.setdefault(unicodedata.normalize("NFC", name.casefold()).removesuffix(".png"), path.name)
         if other != path.name:
-            yield f"{path}: same name as {other} but for case, wanted one; rename it"
+            form = unicodedata.normalize("NFC", other) == name
+            but = "the form of its letters in Unicode (NFC, NFD)" if form else "case"
+            yield f"{path}: same name as {other} but for {but}, wanted one; rename it"
+
+
+def picture_problems(folder: Path, others: Iterable[Path], what: str) -> Iterator[str]:
+    """Yield a problem line if files of another format than PNG look like pictures. what: masks, images."""
+    pictures = [path.name for path in others if path.suffix.lower() in PICTURES]
+    if pictures:
+        shown = ", ".join(pictures[:3]) + (", …" if len(pictures) > 3 else "")
+        yield (
+            f"{folder}: {len(pictures)} files that are no PNG but look like {what} found ({shown}), wanted PNG alone; "
+            "convert or remove them"
+        )
 
 
 def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
@@ -96,14 +115,17 @@ def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path
             f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
         )
         return []
-    masks = []
-    for path in listing(folder / "masks", ignored, problems):
-        if path.suffix.lower() == ".png" and path.is_file():
-            masks.append(path)
-        else:
-            ignored.append((path, "no PNG"))
-    if not masks:
-        problems.append(f"{folder / 'masks'}: holds no PNG, wanted one a nucleus; add them or remove {folder.name}")
+    entries = listing(folder / "masks", ignored, problems)
+    masks = [path for path in entries if path.suffix.lower() == ".png" and path.is_file()]
+    others = [path for path in entries if path not in masks]
+    ignored += [(path, "no PNG") for path in others]
+    pictures = list(picture_problems(folder / "masks", others, "masks"))
+    problems += pictures
+    if others and not masks and not pictures:
+        problems.append(
+            f"{folder / 'masks'}: holds files but no PNG, wanted one a nucleus, or nothing for an image without any; "
+            f"add them, empty the folder or remove {folder.name}"
+        )
     problems += name_clashes(masks)
     return masks
 
@@ -174,12 +196,11 @@ def read_test(
     """
     ids_file = dataset / "test_img_ids.json"
     rows = read_test_ids(ids_file, problems)
-    files = {}
-    for path in listing(dataset / "test", ignored, problems) if (dataset / "test").is_dir() else []:
-        if path.suffix.lower() == ".png" and path.is_file():
-            files[path.name] = path
-        else:
-            ignored.append((path, "no PNG"))
+    entries = listing(dataset / "test", ignored, problems) if (dataset / "test").is_dir() else []
+    files = {path.name: path for path in entries if path.suffix.lower() == ".png" and path.is_file()}
+    others = [path for path in entries if path.name not in files]
+    ignored += [(path, "no PNG") for path in others]
+    problems += picture_problems(dataset / "test", others, "test images")
     problems += name_clashes(files.values())
     for name in sorted(set(rows) ^ set(files)) if rows else []:
         where, lacks = (ids_file.name, "test/") if name in rows else ("test/", ids_file.name)

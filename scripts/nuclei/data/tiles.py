@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from nuclei.coco.rle import as_rle, bounding_box, encode
+from nuclei.coco.rle import as_rle, bounding_box, decode_part, encode_part
 from nuclei.coco.types import Annotation, AnnotationPart, Content, Form, Image, Segmentation
 from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
@@ -48,6 +48,31 @@ def decode(annotation: Annotation, height: int, width: int) -> NDArray[np.bool_]
     return coco_mask.decode(as_rle(annotation["segmentation"], height, width)).astype(bool)
 
 
+def decode_nucleus(annotation: Annotation, height: int, width: int) -> tuple[NDArray[np.bool_], int, int] | None:
+    """(part, left, top) of an annotation: its mask within its bounding box, px; None where no pixel belongs to it.
+
+    height, width: of the image. Equal to the part of decode(), but takes time and memory for the box alone.
+    """
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, dict):
+        return decode_part(segmentation) if coco_mask.area(segmentation) else None
+    points = np.concatenate([np.asarray(polygon, float).reshape(-1, 2) for polygon in segmentation])
+    (left, top), (right, bottom) = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
+    # pycocotools rounds to fifths of a pixel: where a shift is not exact in floating point, it could round otherwise
+    exact = (points * 8 == np.rint(points * 8)).all()
+    if exact and left >= 0 and top >= 0 and right <= width and bottom <= height:
+        # a pixel more on each side, where the image has one, because the border of an image cuts what lies on it
+        left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), min(right + 1, width), min(bottom + 1, height)
+        moved = [(np.asarray(p, float).reshape(-1, 2) - (left, top)).ravel().tolist() for p in segmentation]
+        mask = coco_mask.decode(as_rle(moved, int(bottom - top), int(right - left))).astype(bool)
+    else:
+        left, top, mask = 0, 0, decode(annotation, height, width)
+    if not mask.any():
+        return None
+    x0, y0, x1, y1 = bounding_box(mask)
+    return mask[y0:y1, x0:x1], int(left) + x0, int(top) + y0
+
+
 def cut(
     nuclei: Iterable[tuple[Annotation, NDArray[np.bool_], int, int]],
     left: int,
@@ -75,9 +100,7 @@ def cut(
         a, b, c, d = bounding_box(piece)
         piece, x0, y0 = piece[b:d, a:c], x0 + a - left, y0 + b - top
         if segmentation == "rle":
-            whole = np.zeros((size, size), bool)
-            whole[y0 : y0 + piece.shape[0], x0 : x0 + piece.shape[1]] = piece
-            form: Segmentation = encode(whole)
+            form: Segmentation = encode_part(piece, x0, y0, (size, size))
         else:
             form = exact_polygons(piece, x0, y0)
         found.append(
@@ -123,10 +146,9 @@ def tile(
             raise InputError(f"{file}: {width}x{height} px found, wanted {size} px a side at least; lower tiles.size")
         nuclei = []
         for annotation in (row for row in content["annotations"] if row["image_id"] == image["id"]):
-            mask = decode(annotation, height, width)
-            if mask.any():
-                left, top, right, bottom = bounding_box(mask)
-                nuclei.append((annotation, mask[top:bottom, left:right], left, top))
+            nucleus = decode_nucleus(annotation, height, width)
+            if nucleus:
+                nuclei.append((annotation, *nucleus))
         folder = out / image["file_name"].split("/")[0]
         folder.mkdir(parents=True)
         for top in starts(height, size, stride):

@@ -66,3 +66,23 @@ def set_option(config: Tree, path: str, value: Any) -> None:
             if not isinstance(item, dict):
                 raise InputError(f"option {path}: {'.'.join(parents)} is {item!r}, wanted a dict; correct the option")
             item[last] = as_scale(value) if last == "img_scale" else copy.deepcopy(value)
+
+
+def escaped(node: Any) -> Any:
+    """A nested config whose texts can stand between single quotes in Python code, where a dict holds them itself."""
+    if isinstance(node, dict):
+        # repr() of a text with a double quote stands between single quotes; [2:-1] takes both off again
+        return {k: repr(f'"{v}')[2:-1] if isinstance(v, str) else escaped(v) for k, v in node.items()}
+    if isinstance(node, list) and all(isinstance(item, dict) for item in node):
+        return [escaped(item) for item in node]
+    return node  # mmcv writes the texts in other lists by repr()
+
+
+def python_text(config: Tree) -> str:
+    """The Python code of a config, as mmdet reads it. mmcv writes it, but no quote or backslash of a text, as in paths.
+
+    config: of dicts, lists, tuples, texts and numbers. Without such characters it is mmcv's own `pretty_text`.
+    """
+    from mmcv import Config
+
+    return str(Config(escaped(config)).pretty_text)

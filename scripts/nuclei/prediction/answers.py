@@ -56,7 +56,7 @@ def read_answer(path: Path | str) -> Any:
     The content may be any JSON: answer_problems checks it. InputError where the file cannot be read.
     """
     path = Path(path)
-    if path.suffix != ".zip":
+    if path.suffix.lower() != ".zip":
         return read_json(path, "an answer")
     try:
         with zipfile.ZipFile(path) as file:

@@ -99,3 +99,14 @@ def draw(
         panels.append(np.full_like(panels[0], 255))
     body = np.vstack([np.hstack(panels[at : at + 2]) for at in range(0, len(panels), 2)])
     return np.vstack([legend(body.shape[1], bool(content["annotations"])), body])
+
+
+def encode_picture(picture: Picture, suffix: str) -> bytes:
+    """The bytes of a picture file. suffix: its form, `.jpg` or `.png`. InputError for one that OpenCV cannot write."""
+    try:
+        done, content = cv2.imencode(suffix, picture)
+    except cv2.error:
+        done = False
+    if not done:
+        raise InputError(f"--out: a picture {suffix or 'without suffix'} found, wanted .jpg or .png; give another name")
+    return bytes(content.tobytes())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nuclei.compute.device import claim_gpu
 from nuclei.compute.precision import precision
 from nuclei.compute.stop import StopRequest
+from nuclei.training.left_out import left_out
 from nuclei.training.resume import LAST, newest_state
 from nuclei.training.types import Keep, TrainingState
 from nuclei.workflow.code_version import code_version
@@ -89,6 +90,8 @@ def train(config: "Config", work: Path, device: "torch.device", label: str, keep
     use_own_hooks(config, work, label, keep)
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
+    for line in left_out(dataset):
+        print(f"warning: {label}: {line}", file=sys.stderr)
     model = model_to_train(config, device, dataset.CLASSES, label)
     patch_streams()
     quiet_amp()

@@ -17,6 +17,15 @@ from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
 from nuclei.workflow.types import Catalogue, ModelEntry
 
+PATHS = (  # keys of the config that hold the path of a file or folder
+    ("models_file",),
+    ("raw", "dataset", "path"),
+    ("raw", "test_masks", "path"),
+    ("split", "file"),
+    ("weights_folder",),
+    ("published", "submissions"),
+)
+
 
 def retype(value: Any, schema: Mapping[str, Any]) -> Any:
     """The value with texts turned into the types that the JSON schema asks for, and with keys in the schema's order.
@@ -179,6 +188,19 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"
+
+
+def expand_home(config: dict[str, Any]) -> None:
+    """Replace `~` and `~user` at the start of every path in a run's config by the home folder, in place.
+
+    Call it before check_config. Only the shell does this for people, and it does so on command lines alone.
+    """
+    for *sections, key in PATHS:
+        node: Any = config
+        for section in sections:
+            node = node.get(section) if isinstance(node, dict) else None
+        if isinstance(node, dict) and isinstance(node.get(key), str):
+            node[key] = os.path.expanduser(node[key])
 
 
 def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> Catalogue:

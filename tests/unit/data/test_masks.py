@@ -1,13 +1,20 @@
 """Images and masks: what is tolerated, and what the fast decoder reads."""
 
+import shutil
+import struct
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from nuclei.coco.rle import bounding_box
-from nuclei.data.masks import decode_png, image_size, read_image, read_mask, read_nucleus
-from nuclei.data.raw_layout import RawImage
+from nuclei.data.conversion import convert
+from nuclei.data.masks import decode_png, image_size, orientation, read_image, read_mask, read_nucleus
+from nuclei.data.raw_check import check, summary
+from nuclei.data.raw_layout import RawImage, read_layout
+from nuclei.data.tiles import tile
+from nuclei.scoring.average_precision import score
 
 
 def first_mask(raw):
@@ -52,3 +59,41 @@ def test_a_nucleus_is_its_box(drawn):
     part, *place, size = read_nucleus(first_mask(drawn), (128, 128))
     assert np.array_equal(part, mask[top:bottom, left:right])
     assert (place, size) == ([left, top], (128, 128))
+
+
+def test_an_orientation_is_found_in_either_byte_order_and_anywhere(raw, tmp_path):
+    path = raw / "dataset/train/DEMO-01/images/DEMO-01.png"
+    plain = path.read_bytes()
+    assert orientation(plain) == 1
+    for value in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010F] = value, "maker"
+        for form in ("png", "jpg"):
+            Image.open(path).convert("RGB").save(tmp_path / f"a.{form}", exif=exif)
+            assert orientation((tmp_path / f"a.{form}").read_bytes()) == value
+    for order, head in (("<", b"II*\0"), (">", b"MM\0*")):
+        tiff = head + struct.pack(order + "IHHHIHH", 8, 1, 0x0112, 3, 1, 5, 0)
+        assert orientation(b"..eXIf" + tiff) == 5
+        for cut in range(len(tiff)):
+            orientation(b"eXIf" + tiff[:cut])  # damaged, but no error
+
+
+def test_images_without_any_nucleus_go_through(raw):
+    folder = raw / "dataset/train/DEMO-01"
+    for masks in (folder / "masks", raw / "test_masks/DEMO-04/masks"):
+        shutil.rmtree(masks)
+        masks.mkdir()
+    result = check(raw / "dataset", raw / "test_masks")
+    nuclei = {row["id"]: row["nuclei"] for row in result["images"]}
+    assert (nuclei["DEMO-01"], nuclei["DEMO-04"]) == (0, 0) and min(nuclei["DEMO-02"], nuclei["DEMO-05"]) > 0
+    assert "| test | DEMO-04 | 128x128 | 0 |  |" in summary(result)
+    images, _, _ = read_layout(raw / "dataset", raw / "test_masks")
+    for method in ("exact", "imantics"):
+        train = convert([image for image in images if image.set == "train"], method)
+        assert len(train["images"]) == 3 and {row["image_id"] for row in train["annotations"]} == {2, 3}
+    tiles = tile(train, raw / "dataset/train", raw / "tiles", size=64, stride=64)
+    assert len(tiles["images"]) == 12
+    test = convert([image for image in images if image.set == "test"], "exact")
+    found = [{**row, "score": 0.5} for row in test["annotations"]]
+    scores = score(test, [*found, {**found[0], "image_id": test["images"][0]["id"], "score": 0.9}])
+    assert 0 < scores["map_report"] < 1 and scores["per_image"][0]["ap50_100"] is None

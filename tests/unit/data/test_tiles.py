@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from nuclei.coco.rle import encode
 from nuclei.common.stage import InputError
 from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
-from nuclei.data.tiles import decode, starts, tile
+from nuclei.data.tiles import decode, decode_nucleus, starts, tile
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,26 @@ def test_small_pieces_are_left_out(drawn, content, tmp_path):
 def test_tile_larger_than_the_image_is_refused(drawn, content, tmp_path):
     with pytest.raises(InputError, match="128x128 px found, wanted 256 px a side"):
         tile(content, drawn / "dataset/train", tmp_path / "tiles", size=256, stride=64)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_part_of_a_nucleus_is_that_of_the_whole_mask(seed):
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 60, 2).tolist()
+    for step in (1, 0.5, 0.125, 0.1):
+        polygons = []
+        for _ in range(random.integers(1, 4)):
+            count = random.integers(3, 9)
+            x, y = random.uniform(0, width, count), random.uniform(0, height, count)
+            points = np.clip(np.stack([x, y], 1) / step // 1 * step, 0, (width, height))
+            points[random.random(count) < 0.2] = (width, height)  # on the border, where the image cuts
+            polygons.append(points.ravel().tolist())
+        mask = decode({"segmentation": polygons}, height, width)
+        for segmentation in (polygons, encode(mask)):
+            found = decode_nucleus({"segmentation": segmentation}, height, width)
+            whole = np.zeros((height, width), bool)
+            if found:
+                part, left, top = found
+                whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+                assert part.any(0)[[0, -1]].all() and part.any(1)[[0, -1]].all()
+            assert np.array_equal(whole, mask)

@@ -67,3 +67,9 @@ def test_the_authors_answers_have_the_right_form():
     for path in sorted((SHARED / "submissions").glob("answer_*.zip")):
         assert answer_problems(read_answer(path), sizes, path.name) == ([], [])
     assert {row["submission"] for row in read_published(ROOT / "config/published.tsv").values()} == {*AP_100, None}
+
+
+def test_the_suffix_of_an_answer_may_have_capital_letters(tmp_path):
+    (tmp_path / "answer.json").write_text("[]")
+    write_zip(tmp_path / "answer.ZIP", tmp_path / "answer.json")
+    assert read_answer(tmp_path / "answer.ZIP") == []

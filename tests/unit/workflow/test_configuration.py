@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from support.merged_config import merged
 
 from nuclei.common.stage import InputError
 from nuclei.training.kept_epochs import epochs_to_keep
-from nuclei.workflow.configuration import check_config, kept_for_sure
+from nuclei.workflow.configuration import PATHS, check_config, expand_home, kept_for_sure
 
 
 @pytest.fixture
@@ -91,3 +92,29 @@ def test_an_epoch_can_be_chosen_where_its_weights_are_kept_whatever_the_scores(c
                 on_disk = (on_disk | {epoch}) & epochs_to_keep(rows, best, ["ap_100"], every)
             kept &= on_disk
         assert {epoch for epoch in range(1, epochs + 1) if kept_for_sure(epoch, config)} == kept
+
+
+def test_the_home_folder_stands_for_a_tilde_in_every_path(config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/mine")
+    for *sections, key in PATHS:
+        node = config
+        for section in sections:
+            node = node[section]
+        node[key] = "~/a~b"
+    expand_home(config)
+    assert json.dumps(config).count('"/home/mine/a~b"') == len(PATHS)
+    expand_home({"raw": None, "split": 3, "models_file": ["~"]})  # what check_config names later
+
+
+def test_every_key_that_holds_a_path_is_known():
+    """By the schema: texts of no given form that are described as a path, a folder or a file."""
+
+    def keys(schema, at=()):
+        for name, node in schema.get("properties", {}).items():
+            yield from keys(node, (*at, name))
+            told = re.search(r"\b(folder|path|archive)\b", node.get("description", "").lower())
+            if "string" in node.get("type", []) and "pattern" not in node and told:
+                yield (*at, name)
+
+    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
+    assert set(keys(schema)) == set(PATHS)

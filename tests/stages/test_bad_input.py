@@ -293,10 +293,9 @@ TABLE = [
      "config: training.width 0.125 found, wanted 1 with training.weights coco, whose layers have all channels; set "
        "training.weights to none or training.width to 1"),
     ("width at which layers do not fit", lambda: config(training__width=0.3), CONFIG,
-     "config: training.width: 0.3 is not a multiple of 0.125; correct it"),
+     "config: training.width is 0.3, wanted one of [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]; correct it"),
     ("width at which layers have no channels", lambda: config(training__width=0.001), CONFIG,
-     "config: training.width is 0.001, wanted minimum 0.125; correct it",
-     "config: training.width: 0.001 is not a multiple of 0.125; correct it"),
+     "config: training.width is 0.001, wanted one of [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]; correct it"),
     ("half precision on a CPU", lambda: config(training__precision="fp16"), CONFIG,
      "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; correct it or take a GPU"),
     ("seed too large for NumPy", lambda: config(seeds=[2**32]), CONFIG,

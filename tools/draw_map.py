@@ -40,11 +40,7 @@ FLOORS = [
 DEFAULT = {
     "run": "map",
     "raw": {
-<<<<<<< HEAD
         part: {"path": f"https://example.org/{part}.tar.xz", "sha256": 64 * "0"} for part in ("dataset", "test_masks")
-=======
-        part: {"path": f"https://example.org/{part}.tar.xz", "sha256": "0" * 64} for part in ("dataset", "test_masks")
->>>>>>> fb39dfe6c11515a7f68fd81df1f929cc4ebdaf1a
     },
 }
 # On top of config/demo.yaml, every step that the default config leaves out.

@@ -99,7 +99,7 @@ TABLE = [
     ("mask that nobody may read", lambda: MASK.symlink_to("/proc/self/mem") if not MASK.unlink() else None, CHECK,
      f"{MASK}: cannot be read (Input/output error), wanted a mask; check the file"),
     ("names of the same letters in NFC and NFD", lambda: [copy_mask(f"{e}.png") for e in ("\u00e9", "e\u0301")],
-     CHECK + " --allow-overlap",
+     CHECK_OVERLAP,
      f"{MASKS}/\u00e9.png: same name as e\u0301.png but for the form of its letters in Unicode (NFC, NFD), wanted one; "
        "rename it"),
     ("file in the place of folder masks", lambda: replace(MASKS, "x"), CHECK,
@@ -145,9 +145,10 @@ TABLE = [
     ("pipe in the place of an image", lambda: [IMAGE.unlink(), os.mkfifo(IMAGE)], CHECK,
      f"{IMAGE}: neither a file nor a folder found, wanted one of them; remove it",
      f"{IMAGE}: not found (images/ holds nothing), wanted the image of these masks; add or rename it"),
-    ("mask that cannot be read", lambda: replace(MASK, UNREADABLE), CHECK, f"{MASK}: {NO_MASK}"),
+    ("mask that cannot be read", lambda: replace(MASK, UNREADABLE), CHECK,
+     f"{MASK}: cannot be read (Input/output error), wanted a mask; check the file"),
     ("image that cannot be read", lambda: replace(TEST / "DEMO-04.png", UNREADABLE), CHECK,
-     f"dataset/test/DEMO-04.png: {NO_IMAGE}"),
+     "dataset/test/DEMO-04.png: cannot be read (Input/output error), wanted an image; check the file"),
     # test ids
     ("test ids that are a pipe", lambda: [IDS.unlink(), os.mkfifo(IDS)], CHECK,
      f"{IDS}: neither a file nor a folder found, wanted a JSON file; correct it"),

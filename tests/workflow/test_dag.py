@@ -21,7 +21,7 @@ from mmcv import Config
 from mmdet.models import build_detector
 from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
-from nuclei.models.classes import set_classes
+from nuclei.models.zoo import zoo_path
 from nuclei.prediction.ensembles import fuse_predictions
 from nuclei.scoring.average_precision import score
 
@@ -348,14 +348,13 @@ def test_a_finished_run_needs_no_raw_data(project):
 
 def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(project, tmp_path):
     """The whole path over loopback: download, hash, tensors, loading, with a checkpoint in mmdet's published form."""
-    found = Config.fromfile(str(cell(project, 1, "mask_r50") / "config.py"))
-    set_classes(found.model, 80, before=1)
-    state = build_detector(found.model).state_dict()
+    catalogue = yaml.safe_load((project / "config/models.yaml").read_text())
+    zoo = Config.fromfile(str(zoo_path(catalogue["models"]["mask_r50"]["zoo"])))
+    state = build_detector(zoo.model).state_dict()
     (tmp_path / "mask_rcnn").mkdir()
     path = tmp_path / "mask_rcnn/any.pth"
     torch.save({"state_dict": state, "meta": {"mAP": numpy.float64(0.4)}}, path)
     path = path.rename(path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"))
-    catalogue = yaml.safe_load((project / "config/models.yaml").read_text())
     catalogue["models"]["mask_r50"]["weights"] = f"mask_rcnn/{path.name}"
     (project / "mirrored.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
@@ -363,7 +362,7 @@ def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(p
         threading.Thread(target=server.serve_forever).start()
         change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
         change["weights_folder"] = f"http://127.0.0.1:{server.server_port}/"
-        change["training"] = CONFIG["training"] | {"weights": "coco"}
+        change["training"] = CONFIG["training"] | {"weights": "coco", "width": 1}
         environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
         done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)

@@ -197,7 +197,7 @@ def raw_states():
 def raw_state(*parts):
     """Hashes of the content of these parts of the raw data, where they lie in given folders.
 
-    A param of every rule that reads their pixels: it runs again when they changed, and a touch changes nothing.
+    A param of the rules that read their pixels. They run again when they changed, and a touch changes nothing.
     """
     return [raw_states().get(part) for part in parts]
 

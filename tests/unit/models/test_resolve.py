@@ -126,12 +126,14 @@ def test_crops_and_turns_come_after_resizing():
         return [step["type"] for step in training_set(config)["pipeline"]]
 
     config = resolved("mask_r50", crop=96, turns=True)
-    at = types(config).index("Resize")
-    assert types(config)[at : at + 4] == ["Resize", "RandomCrop", "QuarterTurn", "RandomFlip"]
+    at = types(config).index("AlignedResize")
+    steps = ["AlignedResize", "RandomCrop", "QuarterTurn", "RandomFlip", "VisibleInstances"]
+    assert types(config)[at : at + 5] == steps
     assert training_set(config)["pipeline"][at + 1]["crop_size"] == (96, 96)
     assert config["custom_imports"]["imports"] == ["nuclei.augmentation"]
     plain = resolved("mask_r50")
-    assert not {"RandomCrop", "QuarterTurn"} & set(types(plain)) and "custom_imports" not in plain
+    assert not {"RandomCrop", "QuarterTurn", "AlignedResize", "VisibleInstances"} & set(types(plain))
+    assert "custom_imports" not in plain
 
 
 def test_an_offset_moves_every_image_as_it_is_read():

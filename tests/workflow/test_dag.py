@@ -165,7 +165,7 @@ def test_a_look_repeats_prediction_alone_and_reaches_its_command(project):
     done = snakemake(project, "-n", "--printshellcmds", config=overlay(project, inference=look))
     cells = {"predict": 12, "write_answer": 12, "score_predictions": 12, "draw_overlays": 12}
     assert planned(done) == {**cells, **AFTER_SCORES}
-    options = "--views 8 --scales 0.75 1.0 --window 96 --overlap 24 --soft-nms --out"
+    options = "--views 8 --scales 0.75 1.0 --window=96 --overlap 24 --soft-nms --out"
     assert (done.stdout + done.stderr).count(options) == 12
 
 

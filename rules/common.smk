@@ -158,7 +158,7 @@ def raw_folder(part):
 
 
 def raw_input(*parts):
-    """Inputs for a rule that reads parts of the raw data: the folders that rules make, and a marker file beside each.
+    """Inputs of rules that read parts of the raw data, i.e. the folders that rules make, and a marker file beside each.
 
     Snakemake does not look into a folder: it judges it by its modification time, which a touch or a copy changes. So
     the folder is `ancient`, which means that its time does not count. The rule that makes the folder also writes the

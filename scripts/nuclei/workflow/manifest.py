@@ -108,7 +108,9 @@ def project_version(folder: Path | str = Path(__file__).parent) -> Project:
 def environment() -> Environment:
     """{"python", "packages": {name: version}} of the environment that this runs in."""
     found = reversed(list(distributions()))  # of two copies, the one that is imported: the first on the path
-    packages = {one.metadata["Name"]: one.version for one in found}
+    # setuptools puts copies of other packages on the path of a process that imports it; they are no installed packages
+    installed = [one for one in found if "_vendor" not in Path(str(one.locate_file(""))).parts]
+    packages = {one.metadata["Name"]: one.version for one in installed}
     return {"python": platform.python_version(), "packages": packages}
 
 

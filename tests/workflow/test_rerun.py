@@ -239,7 +239,7 @@ def test_files_that_cannot_be_read_end_in_lines_of_the_check_alone(finished, tmp
     assert {line.strip() for line in said.splitlines() if line.strip().startswith("error: ")} == {
         f"error: {folder}/dangling.png: link to nothing found, wanted a file or folder; correct or remove the link",
         f"error: {folder}/pipe.png: neither a file nor a folder found, wanted one of them; remove it",
-        f"error: {folder}/unreadable.png: not a readable PNG, wanted a mask; export it again",
+        f"error: {folder}/unreadable.png: cannot be read (Input/output error), wanted a mask; check the file",
         f"error: {folder}: name '\\udcff.png' found, wanted letters that can be printed (UTF-8); rename it",
     }
 

@@ -60,13 +60,14 @@ rule resolve_config:
         test_images=verbatim(f"{raw_folder('dataset')}/test"),
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
+        tf32=switch("--tf32", config["compute"]["tf32"]),
     message:
         "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
         " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
         " --test {params.test} {params.test_images:q}"
-        " {params.polygons} {params.weights} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " {params.polygons} {params.weights} {params.tf32} --seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
 rule train:
@@ -96,7 +97,6 @@ rule train:
         content=raw_state("train"),
         work=str(cell_folder(WORK, "{setting}", "{model}", "{seed}")),
         device=config["compute"]["device"],
-        tf32=switch("--tf32", config["compute"]["tf32"]),
         keep=config["checkpoints"],
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -104,7 +104,7 @@ rule train:
         # the shell ignores TERM, so that it stops the training alone, at a safe point, and gives on its exit status
         "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} {params.tf32} --threads {threads}"
+        " --device {params.device} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
         " --out-provenance {output.provenance} 2>&1 | tee {log}"

@@ -23,7 +23,7 @@ def writer(folder, drawn):
     test = convert([i for i in images if i.set == "test"], "exact")
     (folder / "test.json").write_text(json.dumps(test))
 
-    def write(name, **change):
+    def write(name, tf32=False, validation=folder / "val.json", **change):
         section = (
             training("demo") | {"epochs": 3, "repeat": 2, "train_scales": [[96, 96], [128, 128]], "warmup": 2} | change
         )
@@ -39,12 +39,13 @@ def writer(folder, drawn):
             str(folder / "train.json"),
             str(drawn / "dataset/train"),
             "--validation",
-            str(folder / "val.json"),
+            str(validation),
             str(drawn / "dataset/train"),
             "--test",
             str(folder / "test.json"),
             str(drawn / "dataset/test"),
             "--polygons",
+            *(["--tf32"] if tf32 else []),
             "--seed",
             "0",
             "--out",

@@ -5,7 +5,8 @@ The result is in mmdet's own format and inherits from no other file, so that mmd
 How do I add a model? By an entry in config/models.yaml; nuclei/models/catalogue.py lists the steps. resolve() below
 does with this entry, in this order: options of the protocol, one class in place of COCO's 80, our data, images per
 iteration, the learning-rate schedule, what happens to the gradients, image scales, augmentation, fewer channels,
-weights, memory, detections per image, and last the options of the config and of the entry, which can change any key.
+weights, TF32, memory, detections per image, and last the options of the config and of the entry, which can change any
+key.
 
 So a model needs code only where its zoo config says one of these things in another way than all models until now:
     the number of classes under another key than num_classes        nuclei/models/classes.py
@@ -174,6 +175,7 @@ def resolve(
     seed: int | str,
     polygons: bool,
     weights: str | None = None,
+    tf32: bool = False,
 ) -> Tree:
     """The resolved mmdet config of a cell; see the module for the order of the changes.
 
@@ -181,7 +183,8 @@ def resolve(
     workflow.protocols.fill_model gives it, with `protocol_options` and `options`, {dotted path: value}; both may be
     missing. training: `training` of the config, filled by the protocol. paths: files and folders of the three data
     sets. polygons: whether the annotations hold polygons, not RLE. weights: path of the COCO checkpoint, or None for a
-    random start. InputError names an option whose path the config does not have.
+    random start. tf32: whether a GPU may round fp32 products to TF32 in training and prediction. InputError names an
+    option whose path the config does not have.
     """
     config = copy.deepcopy(zoo_config)
     # first, because they stand for another zoo config
@@ -207,6 +210,8 @@ def resolve(
         config["model"]["backbone"]["init_cfg"] = None  # not needed: the COCO checkpoint holds the backbone too
     else:
         random_start(config["model"])
+    if tf32:
+        config["tf32"] = True  # mmdet's own tools do not know it, and leave torch's switches as they are
     set_memory(config["model"], training)
     for node in walk(config["model"].get("test_cfg") or {}):
         if "score_thr" in node and "max_per_img" in node and training["detections"]:

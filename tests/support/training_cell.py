@@ -111,6 +111,36 @@ def flip(path):
     path.write_bytes(content)
 
 
+# Runs a stage that gets a signal while its detector looks at the n-th image of a validation.
+STRUCK = """
+import os, sys, runpy
+from mmdet.models.detectors import BaseDetector
+number, calls = int(sys.argv[1]), int(sys.argv[2])
+original = BaseDetector.forward_test
+def struck(self, *arguments, **options):
+    global calls
+    calls -= 1
+    if not calls:
+        os.kill(os.getpid(), number)
+    return original(self, *arguments, **options)
+BaseDetector.forward_test = struck
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def struck_in_validation(number, calls, arguments):
+    """Run a training's command line, which gets a signal in the validation of its n-th image; the finished process."""
+    python, *rest = arguments
+    return subprocess.run(
+        [python, "-c", STRUCK, str(int(number)), str(calls), *rest],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "scripts"},
+    )
+
+
 # Runs a stage with a detector that has no memory left from its n-th call on.
 FULL = """
 import sys, torch

@@ -299,6 +299,11 @@ def as_from_the_start(project, base):
     shutil.rmtree(fresh)
 
 
+def rounded(project, base):
+    assert "tf32 = True" in cell_folder(project, MASK).joinpath("config.py").read_text()
+    assert read(project, f"cells/{MASK.replace('.', '/')}/training.json")["tf32_matmul"]
+
+
 def three_seeds(project, base):
     assert "seeds: 3" in (project / "results/tiny/tables/table1.md").read_text()
     weights = {(cell_folder(project, cell) / "checkpoint.pth").read_bytes() for cell in [*CELLS, *SEEDS]}
@@ -324,7 +329,7 @@ def last_chosen(project, base):
 
 def scores_at_300(project, base):
     assert "ap50_300" in read(project, f"cells/{MASK.replace('.', '/')}/scores.json")
-    assert "ap50_300" not in (cell_folder(project, MASK) / "epochs.tsv").read_text()
+    assert "scored again" in (project / f"results/tiny/logs/{MASK}.train.log").read_text()
     assert "@300" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
 
 
@@ -402,7 +407,7 @@ ROWS = [
     Row(
         "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/names.py`)",
         edit("scripts/nuclei/scoring/names.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
-        "validation uses the same scores: `train` ends at once, and does not score former epochs again",
+        "validation uses the same scores: `train` trains nothing, and scores the kept predictions of validation again",
         jobs=stages(CELLS, "train") | TRAINED,
         effect=scores_at_300,
     ),
@@ -513,6 +518,14 @@ ROWS = [
         jobs=stages([MASK], "resolve_config") | TRAINED,
         trained={MASK: [1]},
         effect=rate_of_one,
+    ),
+    Row(
+        "`compute.tf32`: false → true",
+        config(compute={"tf32": True}),
+        "",
+        jobs=stages(CELLS, "resolve_config") | TRAINED,
+        trained={cell: [1] for cell in CELLS},
+        effect=rounded,
     ),
     Row(
         "`training.epochs`: 1 → 2",

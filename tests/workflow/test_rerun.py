@@ -55,6 +55,16 @@ the beginning. The recipe does not contain the place of the data, nor what does 
 and test look at images, and the cap of their detections. The end of [config/README.md](../config/README.md) says how to
 train a cell again under new code.
 
+Each epoch is saved first and validated then, so a stop during validation loses no training: the next start validates
+the epoch before it trains on. The predictions of each validation are kept in `work/`. Under changed code of the scores
+they are scored again, and nothing is trained. If the config looks at validation images in another way, the epochs whose
+weights are still there are validated again.
+
+The outputs of a training are those of its present config, as if there had been no other: with fewer epochs they are cut
+to these, with more the training goes on, and scores are shown of the epochs that `training.validate_every` asks for
+alone. Where fewer epochs need weights that are no longer there, so many epochs are trained anew, in a folder of their
+own inside the work folder; the longer training stays for later.
+
 To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
 `rerun-triggers` of `profiles/default/config.yaml`.
 

@@ -19,7 +19,7 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
-	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
+	@echo "make test-damage  300 random kills over 4 small runs, and other damage to runs; an hour"
 	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: 40 minutes"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"

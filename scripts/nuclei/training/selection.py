@@ -81,8 +81,8 @@ def choose(
     choice = [row for row in scored if row["kept"]]
     if not choice:
         raise InputError(
-            f"selection.metric: no kept epoch has a score {metric}, wanted one at least; set training.validate_every, or "
-            "selection.policy to last, as where the validation images hold no nucleus"
+            f"selection.metric: no kept epoch has a score {metric}, wanted one at least; set training.validate_every, "
+            "or selection.policy to last, as where the validation images hold no nucleus"
         )
     best, top = max(choice, key=rank), max(scored, key=rank)
     reason = f"highest {metric} on the validation images of {len(scored)} scored epochs"

@@ -157,9 +157,11 @@ class Killer:
 
     def finish(self):
         """Run until the end, striking until the number `last` is reached."""
-        for process in alive(self.folder):  # left by a test that was stopped
-            process.kill()
-            process.wait()
+        while left := alive(self.folder):  # by a test that was stopped
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                    process.wait(10)
         while True:
             if list(self.folder.glob(".snakemake/locks/*")):
                 assert run(self.folder, "--unlock")[0] == 0

@@ -61,8 +61,9 @@ def fresh(cell, tmp_path_factory):
 
 
 @pytest.fixture
-def no_training(monkeypatch):
-    """Neither a training step nor a look at an image is allowed."""
+def no_training(fresh, monkeypatch):
+    """Neither a training step nor a look at an image is allowed, once there is a training of three epochs."""
+    fresh(3)
 
     def refuse(*_arguments, **_options):
         raise AssertionError("trains or predicts")

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import psutil
+import yaml
 from workflow.disturbed import alive, epochs, run, stages, start
 
 # at any moment: kill a stage, Snakemake alone, all processes; a clean stop of a training.
@@ -25,7 +26,7 @@ KINDS = {
     "SIGUSR1": 1,
     "in validation": 6,
     "saved": 4,
-    "before selection": 2,
+    "before selection": 8,  # while there is a cell that is trained and not chosen
 }
 WAITED_FOR = {"in validation", "saved", "before selection"}
 
@@ -41,6 +42,7 @@ class Killer:
         self.folder, self.file, self.state, self.seed = folder, file, state, seed
         self.kills, self.last = kills, last
         self.reached = {}
+        self.epochs = yaml.safe_load((folder / "damage.yaml").read_text())["training"]["epochs"]
         self.started = time.monotonic()
         self.first = state["kills"]
 
@@ -104,7 +106,10 @@ class Killer:
     def strike(self, snakemake):
         """Kill something that runs, and count it."""
         chance = self.chance()
-        kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
+        cells = ["/".join(work.parts[-5:-1]) for work, epoch in epochs(self.folder).items() if epoch == self.epochs]
+        chosen = [self.folder / "results/damage" / cell / "checkpoint.json" for cell in cells]
+        kinds = KINDS if not all(path.exists() for path in chosen) else KINDS | {"before selection": 0}
+        kind = chance.choices(list(kinds), list(kinds.values()))[0]
         at = self.wait(kind, snakemake, chance)
         if at is None:
             kind = "stage"
@@ -166,7 +171,7 @@ class Killer:
             if list(self.folder.glob(".snakemake/locks/*")):
                 assert run(self.folder, "--unlock")[0] == 0
             # a stage that is killed is tried again at once, which saves the start of Snakemake
-            snakemake = start(self.folder, "--retries", "1000")
+            snakemake = start(self.folder, "--retries", "1000", "--cores", "1")  # one training at a time
             while snakemake.poll() is None and self.state["kills"] < self.last:
                 self.strike(snakemake)
             code = snakemake.wait()

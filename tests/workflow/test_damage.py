@@ -37,8 +37,8 @@ SMALL = {
     },
 }
 TWO_CELLS = SMALL | {"settings": [1]}
-# enough epochs for the kills that wait for one
-CONFIG = SMALL | {"settings": [1, 2], "training": SMALL["training"] | {"epochs": 12}}
+# about as many epochs as a quarter of the kills need, each of which lets nearly one pass
+CONFIG = SMALL | {"settings": [1, 2], "training": SMALL["training"] | {"epochs": 20}}
 
 
 def run_undisturbed(folder, config):

@@ -45,8 +45,14 @@ def read(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where there is none that can be read."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    return found if isinstance(found, dict) else {}
+
+
+def part(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """The JSON object below a key of another one, or {} where there is none."""
+    found = content.get(key)
     return found if isinstance(found, dict) else {}
 
 
@@ -185,15 +191,15 @@ def temporaries(now: float) -> Iterator[Stale]:
 
 def sources(config: dict[str, Any]) -> list[str]:
     """The paths that a run's resolved config names for raw data and published submissions."""
-    raw = config.get("raw") or {}
-    found = [(raw.get(part) or {}).get("path") for part in ("dataset", "test_masks")]
-    return [path for path in [*found, (config.get("published") or {}).get("submissions")] if path]
+    raw = part(config, "raw")
+    found = [part(raw, name).get("path") for name in ("dataset", "test_masks")]
+    return [path for path in [*found, part(config, "published").get("submissions")] if path and isinstance(path, str)]
 
 
 def vanished_fingerprints() -> Iterator[Stale]:
     """Files of remembered hashes whose source, which a run's manifest names, is gone."""
     for manifest in sorted(Path("results").glob(f"*/{NAME}")):
-        for source in sources(read(manifest).get("config") or {}):
+        for source in sources(part(read(manifest), "config")):
             if Path(source).exists():
                 continue
             folders = [Path(source), *(Path(source, part) for part in ("dataset", "test_masks"))]
@@ -206,8 +212,8 @@ def vanished_fingerprints() -> Iterator[Stale]:
 def needless_raw(run: str) -> Iterator[Stale]:
     """The unpacked raw data and the tiles of a finished run, if they can be made again."""
     manifest = read(Path("results", run, NAME))
-    raw: dict[str, Any] = (manifest.get("config") or {}).get("raw") or {}
-    finished = raw and all(Path("results", run, name).exists() for name in manifest.get("files", {}))
+    raw, files = part(part(manifest, "config"), "raw"), part(manifest, "files")
+    finished = raw and files and all(Path("results", run, name).exists() for name in files)
     again = finished and (
         raw.get("draw") or all("://" in path or Path(path).exists() for path in sources({"raw": raw}))
     )

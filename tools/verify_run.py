@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import library  # noqa: F401 - lets the library be found
+from nuclei.common.archives import DAMAGE
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
@@ -52,9 +53,17 @@ def read_manifest(run: Path | str) -> Manifest:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"file {name}")
             int(entry["size"]), str.lower(entry["sha256"])
-        [found["cells"].items(), list(found["models"]), found["config"]["seeds"], found["data"]["sha256"]]
-        str.lower(found["config_sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        for name, training in found["cells"].items():
+            cell = cell_of(f"{name}/x")
+            if cell != name:
+                raise ValueError(f"cell {name}")
+            if not isinstance(training.get("data_sha256"), str | None):
+                raise ValueError(f"data_sha256 of {name}")
+        [str.lower(name) for name in found["models"]]
+        [int(number) for key in ("seeds", "settings") for number in found["config"][key]]
+        [list(cells or []) for cells in found["config"].get("ensembles", {}).values()]
+        str.lower(found["config_sha256"]), str.lower(found["data"]["sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: found no manifest ({error!r}), wanted what write_manifest.py writes; {AGAIN}"
         ) from None
@@ -74,17 +83,19 @@ def not_kept(recorded: Iterable[str], absent: Collection[str]) -> dict[str, str]
     return allowed
 
 
-def same(text: str, value: object) -> bool:
-    """Whether a field of a CSV says the value of a JSON file.
+def same(text: str | None, value: object) -> bool:
+    """Whether a field of a CSV says the value of a JSON file. text: None where a row is too short to have the field.
 
     Numbers are compared as floats; None is an empty field or `not scored`.
     """
+    if not isinstance(text, str):
+        return False
     if value is None:
         return text in ("", "not scored")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return abs(float(text) - value) <= 1e-12 * max(1, abs(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
     return text == str(value)
 
@@ -159,7 +170,7 @@ def check_answer(run: Path, cell: str) -> Iterator[str]:
     try:
         with zipfile.ZipFile(packed) as file:
             fits = file.namelist() == ["answer.json"] and file.read("answer.json") == answer.read_bytes()
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (OSError, *DAMAGE) as error:
         yield f"{cell}/answer.zip: found no zip that can be read ({error}), wanted answer.json in it; {AGAIN}"
         return
     if not fits:
@@ -238,7 +249,9 @@ def check_table(files: Cells, name: str, cells: Sequence[Sequence[str]], models:
             key, deviation = score_of(column or "") or (None, False)
             if not key or not all(scores):
                 continue
-            values = [value for score in scores if isinstance(value := score.get(key), (int, float))]
+            values = [
+                value for score in scores if isinstance(value := score.get(key), (int, float)) and -1 <= value <= 1
+            ]
             how = statistics.stdev if deviation else statistics.mean
             wanted = how(values) if len(values) == len(scores) else None
             if not same(text, wanted):

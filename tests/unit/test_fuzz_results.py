@@ -77,7 +77,7 @@ def test_saved_states(tmp_path, capsys):
     fuzz("saved states", case, refuses=False)
 
 
-TABLE = "epoch\tap50_100\tkept\n1\t0.1\t0\n2\t\t1\n3\t0.2\t1\n".encode()
+TABLE = b"epoch\tap50_100\tkept\n1\t0.1\t0\n2\t\t1\n3\t0.2\t1\n"
 
 
 def test_score_tables(tmp_path):
@@ -140,7 +140,7 @@ def test_cells(run):
 
 @pytest.mark.parametrize("which", ["manifest", "results"])
 def test_manifests(run, which):
-    others = sorted(path for path in run.rglob("*") if path.suffix in (".json", ".tsv", ".csv", ".zip"))
+    others = sorted(path for path in run.glob("*/**/*") if path.suffix in (".json", ".tsv", ".csv", ".zip"))
 
     def case(chance):
         path = run / "manifest.json" if which == "manifest" else chance.choice(others)

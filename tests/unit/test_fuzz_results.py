@@ -1,24 +1,33 @@
 """Readers of what a run wrote meet damage, as in test_fuzz.py: weights, states, score tables, cells, the manifest."""
 
+import ast
 import io
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from clean_work import plan
-from support.fuzzing import broken, changed, fuzz, json_bytes, recounted_zip
+from conftest import ROOT
+from support.fuzzing import Serial, broken, changed, fuzz, json_bytes, recounted_zip
 from support.run_folder import MODELS, SEEDS, cell_folders
 from verify_run import verify
 
-from nuclei.common.stage import InputError
+from nuclei.common.documents import read_yaml
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, written_by
+from nuclei.data.conversion_loss import read_contents
+from nuclei.data.raw_check import check_part, join, summary
 from nuclei.models.weight_files import read_published
 from nuclei.prediction.trained_weights import load_weights
 from nuclei.report.cells import read_cells
 from nuclei.report.curves import read_losses, read_scores
+from nuclei.report.plan_page import read_cards
 from nuclei.training.resume import newest_state
 from nuclei.training.selection import choose, read_epochs
 from nuclei.workflow.data_hash import files_hash
+from nuclei.workflow.protocols import read_protocol
 
 
 def saved(content, **options):
@@ -105,6 +114,54 @@ def test_curves(tmp_path):
     fuzz("curves", case)
 
 
+def test_reports_of_the_check(tmp_path, drawn, monkeypatch):
+    monkeypatch.setattr("nuclei.data.raw_check.ProcessPoolExecutor", Serial)
+    parts = ("train", "test", "test_masks")
+    whole = {part: check_part(part, drawn / "dataset", drawn / "test_masks") for part in parts}
+
+    def case(chance):
+        hit = chance.choice(parts)
+        (tmp_path / "part.json").write_bytes(json_bytes(whole[hit], chance))
+        found = read_json(tmp_path / "part.json")
+        with written_by("check_part.py", "part.json"):
+            summary(join(whole | {hit: found}, {"train": 3}, None))
+
+    fuzz("reports of the check", case)
+
+
+def test_contents_of_both_converters(tmp_path):
+    whole = [{"info": {"converter": name}, "annotations": []} for name in ("exact", "imantics")]
+
+    def case(chance):
+        for number, content in enumerate(whole):
+            (tmp_path / f"{number}.json").write_bytes(json_bytes(content, chance))
+        found = read_contents([tmp_path / "0.json", tmp_path / "1.json"])
+        assert [type(content["annotations"]) for content in found] == [list, list]
+
+    fuzz("contents of both converters", case)
+
+
+def test_protocols_and_cards(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    schema = read_yaml("config/schema.yaml")
+    for module in ("workflow.protocols", "report.plan_page"):
+        kept = lambda path: schema if str(path) == "config/schema.yaml" else read_yaml(path)  # noqa: E731
+        monkeypatch.setattr(f"nuclei.{module}.read_yaml", kept)
+    models = list(read_yaml("config/models.yaml")["models"])
+    protocols, cards = Path("config/protocols.yaml").read_bytes(), Path("config/cards.yaml").read_bytes()
+    path = tmp_path / "file.yaml"
+
+    def case(chance):
+        if chance.random() < 0.5:
+            path.write_bytes(broken(protocols, chance))
+            assert {"training", "models"} <= read_protocol("report", models, path).keys()
+        else:
+            path.write_bytes(broken(cards, chance))
+            assert isinstance(read_cards(path, "config/schema.yaml"), dict)
+
+    fuzz("protocols and cards", case)
+
+
 @pytest.fixture
 def run(made_run, tmp_path):
     """A copy of a whole run folder that a test may damage."""
@@ -183,3 +240,30 @@ def test_remembered_hashes(tmp_path):
         assert len(files_hash({"name": tmp_path / "file"}, store)) == len(right)
 
     fuzz("remembered hashes", case, refuses=False)
+
+
+# Readers that other readers call: these meet damage in the tests of those.
+CALLED = {
+    "load_published": "read_tensors",
+    "read_ensembles": "read_cells",
+    "read_image": "read_mask",
+    "read_layout": "check",
+    "read_masks": "check",
+    "read_nucleus": "check",
+    "read_part": "read_cells",
+    "read_tensors": "read_published",
+    "read_test": "check",
+    "read_train": "check",
+}
+NO_INPUT = {"read_zoo"}  # a file of an installed package
+
+
+def test_every_reader_of_the_library_meets_damage():
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "scripts/nuclei").rglob("*.py")]
+    defined = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    readers = {name for name in defined if name.startswith(("read_", "load_"))}
+    tests = [ast.parse((ROOT / f"tests/unit/{name}.py").read_text()) for name in ("test_fuzz", "test_fuzz_results")]
+    used = {node.id for tree in tests for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert len(readers) >= 17
+    assert readers - used == CALLED.keys() - used | NO_INPUT
+    assert set(CALLED.values()) <= used | CALLED.keys()

@@ -19,7 +19,7 @@ import yaml
 from conftest import ROOT, checkout
 from mmcv import Config
 from mmdet.models import build_detector
-from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
+from support.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.models.zoo import zoo_path
 from nuclei.prediction.ensembles import fuse_predictions

@@ -21,7 +21,7 @@ help:
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-fuzz    2,000 damaged inputs for each reader of files; minutes"
 	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
-	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: 40 minutes"
+	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: an hour and more"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"

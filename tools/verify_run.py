@@ -190,13 +190,13 @@ def check_data(cells: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 yield contradiction(f"{cell}/training.json", "data_sha256", found, wanted, f"{source}/training.json")
 
 
-def extra(name: str, cells: Collection[str]) -> str:
-    """The line about a result that the manifest does not name. cells: folders of the run's cells."""
+def extra(name: str, cells: Collection[str], run: str) -> str:
+    """The line about a result that the manifest does not name. cells: folders of the run's cells. run: its name."""
     cell = cell_of(name)
     if cell and cell not in cells:
         return (
-            f"{name}: found, wanted no such file, because {cell} is a cell that the run no longer has; "
-            "`make clean-work` shows such results and `make clean-work YES=--yes` removes them"
+            f"{name}: found, wanted no such file, because the run's last config did not name {cell}; "
+            f"give the config that names it another `run`, or remove it: python tools/clean_work.py --former {run} --yes"
         )
     return f"{name}: found, wanted no such file; remove it or run the pipeline again"
 
@@ -308,7 +308,7 @@ def verify(run: Path | str, strict: bool = False) -> tuple[dict[str, list[str]],
             lines["changed"].append(f"{name}: found {texts[0]}, wanted {texts[1]}; {AGAIN}")
     for name in present:
         if name not in recorded:
-            lines["extra"].append(extra(name, manifest["cells"]))
+            lines["extra"].append(extra(name, manifest["cells"], Path(run).name))
     hashes = {name: entry["sha256"] for name, entry in {**recorded, **found}.items()}
     lines["contradicting"] = list(contradictions(run, manifest, hashes))
     kinds = list(allowed.values())

@@ -297,12 +297,16 @@ def test_cleaning_up_leaves_nothing_more_to_do(project):
     assert planned(snakemake(project, "-n")) == {}
 
 
-def test_tiles_and_the_reports_converter_run(project):
+def test_tiles_published_submissions_and_the_reports_converter_run(project):
+    (project / "zips").mkdir()
+    for name in ("23101", "none"):
+        shutil.copy(cell(project, 1, "mask_r50") / "answer.zip", project / f"zips/answer_{name}.zip")
     config = overlay(
         project,
         run="tiled",
         models=["mask_r50"],
         settings=[1],
+        published={"submissions": "zips"},
         tiles={"size": 64, "stride": 32, "min_area": 16},
         conversion={"method": "imantics", "segmentation": "polygon"},
     )
@@ -311,7 +315,11 @@ def test_tiles_and_the_reports_converter_run(project):
     tiles = json.loads((project / "results/tiled/data/annotations/setting1/tiles.json").read_text())
     assert len(tiles["images"]) == 2 * 4
     assert tiles["info"]["converter"] == "imantics"
-    assert verified(project / "results/tiled")
+    scores = json.loads((cell(project, 1, "mask_r50") / "scores.json").read_text())
+    published = sorted((project / "results/tiled/published/scores").glob("[!.]*"))
+    assert [path.name for path in published] == ["23101.json", "none.json"]
+    assert all(json.loads(path.read_text())["map_report"] == scores["map_report"] for path in published)
+    assert ", 0 extra, " in verified(project / "results/tiled")  # the published scores are in the manifest, too
 
 
 @pytest.mark.parametrize("name", ["config", "cpu"])

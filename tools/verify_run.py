@@ -196,7 +196,7 @@ def extra(name: str, cells: Collection[str], run: str) -> str:
     if cell and cell not in cells:
         return (
             f"{name}: found, wanted no such file, because the run's last config did not name {cell}; "
-            f"give the config that names it another `run`, or remove it: python tools/clean_work.py --former {run} --yes"
+            f"give the config that names it a `run` of its own, or call tools/clean_work.py --former {run} --yes"
         )
     return f"{name}: found, wanted no such file; remove it or run the pipeline again"
 

@@ -1,15 +1,12 @@
 """The whole DAG on a very small drawn data set: all six models in both settings, by real training."""
 
 import csv
-import functools
 import hashlib
-import http.server
 import json
 import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 from pathlib import Path
 
 import numpy
@@ -19,6 +16,7 @@ import yaml
 from conftest import ROOT, checkout
 from mmcv import Config
 from mmdet.models import build_detector
+from support.published_weights import serve
 from support.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.models.zoo import zoo_path
@@ -365,16 +363,13 @@ def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(p
     path = path.rename(path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"))
     catalogue["models"]["mask_r50"]["weights"] = f"mask_rcnn/{path.name}"
     (project / "mirrored.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+    with serve(tmp_path) as (address, _):
         change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
-        change["weights_folder"] = f"http://127.0.0.1:{server.server_port}/"
+        change["weights_folder"] = f"{address}/"
         change["training"] = CONFIG["training"] | {"weights": "coco", "width": 1}
         environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
         done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)
-        server.shutdown()
     assert done.returncode == 0, done.stderr[-5000:]
     said = (project / "results/coco/logs/setting1.mask_r50.seed0.train.log").read_text()
     assert f"{len(state) - 6} layers loaded from work/weights/mask_r50.pth, 6 start anew" in said

@@ -47,19 +47,20 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     """
     for path in work.glob(".*.pth"):
         path.unlink()
-    states = {path: saved_meta(path) for path in (work / LAST, work / PREVIOUS) if path.exists()}
-    damaged = sorted(
-        path for path in work.glob("*.pth") if not intact(path) or (path in states and states[path] is None)
-    )
+    damaged = sorted(path for path in work.glob("*.pth") if not intact(path))
     for path in damaged:
         print(f"{label}: {path} is damaged and removed", file=sys.stderr, flush=True)
         path.unlink()
     lost = min((epoch_of(path) for path in damaged if path.name.startswith("epoch_")), default=float("inf"))
-    for path, meta in states.items():
-        if meta and path not in damaged:
-            if meta["epoch"] < lost:
+    for path in (work / LAST, work / PREVIOUS):
+        if path.exists():
+            meta = saved_meta(path)
+            if meta and meta["epoch"] < lost:
                 os.replace(path, work / LAST)
                 return meta
+            if not meta:  # check sums that fit, but no state
+                print(f"{label}: {path} is damaged and removed", file=sys.stderr, flush=True)
+                damaged.append(path)
             path.unlink()
     if damaged:
         print(f"{label}: no state is left to go on from: starts anew", file=sys.stderr, flush=True)

@@ -18,8 +18,8 @@ def problems(version, machine, disk_gb, which, has_module):
     if version not in PYTHONS:
         names = ["{}.{}".format(*known) for known in PYTHONS]
         found.append(
-            "Python {}.{} found, wanted {} or {last}; install one (pip install uv; uv python install {last}) and run make"
-            " PYTHON=python{last}".format(*version, ", ".join(names[:-1]), last=names[-1])
+            "Python {}.{} found, wanted {} or {last}; install one (pip install uv; uv python install {last}) and run "
+            "make PYTHON=python{last}".format(*version, ", ".join(names[:-1]), last=names[-1])
         )
     if machine not in ("x86_64", "aarch64"):
         found.append(f"processor {machine} found, wanted x86_64 or aarch64; use such a machine")

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import library  # noqa: F401  # puts scripts/ on the path
 from check_machine import PYTHONS
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from pip._internal.models.index import PyPI
 
+import library  # noqa: F401  # puts scripts/ on the path
 from nuclei.common.files import write_text
 from nuclei.common.stage import InputError, run_stage
 
@@ -82,7 +82,7 @@ def pinned(lines: list[str]) -> Iterator[str]:
         machines = ("x86_64",) if "x86_64" in marker else ("x86_64", "aarch64")
         found = hashes(listed(name), version, machines)
         if not found:
-            raise InputError(f"requirements.txt: {name}=={version}: no file for Linux found, wanted one; change the pin")
+            raise InputError(f"requirements.txt: {name}=={version}: no file for Linux found, wanted one; change it")
         done += 1
         print(f"{done}/{total} {name}=={version}: {len(found)} hashes", file=sys.stderr)
         yield " \\\n    --hash=sha256:".join([f"{name}=={version}{marker}", *found])

@@ -137,8 +137,9 @@ rule select_checkpoint:
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
 
 
-# memory that full-size tests measured, by model and setting; of narrow models there is none
-MEASURED = "docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else []
+# memory that full-size tests measured, by model and setting; of narrow or shallow models there is none
+FULL_SIZE = TRAINING["width"] == TRAINING["depth"] == 1
+MEASURED = "docs/full_size.csv" if FULL_SIZE and Path("docs/full_size.csv").is_file() else []
 
 
 rule plan:

@@ -71,9 +71,12 @@ TABLE = [
     ("tiles with tissue between them", lambda: config(tiles={"size": 64, "stride": 65, "min_area": 1}), CONFIG,
      "config: tiles.stride 65 found, wanted at most tiles.size 64, since tissue between the tiles would be left out; "
        "correct one"),
-    ("narrow model from published weights", lambda: config(training__weights="coco"), CONFIG,
+    ("narrow model from published weights", lambda: config(training__weights="coco", training__depth=1), CONFIG,
      "config: training.width 0.125 found, wanted 1 with training.weights coco, whose layers have all channels; set "
        "training.weights to none or training.width to 1"),
+    ("shallow model from published weights", lambda: config(training__weights="coco", training__width=1), CONFIG,
+     "config: training.depth 0.125 found, wanted 1 with training.weights coco, whose backbone has all blocks; set "
+       "training.weights to none or training.depth to 1"),
     ("width at which layers do not fit", lambda: config(training__width=0.3), CONFIG,
      "config: training.width is 0.3, wanted one of [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]; correct it"),
     ("width at which layers have no channels", lambda: config(training__width=0.001), CONFIG,

@@ -44,7 +44,7 @@ def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep) -> None:
 
 def model_to_train(config: "Config", device: "torch.device", classes: tuple[str, ...], label: str) -> Any:
     """The detector of a resolved Config, with its published weights unless a state is resumed, ready for the device."""
-    from nuclei.compute.acceleration import use_bf16, use_channels_last
+    from nuclei.compute.acceleration import use_bf16, use_channels_last, use_fast_ious
     from nuclei.models.detector import build_model
     from nuclei.models.pretrained import load_published
 
@@ -55,6 +55,7 @@ def model_to_train(config: "Config", device: "torch.device", classes: tuple[str,
     config.load_from = None  # else mmdet would load it once more
     if device.type == "cpu":
         use_channels_last(model)
+        use_fast_ious()
     if precision(config) == "bf16":
         use_bf16(model)
     return model

@@ -167,6 +167,11 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
             "all channels; set training.weights to none or training.width to 1"
         )
+    if training["weights"] == "coco" and training["depth"] != 1:
+        yield (
+            f"config: training.depth {training['depth']} found, wanted 1 with training.weights coco, whose backbone "
+            "has all blocks; set training.weights to none or training.depth to 1"
+        )
     if training["precision"] == "fp16" and config["compute"]["device"] == "cpu":
         yield (
             "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; "

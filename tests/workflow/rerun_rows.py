@@ -49,6 +49,7 @@ STAGES = [
     "draw_overlays",
 ]
 FIRST = [
+    "check_device",
     "draw_raw",
     "check_part",
     "check_raw",
@@ -398,6 +399,13 @@ ROWS = [
         edit("scripts/nuclei/coco/checks.py", "from reprlib import", "import time as _\nfrom reprlib import"),
         "tests/workflow/test_rerun_borders.py lists which stages depend on which module",
         jobs=stages(CELLS, "write_answer") | SCORED,
+    ),
+    Row(
+        "the check of the device (`scripts/nuclei/compute/operators.py`)",
+        edit("scripts/nuclei/compute/operators.py", 'operator = "torch"\n', 'operator = "PyTorch"\n'),
+        "trainings wait for it, but its result is none of what they depend on",
+        jobs={"check_device"},
+        seconds=True,
     ),
     Row(
         "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/names.py`)",

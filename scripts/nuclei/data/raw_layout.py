@@ -97,7 +97,8 @@ def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Entry]:
 
 def split_pictures(entries: Iterable[Entry]) -> tuple[list[Path], list[Path]]:
     """(PNG files, all other entries), by their paths."""
-    pictures, others = [], []
+    pictures: list[Path] = []
+    others: list[Path] = []
     for path, is_dir in entries:
         (others if is_dir or path.suffix.lower() != ".png" else pictures).append(path)
     return pictures, others

@@ -252,8 +252,11 @@ def training_images(wildcards):
 
 
 def polygons():
-    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
-    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE).
+
+    imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
+    """
+    return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
 
 
 def table_files(family="", forms=FORMS):

@@ -127,7 +127,7 @@ def cuda_home() -> Path:
 
 
 def find_nvcc() -> str | None:
-    """Path of the nvcc that torch builds with: that of $CUDA_HOME, or else the one on PATH; None where there is none."""
+    """Path of the nvcc that torch builds with: that of $CUDA_HOME, or else the one on PATH; None for none."""
     given = os.environ.get("CUDA_HOME")
     return (shutil.which("nvcc", path=str(Path(given) / "bin")) if given else None) or shutil.which("nvcc")
 

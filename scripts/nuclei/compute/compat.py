@@ -53,6 +53,26 @@ def patch_epoch_sleep() -> None:
     loop.time = NoSleep
 
 
+def patch_points() -> None:
+    """Let PointRend train on a batch without any nucleus. For mmdet 2.28.2.
+
+    Its point head joins the features of the instances of each image, and fails where no image has one. The loss of the
+    points is then 0, with a gradient of 0, as mmdet's other heads have it.
+    """
+    from mmdet.models.roi_heads import PointRendRoIHead
+
+    original = PointRendRoIHead._mask_point_forward_train
+
+    @functools.wraps(original)
+    def train_points(self: Any, x: Any, sampling_results: Any, mask_pred: Any, *others: Any) -> Any:
+        if not len(mask_pred):
+            return {"loss_point": sum(parameter.sum() for parameter in self.point_head.parameters()) * 0}
+        return original(self, x, sampling_results, mask_pred, *others)
+
+    if not hasattr(original, "__wrapped__"):
+        PointRendRoIHead._mask_point_forward_train = train_points
+
+
 def patch_paste() -> None:
     """Let mmdet paste the mask of a box that lies outside of the image, as an empty mask. For mmdet 2.28.2 on a CPU.
 

@@ -1,4 +1,4 @@
-"""The form of the training annotations that polygons() of rules/common.smk tells resolve_config is the one they have."""
+"""The form of the training annotations, as polygons() of rules/common.smk says it, is the one that they have."""
 
 import ast
 

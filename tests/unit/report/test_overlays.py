@@ -79,6 +79,5 @@ def test_a_nucleus_of_a_large_image_costs_no_whole_image(monkeypatch):
     monkeypatch.setattr("pycocotools.mask.decode", lambda *_: pytest.fail("a whole mask"))
     picture = np.zeros((640, 640, 3), np.uint8)
     outlines(picture, [{"size": [size, size], "counts": code["counts"].decode()}], FOUND)
-    assert set(zip(*np.nonzero(picture[..., 0]), strict=True)) == {
-        (1, 619)
-    }  # it shows pixel (46, 29015) of each 46.875
+    shown = set(zip(*np.nonzero(picture[..., 0]), strict=True))
+    assert shown == {(1, 619)}  # the pixel (46, 29015), as each that is drawn stands for 46.875 of them

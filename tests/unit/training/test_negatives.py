@@ -162,7 +162,7 @@ def test_a_crop_that_holds_no_nucleus_is_trained_on(folder, one_thread):
     assert 2 <= len(empty) < len(found)
     batch = collate([dict(item) for item in empty[:2]], samples_per_gpu=2)
     out = build_model(config).train().train_step({key: value.data[0] for key, value in batch.items()}, None)
-    assert np.isfinite(float(out["loss"])) and out["log_vars"]["loss_point"] == 0
+    assert np.isfinite(out["loss"].item()) and out["log_vars"]["loss_point"] == 0
 
 
 def test_an_epoch_sees_every_image(cell, tmp_path):

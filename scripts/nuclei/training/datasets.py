@@ -17,5 +17,5 @@ class TissueDataset(CocoDataset):
             for place, row in enumerate(self.data_infos)
             if row["id"] in taken and min(row["width"], row["height"]) >= min_size
         ]
-        self.img_ids = [self.img_ids[place] for place in kept]
+        self.img_ids = [self.data_infos[place]["id"] for place in kept]
         return kept

@@ -74,6 +74,7 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 

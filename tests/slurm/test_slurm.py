@@ -18,7 +18,7 @@ import pytest
 import yaml
 from cluster import Cluster, command, install, wait
 from conftest import checkout
-from workflow.tiny import CONFIG, MODELS
+from support.tiny import CONFIG, MODELS
 
 pytestmark = pytest.mark.slurm
 

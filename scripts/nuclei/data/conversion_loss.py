@@ -178,7 +178,9 @@ def read_contents(paths: Sequence[Path | str]) -> list[Content]:
     problems: list[str] = []
     seen: dict[Any, Path | str] = {}  # by converter
     for path, content in zip(paths, contents, strict=True):
-        name = content.get("info", {}).get("converter") if isinstance(content, dict) else None
+        info = content.get("info") if isinstance(content, dict) else None
+        name = info.get("converter") if isinstance(info, dict) else None
+        name = name if isinstance(name, str) else None
         if not name or not isinstance(content.get("annotations"), list):
             problems.append(
                 f"{path}: no converter in info or no annotations, wanted COCO JSON of convert_train.py; make it"

@@ -8,20 +8,31 @@ renamed, so a process that is killed at any moment loses the epoch under way and
 A training that starts looks for a state here (newest_state). It takes last.pth if that file is whole, or else
 previous.pth, or else it starts from the beginning. Random numbers need not be saved: they are seeded again from the
 seed and the epoch's number before each epoch (nuclei.training.hooks.EpochSeed). A training that was stopped and resumed
-therefore gives the same bytes as one that was never stopped.
+therefore gives on a CPU the same bytes as one that was never stopped. On a GPU sums are added in an order that differs
+from run to run.
 
 nuclei.training.work_folder says in which folder the state lies, and why a training with another config never goes on
 from it.
 """
 
 import os
+import pickle
 import sys
 from pathlib import Path
 
-from nuclei.models.checkpoints import epoch_of, intact
+from nuclei.models.checkpoints import epoch_of, intact, read_tensors
 from nuclei.training.types import SavedMeta
 
 LAST, PREVIOUS = "last.pth", "previous.pth"
+
+
+def saved_meta(path: Path) -> SavedMeta | None:
+    """The part `meta` of a state, or None where the file is damaged."""
+    try:
+        meta: SavedMeta = read_tensors(path)["meta"]
+        return meta if isinstance(meta["epoch"], int) else None
+    except (ValueError, LookupError, TypeError, pickle.UnpicklingError):
+        return None
 
 
 def newest_state(work: Path, label: str) -> SavedMeta | None:
@@ -34,8 +45,6 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     state from before that epoch is used, because a training that went on from a later state would not make these
     weights again.
     """
-    import torch
-
     for path in work.glob(".*.pth"):
         path.unlink()
     damaged = sorted(path for path in work.glob("*.pth") if not intact(path))
@@ -45,10 +54,13 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     lost = min((epoch_of(path) for path in damaged if path.name.startswith("epoch_")), default=float("inf"))
     for path in (work / LAST, work / PREVIOUS):
         if path.exists():
-            meta: SavedMeta = torch.load(path, map_location="cpu", weights_only=True)["meta"]
-            if meta["epoch"] < lost:
+            meta = saved_meta(path)
+            if meta and meta["epoch"] < lost:
                 os.replace(path, work / LAST)
                 return meta
+            if not meta:  # check sums that fit, but no state
+                print(f"{label}: {path} is damaged and removed", file=sys.stderr, flush=True)
+                damaged.append(path)
             path.unlink()
     if damaged:
         print(f"{label}: no state is left to go on from: starts anew", file=sys.stderr, flush=True)

@@ -33,6 +33,6 @@ def train_on_negatives(config: Tree) -> None:
     without the negatives are of another training.
     """
     dataset = training_set(config)
-    own = dataset["type"] != "CocoDataset" or "filter_empty_gt" in dataset
+    own = dataset.get("type") != "CocoDataset" or "filter_empty_gt" in dataset
     if not own and negatives(read_json(dataset["ann_file"], "COCO annotations")):
         dataset["type"] = "TissueDataset"

@@ -22,6 +22,7 @@ from nuclei.common.stage import run_stage
 from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.loop import train
+from nuclei.training.negatives import train_on_negatives
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
 from nuclei.training.types import Keep, Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
@@ -67,6 +68,7 @@ def main() -> None:
 
     if args.tf32:
         config.tf32 = True  # gives other weights, so it needs another work folder
+    train_on_negatives(config)
     weights = sha256(config.load_from) if config.load_from else None
     data = training_data_sha256(config)
     bound = binding(config, data, weights)

@@ -79,10 +79,12 @@ def bound_folder(config: Path, data: str | None = None, weights: str | None = No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mmcv speaks of its next version
         from mmcv import Config
+    from nuclei.training.negatives import train_on_negatives
     from nuclei.training.work_folder import binding, training_data_sha256
 
     found = Config.fromfile(str(config))
     if data is None:
+        train_on_negatives(found)
         data, weights = training_data_sha256(found), sha256(found.load_from) if found.load_from else None
     return binding(found, data, weights)[:16]
 

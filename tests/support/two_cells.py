@@ -31,6 +31,7 @@ STAGES = [
     "draw_overlays",
 ]
 FIRST = [
+    "check_device",
     "draw_raw",
     "check_part",
     "check_raw",

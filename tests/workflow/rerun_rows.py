@@ -135,6 +135,13 @@ ROWS = [
         jobs=stages(CELLS, "write_answer") | SCORED,
     ),
     Row(
+        "the check of the device (`scripts/nuclei/compute/operators.py`)",
+        edit("scripts/nuclei/compute/operators.py", 'operator = "torch"\n', 'operator = "PyTorch"\n'),
+        "trainings wait for it, but its result is none of what they depend on",
+        jobs={"check_device"},
+        seconds=True,
+    ),
+    Row(
         "one cap more for the scores (`CAPS` in `scripts/nuclei/scoring/names.py`)",
         edit("scripts/nuclei/scoring/names.py", "CAPS = (100, 1000)", "CAPS = (100, 300, 1000)"),
         "validation uses the same scores: `train` ends at once, and does not score former epochs again",

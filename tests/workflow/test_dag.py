@@ -248,6 +248,19 @@ def test_a_wrong_config_is_one_line_before_any_work(project):
     assert "Traceback" not in said
 
 
+def test_a_default_config_in_another_encoding_is_one_line(project):
+    path = project / "config/config.yaml"
+    before = path.read_bytes()
+    path.write_bytes(before.decode().encode("utf-16"))
+    try:
+        done = snakemake(project, "-n")
+    finally:
+        path.write_bytes(before)
+    said = done.stdout + done.stderr
+    assert "error: config/config.yaml: UTF-16 found, wanted text in UTF-8; save it as UTF-8" in said
+    assert done.returncode == 1 and "Traceback" not in said
+
+
 @pytest.fixture(scope="module")
 def archive(project):
     """The drawn data as an archive, without and beside its test masks."""

@@ -125,7 +125,7 @@ def finished(tmp_path_factory):
     draw(project / "given", train=3, test=2, size=64, seed=3)
     write_config(project)
     jobs = run(project)
-    assert jobs == DATA | stages(CELLS, "resolve_config") | TRAINED
+    assert jobs == {"check_device"} | DATA | stages(CELLS, "resolve_config") | TRAINED
     assert [trained_epochs(project, cell) for cell in CELLS] == [[1], [1]]
     return project
 
@@ -135,7 +135,7 @@ def finished_drawn(tmp_path_factory):
     """A finished run of the same cells on data that the project draws itself."""
     project = checkout(tmp_path_factory.mktemp("drawn") / "project")
     write_config(project, raw=DRAWN)
-    assert run(project) == {"draw_raw"} | DATA | stages(CELLS, "resolve_config") | TRAINED
+    assert run(project) == {"check_device", "draw_raw"} | DATA | stages(CELLS, "resolve_config") | TRAINED
     return project
 
 

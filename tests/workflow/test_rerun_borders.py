@@ -30,6 +30,7 @@ BORDERS = {
         "measure_conversion_loss",
     },
     "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
+    "compute/operators.py": {"check_device"},
     "data/raw_content.py": set(),
     "data/made_folder.py": {"draw_raw", "fetch_raw"},
     "models/resolve.py": {"resolve_config"},

@@ -73,7 +73,8 @@ def train(config: "Config", work: Path, device: "torch.device", label: str, keep
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.compute.compat import patch_epoch_sleep, patch_streams, quiet_amp
+    import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
+    from nuclei.compute.compat import patch_epoch_sleep, patch_points, patch_streams, quiet_amp
     from nuclei.training.hooks import memory_errors
 
     state = newest_state(work, label)
@@ -95,6 +96,7 @@ def train(config: "Config", work: Path, device: "torch.device", label: str, keep
         print(f"warning: {label}: {line}", file=sys.stderr)
     model = model_to_train(config, device, dataset.CLASSES, label)
     patch_streams()
+    patch_points()
     quiet_amp()
     if not config.data.workers_per_gpu:
         patch_epoch_sleep()

@@ -35,6 +35,7 @@ BORDERS = {
     "data/made_folder.py": {"draw_raw", "fetch_raw"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
+    "models/shallow.py": {"predict", "train"},
     "prediction/single_look.py": {"predict", "train"},
     "prediction/many_looks.py": {"predict"},
     "prediction/fusion.py": {"fuse_predictions", "predict"},

@@ -59,7 +59,7 @@ def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale
                     step["img_scale"] = tuple(test_scale)
 
 
-def import_module(config: Tree, module: str = "nuclei.augmentation") -> None:
+def add_import(config: Tree, module: str = "nuclei.augmentation") -> None:
     """Let mmdet find what a module of this project registers; as a rule the steps of nuclei.models.augmentation.
 
     Finished configs name those steps' module as nuclei.augmentation; scripts/nuclei/augmentation.py stands for it.
@@ -78,7 +78,7 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
         for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
             at = next(i for i, step in enumerate(dataset["pipeline"]) if step["type"] == "LoadImageFromFile")
             dataset["pipeline"].insert(at + 1, dict(type="MoveImage", offset=tuple(offset)))
-        import_module(config)
+        add_import(config)
 
 
 def set_augmentation(config: Tree, training: Training) -> None:
@@ -99,7 +99,7 @@ def set_augmentation(config: Tree, training: Training) -> None:
     after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
     if training["turns"]:
         pipeline.insert(after, dict(type="QuarterTurn"))
-        import_module(config)
+        add_import(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
         pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
@@ -108,7 +108,7 @@ def set_augmentation(config: Tree, training: Training) -> None:
         for step in pipeline:
             if step["type"] == "Resize":
                 step["type"] = "AlignedResize"
-        import_module(config)
+        add_import(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(
@@ -208,7 +208,7 @@ def resolve(
         narrow(config["model"], training["width"])
     if training["depth"] != 1:
         make_shallow(config["model"]["backbone"], training["depth"])
-        import_module(config, "nuclei.models.shallow")
+        add_import(config, "nuclei.models.shallow")
     if weights:
         config["load_from"] = weights
         config["model"]["backbone"]["init_cfg"] = None  # not needed: the COCO checkpoint holds the backbone too

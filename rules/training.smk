@@ -9,10 +9,32 @@ file. It makes, in the folder of each cell (results/<run>/cells/setting<setting>
   training.json     what was trained, with which data, code and device
   checkpoint.pth    the chosen weights
   checkpoint.json   which epoch was chosen, and why
-The published weights lie in work/weights/. The state of unfinished trainings lies in work/<run>/cells/ and is no
-output; scripts/train.py says how a training goes on from it.
+The published weights lie in work/weights/, and what check_device found in work/<run>/device.json. The state of
+unfinished trainings lies in work/<run>/cells/ and is no output; scripts/train.py says how a training goes on from it.
 `snakemake plan` prints what the trainings will take and how much of it is done; it makes no file.
 """
+
+
+# First of all jobs, so that a GPU on which nothing can be trained costs no hours.
+rule check_device:
+    output:
+        f"{WORK}/device.json",
+    log:
+        f"{RESULTS}/logs/check_device.log",
+    priority: 1
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(5),
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+    params:
+        *code("check_device", "mmdet"),
+        device=config["compute"]["device"],
+    message:
+        "device and operators of the trainings"
+    shell:
+        "python scripts/check_device.py --device {params.device} --out {output} > {log} 2>&1"
 
 
 # Neither code nor packages are among the params: the hash of the file is checked, so it is the same whatever made it.
@@ -78,6 +100,7 @@ rule train:
         images=ancient([f"{WORK}/tiles/setting{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=weights,
+        device=ancient(rules.check_device.output),  # an order alone: another device or check trains nothing again
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",
@@ -137,8 +160,9 @@ rule select_checkpoint:
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
 
 
-# memory that full-size tests measured, by model and setting; of narrow models there is none
-MEASURED = "docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else []
+# memory that full-size tests measured, by model and setting; of narrow or shallow models there is none
+FULL_SIZE = TRAINING["width"] == TRAINING["depth"] == 1
+MEASURED = "docs/full_size.csv" if FULL_SIZE and Path("docs/full_size.csv").is_file() else []
 
 
 rule plan:

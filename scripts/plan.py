@@ -18,6 +18,7 @@ from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
 from nuclei.training.cost import PlannedCell, Size, count_model, epochs_done, plan_cell, shapes
 from nuclei.training.kept_epochs import add_options, keep_of
+from nuclei.training.negatives import train_on_negatives
 from nuclei.training.types import Keep
 from nuclei.workflow.run_folder import cell_folder
 
@@ -37,6 +38,7 @@ def plan(
     rows: dict[str, PlannedCell] = {}
     for cell, path in configs.items():
         config = Config.fromfile(path)
+        train_on_negatives(config)
         sizes = shapes(config)
         read[cell] = config, sizes, (repr(config.model), sizes)
     distinct = len({key for _, _, key in read.values()})

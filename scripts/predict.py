@@ -34,6 +34,13 @@ def main() -> None:
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
     parser.add_argument("--out", required=True, help="where to write predictions.json")
     args = parser.parse_args()
+    if args.window is not None and args.window < 1:
+        raise InputError(f"--window {args.window}: wanted a side of 1 px or more; correct it")
+    if args.window and not 0 <= args.overlap < args.window:
+        raise InputError(
+            f"--overlap {args.overlap} with --window {args.window}: wanted 0 or more and less than the window; "
+            "correct one"
+        )
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     config, device = set_up(args, trains=False)
     import torch

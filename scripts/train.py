@@ -23,6 +23,7 @@ from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.loop import train
+from nuclei.training.negatives import train_on_negatives
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
 from nuclei.training.types import Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
@@ -61,6 +62,7 @@ def main() -> None:
     import numpy
     import torch
 
+    train_on_negatives(config)
     weights = sha256(config.load_from) if config.load_from else None
     data = training_data_sha256(config)
     bound = binding(config, data, weights)

@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT, checkout
 from draw_map import filled, parts
 from support.pages import blocks, codes, section, text_of
-from workflow.tiny import overlay, planned, snakemake
+from support.tiny import overlay, planned, snakemake
 
 PAGE = text_of("CONTRIBUTING.md")
 

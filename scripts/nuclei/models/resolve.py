@@ -20,7 +20,7 @@ from typing import Any
 
 from nuclei.models.classes import CLASSES, set_classes
 from nuclei.models.config_tree import Tree, set_option, training_set, walk
-from nuclei.models.narrow import narrow
+from nuclei.models.narrow import make_shallow, narrow
 from nuclei.models.schedule import set_schedule
 from nuclei.workflow.training_section import Scale, Training
 
@@ -60,10 +60,14 @@ def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale
                     step["img_scale"] = tuple(test_scale)
 
 
-def import_steps(config: Tree) -> None:
-    """Let mmdet find the steps of nuclei.models.augmentation."""
-    # finished configs name it so; scripts/nuclei/augmentation.py stands for it
-    config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
+def add_import(config: Tree, module: str = "nuclei.augmentation") -> None:
+    """Let mmdet find what a module of this project registers; as a rule the steps of nuclei.models.augmentation.
+
+    Finished configs name those steps' module as nuclei.augmentation; scripts/nuclei/augmentation.py stands for it.
+    """
+    imports = config.setdefault("custom_imports", dict(imports=[], allow_failed_imports=False))["imports"]
+    if module not in imports:
+        imports.append(module)
 
 
 def set_offset(config: Tree, offset: list[float] | None) -> None:
@@ -75,7 +79,7 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
         for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
             at = next(i for i, step in enumerate(dataset["pipeline"]) if step["type"] == "LoadImageFromFile")
             dataset["pipeline"].insert(at + 1, dict(type="MoveImage", offset=tuple(offset)))
-        import_steps(config)
+        add_import(config)
 
 
 def set_augmentation(config: Tree, training: Training) -> None:
@@ -96,7 +100,7 @@ def set_augmentation(config: Tree, training: Training) -> None:
     after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
     if training["turns"]:
         pipeline.insert(after, dict(type="QuarterTurn"))
-        import_steps(config)
+        add_import(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
         pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
@@ -105,7 +109,7 @@ def set_augmentation(config: Tree, training: Training) -> None:
         for step in pipeline:
             if step["type"] == "Resize":
                 step["type"] = "AlignedResize"
-        import_steps(config)
+        add_import(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(
@@ -205,6 +209,9 @@ def resolve(
                 step.pop("poly2mask", None)  # mmdet can decode RLE only into bitmaps
     if training["width"] != 1:
         narrow(config["model"], training["width"])
+    if training["depth"] != 1:
+        make_shallow(config["model"]["backbone"], training["depth"])
+        add_import(config, "nuclei.models.shallow")
     if weights:
         config["load_from"] = weights
         config["model"]["backbone"]["init_cfg"] = None  # not needed: the COCO checkpoint holds the backbone too

@@ -222,6 +222,8 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
     import numpy as np
     from mmdet.datasets import build_dataset
 
+    import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
+
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools narrates
         dataset = build_dataset(config.data.train)
     batch, epochs, every = config.data.samples_per_gpu, config.runner.max_epochs, config.evaluation.interval

@@ -61,7 +61,7 @@ def log_row(path: Path, **row: Any) -> None:
 
 @HOOKS.register_module()
 class EpochSeed(Hook):
-    """Seed everything again before each epoch, so that a resumed training gives the same weights as an unbroken one."""
+    """Seed everything again before each epoch, so that a resumed training gives an unbroken one's weights, on a CPU."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -55,10 +55,11 @@ def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep, validati
 
 def use_device(model: Any, config: "Config", device: "torch.device") -> None:
     """Let a detector compute as training does on this device: memory layout and bf16."""
-    from nuclei.compute.acceleration import use_bf16, use_channels_last
+    from nuclei.compute.acceleration import use_bf16, use_channels_last, use_fast_ious
 
     if device.type == "cpu":
         use_channels_last(model)
+        use_fast_ious()
     if precision(config) == "bf16":
         use_bf16(model)
 
@@ -114,7 +115,8 @@ def fit(
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.compute.compat import patch_epoch_sleep, patch_streams, quiet_amp
+    import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
+    from nuclei.compute.compat import patch_epoch_sleep, patch_points, patch_streams, quiet_amp
     from nuclei.training.hooks import memory_errors
 
     device = claim()[0]
@@ -129,6 +131,7 @@ def fit(
         print(f"warning: {label}: {line}", file=sys.stderr)
     model = model_to_train(config, device, dataset.CLASSES, label)
     patch_streams()
+    patch_points()
     quiet_amp()
     if not config.data.workers_per_gpu:
         patch_epoch_sleep()

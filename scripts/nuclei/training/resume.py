@@ -9,7 +9,8 @@ any moment loses the epoch under way, or the validation under way, and nothing e
 A training that starts looks for a state here (newest_state). It takes last.pth if that file is whole, or else
 previous.pth, or else it starts from the beginning. Random numbers need not be saved: they are seeded again from the
 seed and the epoch's number before each epoch (nuclei.training.hooks.EpochSeed). A training that was stopped and resumed
-therefore gives the same bytes as one that was never stopped.
+therefore gives on a CPU the same bytes as one that was never stopped. On a GPU sums are added in an order that differs
+from run to run.
 
 nuclei.training.work_folder says in which folder the state lies, and why a training with another config never goes on
 from it; nuclei.training.loop what happens where more epochs are trained already than the config asks for.
@@ -24,10 +25,19 @@ from pathlib import Path
 from typing import Any
 
 from nuclei.common.files import sha256
-from nuclei.models.checkpoints import epoch_of, intact, write_tensors
+from nuclei.models.checkpoints import epoch_of, intact, read_tensors, write_tensors
 from nuclei.training.types import EpochRecord, SavedMeta
 
 LAST, PREVIOUS = "last.pth", "previous.pth"
+
+
+def saved_meta(path: Path) -> SavedMeta | None:
+    """The part `meta` of a state, or None where the file is damaged."""
+    try:
+        meta: SavedMeta = read_tensors(path)["meta"]
+        return meta if isinstance(meta["epoch"], int) and len(meta["nuclei"]["epochs"]) == meta["epoch"] else None
+    except (ValueError, LookupError, TypeError, pickle.UnpicklingError):
+        return None
 
 
 def newest_state(work: Path, label: str) -> SavedMeta | None:
@@ -40,8 +50,6 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     state from before that epoch is used, because a training that went on from a later state would not make these
     weights again.
     """
-    import torch
-
     for path in [*work.glob(".*.pth"), *work.glob("validation/.*")]:
         path.unlink()
     damaged = sorted(path for path in work.glob("*.pth") if not intact(path))
@@ -51,10 +59,13 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     lost = min((epoch_of(path) for path in damaged if path.name.startswith("epoch_")), default=float("inf"))
     for path in (work / LAST, work / PREVIOUS):
         if path.exists():
-            meta: SavedMeta = torch.load(path, map_location="cpu", weights_only=True)["meta"]
-            if meta["epoch"] < lost:
+            meta = saved_meta(path)
+            if meta and meta["epoch"] < lost:
                 os.replace(path, work / LAST)
                 return meta
+            if not meta:  # check sums that fit, but no state
+                print(f"{label}: {path} is damaged and removed", file=sys.stderr, flush=True)
+                damaged.append(path)
             path.unlink()
     if damaged:
         print(f"{label}: no state is left to go on from: starts anew", file=sys.stderr, flush=True)
@@ -71,8 +82,11 @@ def states(work: Path) -> Iterator[dict[str, Any]]:
     import torch
 
     for path in (work / LAST, work / PREVIOUS):
-        with contextlib.suppress(OSError, EOFError, RuntimeError, pickle.UnpicklingError):
-            yield torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = None
+        with contextlib.suppress(Exception):  # of many kinds, which torch raises at damaged files
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        if isinstance(state, dict):
+            yield state
 
 
 def restore_weights(work: Path, epoch: int) -> None:

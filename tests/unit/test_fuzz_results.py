@@ -68,7 +68,14 @@ def test_trained_weights(tmp_path):
 
 def test_saved_states(tmp_path, capsys):
     """A damaged state is removed, and the training goes on from the one before or starts anew."""
-    whole = [saved({"meta": {"epoch": epoch, "iter": 3, "nuclei": {}}, "state_dict": {}}) for epoch in (1, 2)]
+    records = [{"weights": "", "seconds": 1.0, "code_version": ""}] * 2
+    whole = [
+        saved({"meta": {"epoch": epoch, "iter": 3, "nuclei": {"epochs": records[:epoch]}}, "state_dict": {}})
+        for epoch in (1, 2)
+    ]
+    for name, content in zip(("previous.pth", "last.pth"), whole, strict=True):
+        (tmp_path / name).write_bytes(content)
+    assert newest_state(tmp_path, "cell")["epoch"] == 2
 
     def case(chance):
         for path in tmp_path.iterdir():

@@ -27,10 +27,10 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.files import cache_folder, sha256
+from nuclei.common.files import cache_folder, sha256, whole_file
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.locks import hold
@@ -178,38 +178,55 @@ def wants_cuda(choice: Choice) -> bool:
     return choice == "yes" or (choice == "auto" and gpu and not problem)
 
 
+def download(archive: Path) -> None:
+    """Download the source distribution from where pip is told to look, by the classes behind `pip download`.
+
+    That command also runs the set-up script, which fails under Python 3.13.
+    """
+    from pip._internal.commands import create_command
+    from pip._vendor.packaging.specifiers import SpecifierSet
+
+    command: Any = create_command("download")
+    options, _ = command.parse_args(["--quiet", "--quiet", "--no-binary", ":all:"])
+    try:
+        with command.main_context(), command.get_default_session(options) as session:
+            finder = command._build_package_finder(options, session)
+            found = finder.find_best_candidate("mmcv-full", specifier=SpecifierSet(f"=={VERSION}")).best_candidate
+            if not found:
+                raise InputError(
+                    f"mmcv-full=={VERSION}: pip finds no source distribution; check the network and pip's index"
+                )
+            answer = session.get(found.link.url_without_fragment, headers={"Accept-Encoding": "identity"})
+            answer.raise_for_status()
+            content = answer.content
+    except OSError as error:  # so are those of pip's requests
+        raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded ({error}); check the network") from None
+    with whole_file(archive) as path:
+        path.write_bytes(content)
+
+
 def fetch_source(folder: Path) -> Path:
-    """Download the source distribution by pip into `folder`, check its SHA-256 and unpack it; returns its folder."""
+    """Download the source distribution into `folder`, check its SHA-256 and unpack it; returns its folder."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
     if not archive.exists():
-        # pip runs the set-up script of a source distribution that it downloads, so it compares the hash before that
-        pin = folder / "sdist.txt"
-        pin.write_text(f"mmcv-full=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
-                   "--no-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(pin)]  # fmt: skip
-        # with operators its set-up script gives the name mmcv-full, without them mmcv, which pip refuses
-        done = subprocess.run(command, env={**os.environ, "MMCV_WITH_OPS": "1"}, capture_output=True, text=True)
-        other = re.search(r"Got +([0-9a-f]{64})", done.stderr)
-        if other:
-            raise InputError(
-                f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {other[1]}, wanted {SDIST_SHA256}; let pip "
-                "take it from another package index"
-            )
-        if done.returncode or not archive.exists():
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded by pip ({last}); check the network")
+        download(archive)
     found = sha256(archive)
     if found != SDIST_SHA256:
         archive.unlink()
-        raise InputError(f"{archive}: SHA-256 is {found}, wanted {SDIST_SHA256}; run again")
+        raise InputError(
+            f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {found}, wanted {SDIST_SHA256}; let pip take it from "
+            "another package index"
+        )
     with tarfile.open(archive) as file:
         file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
         file.extractall(folder)
     source = folder / f"mmcv-full-{VERSION}"
     setup = source / "setup.py"
-    setup.write_text(setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD))
+    text = setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD)
+    # since Python 3.13, locals() does not hold what exec() has set
+    setup.write_text(text.replace("locals()['__version__']", repr(VERSION)))
     return source
 
 

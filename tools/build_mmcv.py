@@ -216,8 +216,8 @@ def fetch_source(folder: Path) -> Path:
     if found != SDIST_SHA256:
         archive.unlink()
         raise InputError(
-            f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {found}, wanted {SDIST_SHA256}; let pip take it from "
-            "another package index"
+            f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {found}, wanted {SDIST_SHA256}; let pip take it "
+            "from another package index"
         )
     with tarfile.open(archive) as file:
         file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none

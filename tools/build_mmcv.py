@@ -268,11 +268,16 @@ def count_sources(source: Path, cuda: bool) -> int:
 
 
 def watch(source: Path, total: int, ended: threading.Event) -> None:
-    """Print progress until `ended` is set."""
-    progress = Progress("mmcv-full:", total, "files", every=5)
+    """Print progress until `ended` is set. The clock starts with the first file, after torch's headers."""
+    print("mmcv-full: parses torch's headers, which all files share", file=sys.stderr)
+    progress = None
     while not ended.wait(1):
-        progress.step(len(list(source.glob("build/temp*/**/*.o"))) - progress.done)
-    progress.close()
+        done = len(list(source.glob("build/temp*/**/*.o")))
+        if done:
+            progress = progress or Progress("mmcv-full:", total, "files", every=5)
+            progress.step(done - progress.done)
+    if progress:
+        progress.close()
 
 
 def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:

@@ -71,4 +71,4 @@ rule score_published:
 
 rule published:
     input:
-        published_files(),
+        published_wanted,

@@ -8,12 +8,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
-.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
-        test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan status docs docs-pictures test test-real test-build test-full test-overfit test-rerun \
+        test-damage test-conda test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make plan       print what all trainings will take and what is done; trains nothing"
+	@echo "make status     how far runs are, from their files: make status RUN=demo; its exit status says whether all is done"
 	@echo "make test       set up, run the tests that need no special machine and no hours"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
@@ -31,6 +32,7 @@ help:
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/map.md, docs/differences.md and the tables of config/README.md anew; downloads mmdet"
 	@echo "                $(REPORTS_MMDET), without network keeps what is said of it"
+	@echo "make docs-pictures  the pictures of README.md, from a whole run on drawn data; wants chromium, takes as long as the demo"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -51,10 +53,11 @@ $(READY): requirements.txt tools/install_packages.sh tools/build_mmcv.py tools/c
 	@bash tools/install_packages.sh --quiet
 	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
 	@.venv/bin/python tools/build_mmcv.py --install
+	@echo "$(CURDIR)/plugins" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nuclei.pth"
 	@touch $@
 
 demo: $(READY)
-	snakemake --cores $(CORES) --configfile config/demo.yaml
+	snakemake --cores $(CORES) --configfile config/demo.yaml --logger nuclei
 	@cat results/demo/tables/table1.md
 	@echo
 	@cat results/demo/tables/table2.md
@@ -82,6 +85,9 @@ docs: $(READY)
 	else echo "docs: no mmdet $(REPORTS_MMDET); the comparison with it stays as it is"; \
 	python -W ignore tools/explain_configs.py; fi
 	@python tools/write_config_reference.py
+
+docs-pictures: $(READY)
+	python tools/draw_pictures.py
 
 lint: $(READY)
 	ruff check .
@@ -122,7 +128,11 @@ bench: $(READY)
 bench-full: $(READY)
 	PYTHONPATH=scripts:tests python -W ignore -m bench --full --out work/bench-full.md
 
-RUN ?= demo
+# Without a set-up: it needs no package, and whoever looks on a login node has none.
+status:
+	@python3 tools/status.py $(RUN)
+
+verify: RUN ?= demo
 verify: $(READY)
 	python tools/verify_run.py results/$(RUN)
 

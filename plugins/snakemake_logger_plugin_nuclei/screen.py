@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from nuclei.report.run_status import CellStatus, RunStatus
-from nuclei.report.status_text import elapsed, minutes, state_text
 from rich.console import Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from nuclei.report.run_status import CellStatus, RunStatus
+from nuclei.report.status_text import elapsed, minutes, state_text
 
 COLOURS = {"done": "green", "running": "cyan", "waiting": "bright_black", "failed": "bold red"}
 AROUND = 9  # lines of the screen beside the grid's rows

@@ -28,7 +28,9 @@ STAGES = {
     "write_answer": "answer.zip",
     "score_predictions": "scores.json",
 }
-ITERATIONS = re.compile(r"^\S+ (\d+)/(\d+) iterations, .*ETA (?:(\d+):(\d\d):(\d\d)|\?), epoch (\d+)/(\d+)", re.MULTILINE)
+ITERATIONS = re.compile(
+    r"^\S+ (\d+)/(\d+) iterations, .*ETA (?:(\d+):(\d\d):(\d\d)|\?), epoch (\d+)/(\d+)", re.MULTILINE
+)
 EPOCHS = re.compile(r"max_epochs ?= ?(\d+)")
 TAIL = 20_000  # bytes at a log's end that are read
 
@@ -176,9 +178,7 @@ def training_state(work: Path, log: Path, now: float) -> dict[str, Any]:
     return found
 
 
-def cell_status(
-    run: str, cell: tuple[int, str, int], failed: Iterable[Failure], alive: bool, now: float
-) -> CellStatus:
+def cell_status(run: str, cell: tuple[int, str, int], failed: Iterable[Failure], alive: bool, now: float) -> CellStatus:
     """How far one cell is; see CellStatus. failed: jobs of the run that failed. alive: whether Snakemake works on it."""
     setting, model, seed = cell
     folder = cell_folder(f"results/{run}", setting, model, seed)
@@ -247,7 +247,9 @@ def run_status(run: str, now: float | None = None) -> RunStatus:
     snakemake = holder(Path("work", run, LOCK)) or ""
     names = known_cells(run, record)
     if not names:
-        raise InputError(f"run {run}: nothing of it found in work/ and results/, wanted a run that began; check its name")
+        raise InputError(
+            f"run {run}: nothing of it found in work/ and results/, wanted a run that began; check its name"
+        )
     failed = standing(record, bool(snakemake))
     cells = [cell_status(run, name, failed, bool(snakemake), now) for name in names]
     of_cells = tuple(f"results/{run}/logs/setting{setting}.{model}.seed{seed}." for setting, model, seed in names)

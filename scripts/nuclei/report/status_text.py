@@ -36,7 +36,9 @@ def state_text(cell: CellStatus) -> str:
 
 def summary(status: RunStatus) -> str:
     """One line about a whole run."""
-    found = [f"{status.count(state)} {state}" for state in ("done", "running", "waiting", "failed") if status.count(state)]
+    found = [
+        f"{status.count(state)} {state}" for state in ("done", "running", "waiting", "failed") if status.count(state)
+    ]
     if status.finished:
         found = [f"all {len(status.cells)} cells and the report are done"]
     elif status.count("done") == len(status.cells):

@@ -225,7 +225,8 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
     """Check a run's config and its models file, before any work.
 
     config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, keys get the
-    schema's order (see retype), and test masks that lie under their known name are named. models_file, schema_file: paths of models.yaml and schema.yaml.
+    schema's order (see retype), and test masks that lie under their known name are named. models_file, schema_file:
+    paths of models.yaml and schema.yaml.
     Returns the models file's content. Raises InputError with every problem of form; where there is none, with every
     problem of content (names, paths, what does not go together).
     """

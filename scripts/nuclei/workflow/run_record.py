@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from nuclei.common.files import read_json, write_json
 from nuclei.common.stage import InputError
@@ -43,19 +43,20 @@ def read_record(work: Path | str) -> Content | None:
         found = read_json(Path(work, RECORD))
     except InputError:
         return None
-    return found if isinstance(found, dict) and set(Content.__annotations__) <= set(found) else None
+    whole = isinstance(found, dict) and set(Content.__annotations__) <= set(found)
+    return cast(Content, found) if whole else None
 
 
 class RunRecord:
     """The record of the run that this Snakemake works on.
 
-    work: work/<run>. run: name of the run. cells: (setting, model, seed) of each. notify: the config's command, or None.
+    work: work/<run>. run: name of the run. cells: (setting, model, seed) of each. notify: the config's command or None.
     """
 
     def __init__(self, work: str, run: str, cells: Sequence[tuple[int, str, int]], notify: str | None) -> None:
         self.work, self.run, self.cells, self.notify = Path(work), run, cells, notify
         self.started = time.time()
-        self.held: "Held | None" = None
+        self.held: Held | None = None
         self.logs: list[str] = []
 
     def begin(self, logs: Sequence[str]) -> None:

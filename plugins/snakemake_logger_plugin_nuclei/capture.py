@@ -36,7 +36,7 @@ class Capture:
         return found
 
     def release(self, replay: bool = True) -> None:
-        """Let the descriptors lead where they did; replay: print what was kept. A second call prints what came since."""
+        """Let the descriptors lead where they did; replay: print what was kept. A second call prints what is new."""
         sys.stdout.flush()
         sys.stderr.flush()
         for index, (descriptor, file) in enumerate(zip((1, 2), self.files, strict=True)):

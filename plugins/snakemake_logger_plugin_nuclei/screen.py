@@ -50,8 +50,8 @@ def frame(
 ) -> Group:
     """The whole screen.
 
-    steps: of Snakemake, done and all. now: what runs beside the trainings. height: lines of the terminal. clock: s since
-    1970, for pictures.
+    steps: of Snakemake, done and all. now: what runs beside the trainings. height: lines of the terminal. clock: time
+    now, s since 1970, for pictures.
     """
     left = f"about {minutes(status.left)}" if status.left else ""
     if status.count("done") == len(status.cells):

@@ -179,7 +179,7 @@ def training_state(work: Path, log: Path, now: float) -> dict[str, Any]:
 
 
 def cell_status(run: str, cell: tuple[int, str, int], failed: Iterable[Failure], alive: bool, now: float) -> CellStatus:
-    """How far one cell is; see CellStatus. failed: jobs of the run that failed. alive: whether Snakemake works on it."""
+    """How far one cell is. failed: jobs of the run that failed. alive: whether Snakemake works on it."""
     setting, model, seed = cell
     folder = cell_folder(f"results/{run}", setting, model, seed)
     logs = f"results/{run}/logs/setting{setting}.{model}.seed{seed}"

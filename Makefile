@@ -9,7 +9,7 @@ REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
 .PHONY: help setup demo plan status docs docs-pictures test test-real test-build test-full test-overfit test-rerun \
-        test-damage test-conda test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
+        test-damage test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
 	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: 40 minutes"
+	@echo "make test-commands  every command of README and docs as it stands, long trainings as a dry run; 3 minutes"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
@@ -112,6 +113,9 @@ test-damage: $(READY)
 
 test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py
+
+test-commands: $(READY)
+	python -m pytest -m commands tests/project/test_commands.py
 
 test-slurm: $(READY)
 	PYTHONPATH=scripts python tests/slurm/cluster.py

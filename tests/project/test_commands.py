@@ -17,21 +17,21 @@ PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "results/README.md"
 PAGES += sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))
 STARTS = re.compile(r"(?:\w+=\S+ )*(snakemake|make|python3?|[\w.-]+)\b")
 OURS = ("snakemake", "make", "python", "python3")
-# Commands of other programs and of other places, and which test runs them, or why none does.
+# Commands of other programs and of other places, and which folder of tests runs them, or why none does.
 ELSEWHERE = {
     "git clone <address of the repository> nuclei && cd nuclei": "the address is nobody's yet",
     "source .venv/bin/activate": "the tests run in it",
     "pip install pre-commit && pre-commit install": "a download; test_pages.py holds its hooks",
-    "conda env create -f environment.yaml": "tests/conda",
-    "conda activate nuclei": "tests/conda",
-    "snakemake --cores 8 --use-conda": "tests/conda",
-    "MMCV_CUDA=1 snakemake --cores 8 --use-conda --conda-create-envs-only": "tests/conda",
-    "docker build -f containers/Dockerfile -t nuclei .": "tests/image",
-    'docker run --rm --network none --user "$(id -u):$(id -g)" -v "$PWD":/nuclei nuclei snakemake --cores 8': "the same",
-    "apptainer build containers/nuclei.sif containers/nuclei.def": "tests/image",
-    "apptainer exec containers/nuclei.sif snakemake --cores 8": "tests/image",
-    "snakemake --cores 8 --sdm apptainer": "tests/image",
-    "sacctmgr show associations user=$USER": "tests/slurm",
+    "conda env create -f environment.yaml": "conda",
+    "conda activate nuclei": "conda",
+    "snakemake --cores 8 --use-conda": "conda",
+    "MMCV_CUDA=1 snakemake --cores 8 --use-conda --conda-create-envs-only": "conda",
+    "docker build -f containers/Dockerfile -t nuclei .": "image",
+    'docker run --rm --network none --user "$(id -u):$(id -g)" -v "$PWD":/nuclei nuclei snakemake --cores 8': "image",
+    "apptainer build containers/nuclei.sif containers/nuclei.def": "image",
+    "apptainer exec containers/nuclei.sif snakemake --cores 8": "image",
+    "snakemake --cores 8 --sdm apptainer": "image",
+    "sacctmgr show associations user=$USER": "slurm",
     "snakemake --cores 2 --configfile config/demo.yaml -- results/demo/data/nuclei.csv": "test_contributing.py",
     "snakemake --cores 2 --configfile config/demo.yaml --config run=mine 'models=[mask_r101_pytorch]' -n": "the same",
     "PYTHONPATH=scripts:tests python -m bench --parts scoring": "tests/bench",

@@ -6,7 +6,8 @@ kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named
 depends on.
 
 It needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda,
-and without being asked for where torch finds a GPU and nvcc is there. nvcc alone, as on a login node, is not enough.
+and without being asked for where torch finds a GPU and there is an nvcc of torch's CUDA. nvcc alone, as on a login
+node, is not enough.
 """
 
 import argparse
@@ -125,21 +126,56 @@ def cuda_home() -> Path:
     raise InputError("nvcc: does not say where its toolkit is (nvcc --dryrun); set CUDA_HOME to the toolkit's folder")
 
 
+def find_nvcc() -> str | None:
+    """Path of the nvcc that torch builds with: that of $CUDA_HOME, or else the one on PATH; None for none."""
+    given = os.environ.get("CUDA_HOME")
+    return (shutil.which("nvcc", path=str(Path(given) / "bin")) if given else None) or shutil.which("nvcc")
+
+
 def nvcc_version() -> str:
     """Last line of `nvcc --version`."""
-    return subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    command = [find_nvcc() or "nvcc", "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def nvcc_problem() -> str | None:
+    """What is wrong with nvcc for this torch, or None: torch builds nothing with one of another major version."""
+    import torch
+
+    nvcc = find_nvcc()
+    if not nvcc:
+        return "not found on PATH"
+    if not torch.version.cuda:
+        return f"{nvcc} found, but torch {torch.__version__} was built without CUDA"
+    said = subprocess.run([nvcc, "--version"], capture_output=True, text=True)
+    release = re.search(r"release (\d+)\.\d+", said.stdout)
+    if said.returncode or not release:
+        return f"{nvcc} does not say its version (nvcc --version)"
+    if release[1] != torch.version.cuda.split(".")[0]:
+        return f"{nvcc} is of CUDA {release[0].removeprefix('release ')}"
+    return None
 
 
 def wants_cuda(choice: Choice) -> bool:
-    """Whether to build the CUDA operators. InputError where they are asked for and nvcc is missing."""
+    """Whether to build the CUDA operators. InputError where they are asked for and no nvcc fits torch.
+
+    auto: where there are a GPU and an nvcc that fits; where one of the two is there, a line says what is missing.
+    """
     import torch
 
-    nvcc = shutil.which("nvcc")
-    if choice == "yes" and not nvcc:
-        raise InputError("nvcc: not found on PATH, wanted for --cuda; install the CUDA toolkit or build without --cuda")
-    if choice == "auto" and nvcc and not torch.cuda.is_available():
+    problem, gpu = nvcc_problem(), torch.cuda.is_available()
+    wanted = f"wanted nvcc of CUDA {torch.version.cuda}, for which torch was built"
+    if choice == "yes" and problem:
+        raise InputError(f"nvcc: {problem}, {wanted}, for --cuda; install that CUDA toolkit or build without --cuda")
+    if choice == "auto" and gpu and problem:
+        print(
+            f"mmcv-full: nvcc: {problem}, {wanted}: building without CUDA operators, so that this GPU cannot train. "
+            "Install that CUDA toolkit, then run make mmcv-cuda (docs/environments.md)",
+            file=sys.stderr,
+        )
+    if choice == "auto" and not gpu and not problem:
         print("mmcv-full: nvcc found but no GPU: building without CUDA operators (--cuda builds them)", file=sys.stderr)
-    return choice == "yes" or (choice == "auto" and bool(nvcc) and torch.cuda.is_available())
+    return choice == "yes" or (choice == "auto" and gpu and not problem)
 
 
 def fetch_source(folder: Path) -> Path:

@@ -20,7 +20,7 @@ from snakemake.logging import DefaultFormatter
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.tests import MockOutputSettings
 from support.run_states import begun
-from workflow.tiny import CELLS, overlay, planned, snakemake
+from support.tiny import CELLS, overlay, planned, snakemake
 
 from nuclei.report.run_status import CellStatus, RunStatus
 from snakemake_logger_plugin_nuclei.capture import Capture

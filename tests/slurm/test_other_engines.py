@@ -37,4 +37,5 @@ def test_a_submit_script_of_two_lines_runs_the_dag(tmp_path):
     assert len(asked) == 6
     assert asked.count("1 threads, 2000 MB, 60 min, 1 GPUs") == 1
     assert sum(line.endswith(" 1 GPUs") for line in asked) == 3
+    assert max(int(line.split()[0]) for line in asked) <= 8, asked  # so that small nodes take them
     assert planned(snakemake(folder, "-n")) == {}

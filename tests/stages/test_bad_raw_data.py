@@ -68,6 +68,8 @@ TABLE = [
        "them",
      "dataset/test: 1 files that are no PNG but look like test images found (a.jpg), wanted PNG alone; convert or "
        "remove them"),
+    ("no nucleus in any training image", lambda: [empty(path) for path in TRAIN.glob("*/masks")], CHECK,
+     f"{TRAIN}: 3 images without a nucleus found, wanted a mask in one at least, to learn from; add masks"),
     ("masks in a folder below masks", lambda: [(MASKS / "new").mkdir(), MASK.rename(MASKS / "new" / MASK.name)], CHECK,
      f"{MASKS}/new: a folder with pictures found, wanted each mask in masks/ itself; move them"),
     ("label image among the masks", lambda: put(MASK, labels(np.uint8, 40)), CHECK,

@@ -10,8 +10,8 @@ Accepted: names with spaces and letters of any script; the ending .PNG; images o
 as 8-bit colour); masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in
 test_img_ids.json. An image without any nucleus has a folder masks/ that is there and empty; where the folder is missing
 or holds other files alone, its masks are taken to be lost, which is a problem. Files beside the masks that are no
-pictures are listed as ignored; pictures of another format than PNG are a problem, and so are those in folders there. Everything else is a problem too, one
-line that names the file.
+pictures are listed as ignored; pictures of another format than PNG are a problem, and so are those in folders there.
+Everything else is a problem too, one line that names the file.
 
 The functions here add to two lists that they are given, so that a person sees all problems at once: `ignored`, of
 (file, reason), and `problems`, of lines.
@@ -146,7 +146,9 @@ def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path
     entries = listing(folder / "masks", ignored, problems)
     masks, others = split_pictures(entries)
     below = [path for path, is_dir in entries if is_dir and any(map(is_picture, path.iterdir()))]
-    problems += [f"{path}: a folder with pictures found, wanted each mask in masks/ itself; move them" for path in below]
+    problems += [
+        f"{path}: a folder with pictures found, wanted each mask in masks/ itself; move them" for path in below
+    ]
     ignored += [(path, "no PNG") for path in others]
     pictures = list(picture_problems(folder / "masks", others, "masks"))
     problems += pictures

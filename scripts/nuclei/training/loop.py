@@ -192,7 +192,14 @@ def published(work: Path, validation: Validation, records: list[EpochRecord], ke
             "nor their predictions are kept",
             file=sys.stderr,
         )
-    kept = weights_there(work, records, epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"]))
+    wanted = epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"])
+    kept = weights_there(work, records, wanted)
+    if lost := sorted(wanted - kept):
+        print(
+            f"warning: {label}: the weights of {len(lost)} epochs from {lost[0]} on are not kept, since they were "
+            "removed under another training.validate_every or other checkpoints; so none of these epochs can be chosen",
+            file=sys.stderr,
+        )
     seconds = sum(record["seconds"] for record in records) + validation.seconds(records)
     return Trained(work, records, rows, set(validation.asked) - set(unknown), kept, seconds)
 

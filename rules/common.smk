@@ -4,12 +4,14 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
+RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
 import json
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -23,6 +25,7 @@ from nuclei.workflow.configuration import check_config, check_encoding, expand_h
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
+from nuclei.workflow.run_record import RunRecord
 
 if Path.cwd().resolve() != Path(workflow.basedir).resolve():
     raise WorkflowError(
@@ -74,8 +77,17 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
+
+
+wildcard_constraints:
+    setting="[12]",
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    method="exact|imantics",
+    ensemble="|".join(ENSEMBLES) or "-",
 
 
 def code(script, environment):
@@ -279,3 +291,13 @@ def table_columns(models):
 def published_files():
     """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
+
+
+def published_wanted(wildcards):
+    """The same as an input. Raises WorkflowError, before any work, where the config names no submissions."""
+    if not config["published"]["submissions"]:
+        raise WorkflowError(
+            "error: config: published.submissions null found, wanted a folder of the author's answer_*.zip; set it: "
+            "--config 'published={submissions: folder}'"
+        )
+    return published_files()

@@ -73,4 +73,4 @@ rule score_published:
 
 rule published:
     input:
-        published_files(),
+        published_wanted,

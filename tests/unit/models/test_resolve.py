@@ -143,19 +143,19 @@ def test_crops_and_turns_come_after_resizing():
     def types(config):
         return [step["type"] for step in training_set(config)["pipeline"]]
 
-    config = resolved("mask_r50", crop=96, turns=True)
+    config = resolved("mask_r50", depth=1, crop=96, turns=True)
     at = types(config).index("AlignedResize")
     steps = ["AlignedResize", "RandomCrop", "QuarterTurn", "RandomFlip", "VisibleInstances"]
     assert types(config)[at : at + 5] == steps
     assert training_set(config)["pipeline"][at + 1]["crop_size"] == (96, 96)
     assert config["custom_imports"]["imports"] == ["nuclei.augmentation"]
-    plain = resolved("mask_r50")
+    plain = resolved("mask_r50", depth=1)
     assert not {"RandomCrop", "QuarterTurn", "AlignedResize", "VisibleInstances"} & set(types(plain))
     assert "custom_imports" not in plain
 
 
 def test_an_offset_moves_every_image_as_it_is_read():
-    config = resolved("mask_r50", offset=[0.5, -1])
+    config = resolved("mask_r50", depth=1, offset=[0.5, -1])
     for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
         assert [step["type"] for step in dataset["pipeline"]][:2] == ["LoadImageFromFile", "MoveImage"]
         assert dataset["pipeline"][1]["offset"] == (0.5, -1)

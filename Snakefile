@@ -24,6 +24,14 @@ include: "rules/scoring.smk"
 include: "rules/report.smk"
 
 
+wildcard_constraints:
+    setting="[12]",
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    method="exact|imantics",
+    ensemble="|".join(ENSEMBLES) or "-",
+
+
 localrules:
     all,
     answers,
@@ -42,15 +50,3 @@ rule all:
         table_files(),
         table_files("_full"),
         published_files() if config["published"]["submissions"] else [],
-
-
-onstart:
-    RECORD.begin(log)
-
-
-onsuccess:
-    RECORD.end("done")
-
-
-onerror:
-    RECORD.end("failed")

@@ -82,14 +82,6 @@ PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files 
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
-wildcard_constraints:
-    setting="[12]",
-    model="|".join(MODELS),
-    seed="[0-9]+",
-    method="exact|imantics",
-    ensemble="|".join(ENSEMBLES) or "-",
-
-
 def code(script, environment):
     """What a stage's result depends on beside its data, as params: its code and the packages of its environment.
 

@@ -284,3 +284,15 @@ rule write_manifest:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
         " --models {params.models:q} --trainings {params.cells}/training.json"
         " --files {params.cells}/{params.results} {input.files} {input.published} --out {output} > {log} 2>&1"
+
+
+onstart:
+    RECORD.begin(log)
+
+
+onsuccess:
+    RECORD.end("done")
+
+
+onerror:
+    RECORD.end("failed")

@@ -46,7 +46,7 @@ def owners(imports):
 
 def needed(environment):
     """Names of the packages that an environment must name itself."""
-    names = owners(third_party(scripts_of(environment)))
+    names = owners(third_party(scripts_of(environment))) - {"pip"}  # which every environment has
     names |= UNSEEN.get(environment, set()) | BUILD.get(environment, set())
     return names.union(*map(required, names & NO_DEPS))
 
@@ -81,7 +81,7 @@ def test_the_users_environment_holds_what_the_workflow_imports():
     content = yaml.safe_load((ROOT / "environment.yaml").read_text())
     names = {canonicalize_name(line.split("==")[0]) for line in content["dependencies"][-1]["pip"]}
     engines = {f"snakemake-executor-plugin-{name}" for name in ("slurm", "slurm-jobstep", "cluster-generic")}
-    assert names == {"snakemake"} | engines | owners(of_the_workflow())
+    assert names == {"snakemake", "rich"} | engines | owners(of_the_workflow())  # rich: for the screen, plugins/
 
 
 def test_no_rule_runs_python_inside_snakemake():

@@ -28,6 +28,7 @@ from nuclei.training.resume import newest_state
 from nuclei.training.selection import choose, read_epochs
 from nuclei.workflow.data_hash import files_hash
 from nuclei.workflow.protocols import read_protocol
+from nuclei.workflow.run_record import RECORD, RunRecord, read_record
 
 
 def saved(content, **options):
@@ -247,6 +248,21 @@ def test_remembered_hashes(tmp_path):
         assert len(files_hash({"name": tmp_path / "file"}, store)) == len(right)
 
     fuzz("remembered hashes", case, refuses=False)
+
+
+def test_records_of_runs(tmp_path):
+    RunRecord(str(tmp_path), "r", [(1, "mask_r50", 0)], None).end("done")
+    whole = json.loads((tmp_path / RECORD).read_text())
+    assert read_record(tmp_path) == whole
+
+    def case(chance):
+        (tmp_path / RECORD).write_bytes(json_bytes(whole, chance))
+        found = read_record(tmp_path)
+        if found:
+            assert all(isinstance(log, str) for log in found["logs"])
+            assert all(model + str(setting + seed) for setting, model, seed in found["cells"])
+
+    fuzz("records of runs", case, refuses=False)
 
 
 # Readers that other readers call: these meet damage in the tests of those.

@@ -392,7 +392,7 @@ def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(p
     with serve(tmp_path) as (address, _):
         change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
         change["weights_folder"] = f"{address}/"
-        change["training"] = CONFIG["training"] | {"weights": "coco", "width": 1}
+        change["training"] = CONFIG["training"] | {"weights": "coco", "width": 1, "depth": 1}
         environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
         done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)

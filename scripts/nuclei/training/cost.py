@@ -210,7 +210,7 @@ def epochs_done(folder: Path, work: Path, config: "Config", keep: Keep) -> int:
     """
     wanted: int = config.runner.max_epochs
     record = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
-    if record.get("config_sha256") == sha256(folder / "config.py") and of_present_data(record, config):
+    if record and record["config_sha256"] == sha256(folder / "config.py") and of_present_data(record, config):
         return wanted
     if not work.is_dir() or (config.load_from and not Path(config.load_from).is_file()):
         return 0

@@ -37,13 +37,27 @@ class Content(TypedDict):
     logs: list[str]
 
 
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "state": str,
+    "cells": list,
+    "started": (int, float),
+    "ended": (int, float, type(None)),
+    "process": int,
+    "holder": str,
+    "logs": list,
+}
+
+
 def read_record(work: Path | str) -> Content | None:
     """The record of a run, by its folder work/<run>; None where there is none, or none that can be read."""
     try:
         found = read_json(Path(work, RECORD))
     except InputError:
         return None
-    whole = isinstance(found, dict) and set(Content.__annotations__) <= set(found)
+    whole = isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in KINDS.items())
+    whole = whole and all(isinstance(log, str) for log in found["logs"])
+    whole = whole and all(isinstance(cell, list) and [*map(type, cell)] == [int, str, int] for cell in found["cells"])
     return cast(Content, found) if whole else None
 
 

@@ -10,6 +10,15 @@ from conftest import ROOT
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 CELLS = [(setting, model) for setting in (1, 2) for model in MODELS]
+STAGES = [
+    "resolve_config",
+    "train",
+    "select_checkpoint",
+    "predict",
+    "write_answer",
+    "score_predictions",
+    "draw_overlays",
+]
 CONFIG = {
     "run": "tiny",
     "raw": {"draw": {"train": 3, "test": 2, "size": 96, "seed": 3}},

@@ -5,6 +5,7 @@ import re
 
 import yaml
 from support.tiny import CONFIG as TINY
+from support.tiny import STAGES
 
 CONFIG = {
     "run": TINY["run"],
@@ -21,15 +22,6 @@ MASK, POINT = "setting1.mask_r50.seed0", "setting1.pointrend_r50.seed0"
 CELLS = [MASK, POINT]
 NEW = "setting1.mask_r50_calm.seed0"
 SEEDS = [f"setting1.{model}.seed{seed}" for seed in (1, 2) for model in ("mask_r50", "pointrend_r50")]
-STAGES = [
-    "resolve_config",
-    "train",
-    "select_checkpoint",
-    "predict",
-    "write_answer",
-    "score_predictions",
-    "draw_overlays",
-]
 FIRST = [
     "check_device",
     "draw_raw",

@@ -17,7 +17,7 @@ from conftest import ROOT, checkout
 from mmcv import Config
 from mmdet.models import build_detector
 from support.published_weights import serve
-from support.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
+from support.tiny import CELLS, CONFIG, MODELS, STAGES, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.models.zoo import zoo_path
 from nuclei.prediction.ensembles import fuse_predictions
@@ -205,18 +205,7 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
 def test_one_models_rate_retrains_that_model_alone(project):
     config = overlay(project, model_options=CONFIG["model_options"] | {"mask_r50": {"optimizer.lr": 0.001}})
     found = planned(snakemake(project, "-n", config=config))
-    cells = dict.fromkeys(
-        [
-            "resolve_config",
-            "train",
-            "select_checkpoint",
-            "predict",
-            "write_answer",
-            "score_predictions",
-            "draw_overlays",
-        ],
-        2,
-    )
+    cells = dict.fromkeys(STAGES, 2)
     assert found == {**cells, "draw_curves": 2, **AFTER_SCORES}
 
 

@@ -13,7 +13,6 @@ looks at images in another way; code of the prediction is no part of their origi
 import contextlib
 import functools
 import gzip
-import hashlib
 import importlib.metadata
 import json
 import sys
@@ -31,6 +30,7 @@ from nuclei.scoring import average_precision
 from nuclei.scoring.names import NAMES, ScoreName
 from nuclei.scoring.types import AveragePrecisions
 from nuclei.training.types import EpochRecord, EpochRow
+from nuclei.training.work_folder import hashed
 from nuclei.workflow.code_hash import code_hash, local_modules
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 SHOWN: tuple[ScoreName, ...] = ("ap50_100", "ap_100", "ap50_1000", "ap_1000")  # in the line of a validated epoch
-
-
-def hashed(value: object) -> str:
-    """SHA-256 (hex digits) of a value as JSON with sorted keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def inference_sha256(config: "Config") -> str:

@@ -86,6 +86,12 @@ def recipe(config: Tree) -> Tree:
     return bound
 
 
+def hashed(value: object) -> str:
+    """SHA-256 (hex digits) of a value as JSON with sorted keys, in which lists and tuples are the same."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def binding(config: "Config", data: str, weights: str | None) -> str:
     """Hash (SHA-256, hex digits) that a work folder is bound to; its first 16 digits are the folder's name.
 
@@ -93,9 +99,7 @@ def binding(config: "Config", data: str, weights: str | None) -> str:
     from, or None for a random start. What is hashed is JSON with sorted keys, so that the order of keys and the form of
     a list (list or tuple) count for nothing.
     """
-    bound = {"state": STATE, "config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
-    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashed({"state": STATE, "config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights})
 
 
 def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) -> Held:

@@ -1,7 +1,8 @@
 """AP and AR of images that count more or less than once: precision and recall of weighted images.
 
 Intervals and comparisons need AP for hundreds of resamples of the same images. A resample is a weight for each image:
-how often it was drawn. An image that was drawn twice is there twice, with its nuclei and its detections.
+how often it was drawn. An image that was drawn twice is there twice, with its nuclei and its detections; the copies of
+a detection stand beside each other in the ranking.
 
 AP is that of nuclei.scoring.average_precision (a test holds that both give the same numbers); AR is COCO's: the largest
 recall that is reached with the cap, as the mean over the IoU thresholds. Source: cocodataset.org/#detection-eval.

@@ -2,7 +2,7 @@
 
 The kinds and what "taken away" means are those of Bolya et al., "TIDE: A General Toolbox for Identifying Object
 Detection Errors" (ECCV 2020, sections 2.2 and 2.3), for one class and for masks. A wrong detection is
-- a duplicate where its IoU with a nucleus that a surer detection took is 0.50 or more; repaired: it is left out;
+- a duplicate where its IoU with a nucleus that a surer detection took is above 0.50; repaired: it is left out;
 - badly placed where its largest IoU is from 0.10 to 0.50; repaired: the surest one of a free nucleus becomes right,
   the others are left out;
 - background where its largest IoU is below 0.10; repaired: it is left out.
@@ -45,11 +45,9 @@ def wrong_kinds(image: ImageDetections, iou: Iou) -> tuple[NDArray[np.str_], NDA
     kinds = np.full(count, "background", "<U10")
     target = np.full(count, -1)
     if image.nuclei:
-        held = np.isin(np.arange(image.nuclei), image.taken)
         best = iou.max(axis=0)
         kinds[best >= BACKGROUND] = "placed"
-        # at 0.50 or more with a nucleus, and not right: somebody surer holds each such nucleus
-        kinds[(iou * held[:, None]).max(axis=0) >= RIGHT] = "duplicate"
+        kinds[best > RIGHT] = "duplicate"  # where it is not right, somebody surer holds each such nucleus
         placed = kinds == "placed"
         target[placed] = iou[:, placed].argmax(axis=0)
     kinds[image.right[0]] = "right"

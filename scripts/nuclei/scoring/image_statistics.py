@@ -94,11 +94,12 @@ def pooled(images: Sequence[ImageStatistics], weights: NDArray[np.int64]) -> Val
     found = [image.detections for image in images]
     values: Values = {}
     lengths = [len(image.scores) for image in found]
+    scores: Values = {}
+    reached = 0
     for cap in CAPS:
-        if cap is None and max(lengths, default=0) <= CAPS[-2]:  # type: ignore[operator]
-            scores = {kind: values[f"{kind}_{CAPS[-2]}"] for kind in ("ap", "ap50", "ap75", "ar")}
-        else:
+        if not scores or max(lengths) > reached:  # else the cap before let all detections through
             scores = curve_scores(found, cap, weights)
+        reached = max(lengths) if cap is None else cap
         values |= {f"{kind}_{cap_name(cap)}": score for kind, score in scores.items()}
     nuclei = np.array([image.nuclei for image in found])
     counted = np.minimum(lengths, CAP)

@@ -4,6 +4,8 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
+INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
+thresholds.
 """
 
 import functools
@@ -63,6 +65,9 @@ ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells
 METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
+INSTANCES = config["scoring"]["instances"]
+# The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
+UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
@@ -260,6 +265,35 @@ def table_files(family="", forms=FORMS):
 def table_columns(models):
     """{model: what the first columns of tables show of it}: method, backbone, multiscale, lr_schd of models.yaml."""
     return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
+
+
+def instance_tables():
+    """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
+    return ["staircase", "instances", "organs", "errors", "comparisons"]
+
+
+def instance_files(forms=FORMS):
+    """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
+    if not INSTANCES:
+        return []
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=forms)
+
+
+def comparison_figures():
+    """Paths of the figures of the comparisons; none where the config does not ask for them."""
+    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+
+
+def chosen_on(wildcards):
+    """What the score threshold of a cell was chosen on, in words."""
+    if UNSEEN == 2:
+        return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
+    if wildcards.setting == "1":
+        return "validation images of setting 1"
+    return (
+        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
+        "validation images that its training did not see"
+    )
 
 
 def published_files():

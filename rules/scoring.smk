@@ -3,6 +3,9 @@
 It takes predictions.json, and data/coco/test.json with the nuclei of the test masks; without test masks there are no
 scores, and scores.json says so. It makes:
   scores.json               in the folder of each cell and of each ensemble
+  instance_scores.json, image_statistics.json, errors.csv
+                            in the folder of each cell: scores beyond AP, and every error
+  comparisons.json          every two models of the run compared in every score
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
 """
 
@@ -39,6 +42,63 @@ use rule score_predictions as score_ensemble with:
         f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+
+
+rule score_instances:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/predictions.json",
+        validation=f"{CELL}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation_truth=f"{RESULTS}/data/coco/exact/train.json",
+        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        organs=ancient("config/organs.tsv"),
+    output:
+        scores=f"{CELL}/instance_scores.json",
+        statistics=f"{CELL}/image_statistics.json",
+        errors=f"{CELL}/errors.csv",
+    log:
+        f"{CELL_LOGS}.score_instances.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_instances", "report"),
+        organs=file_state("config/organs.tsv"),
+        split=lambda wildcards, input: option("--split", input.split),
+        chosen_on=chosen_on,
+    message:
+        "segmentation of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score_instances.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --organs {input.organs} --validation-predictions {input.validation}"
+        " --validation-truth {input.validation_truth} {params.split} --chosen-on {params.chosen_on:q}"
+        " --out {output.scores} --out-statistics {output.statistics} --out-errors {output.errors} > {log} 2>&1"
+
+
+rule compare_cells:
+    input:
+        cell_files("image_statistics.json"),
+    output:
+        f"{RESULTS}/comparisons.json",
+    log:
+        f"{RESULTS}/logs/compare_cells.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        *code("compare_cells", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
+    message:
+        "comparison of every two models"
+    shell:
+        "python scripts/compare_cells.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
+        " --statistics {input} --out {output} > {log} 2>&1"
 
 
 rule score_published:

@@ -9,8 +9,8 @@ import argparse
 
 from nuclei.common.files import write_json
 from nuclei.common.stage import run_stage
-from nuclei.scoring.comparisons import compare, not_compared
 from nuclei.scoring.compared_files import read_groups
+from nuclei.scoring.comparisons import compare, not_compared
 
 
 def main() -> None:

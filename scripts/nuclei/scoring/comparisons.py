@@ -288,7 +288,7 @@ class NucleusDraws:
             for at, count in enumerate(counts)
         ]
         weights = np.hstack(parts).astype(float)
-        values = {}
+        values: dict[tuple[str, str], NDArray[np.float64]] = {}
         for label, cells in groups.items():
             found = [_nucleus_scores(cell, weights) for cell in cells]
             values |= {(label, name): np.mean([one[name] for one in found], axis=0) for name in NUCLEI}

@@ -276,7 +276,7 @@ def instance_files(forms=FORMS):
     """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
     if not INSTANCES:
         return []
-    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=forms)
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
 
 
 def comparison_figures():
@@ -297,5 +297,17 @@ def chosen_on(wildcards):
 
 
 def published_files():
+    """Paths of all tables and figures of the published submissions, scored again."""
+    return published_tables() + (compared_published() if INSTANCES else [])
+
+
+def compared_published():
+    """Paths of what compare_published makes; the first one is its comparisons.json."""
+    tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
+    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
+    return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
+
+
+def published_tables():
     """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)

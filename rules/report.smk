@@ -10,6 +10,7 @@ makes, below results/<run>/:
   tables/cells.csv                      where the numbers of each cell come from
   tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
+  tables/findings.*                     whether the report's findings hold
   figures/forest.png, better.png        the comparisons as pictures
   figures/                              training curves, and test images with nuclei
   report.html                           all of these on one page
@@ -155,6 +156,7 @@ rule make_instance_tables:
     input:
         scores=cell_files("instance_scores.json"),
         comparisons=f"{RESULTS}/comparisons.json",
+        board=ancient("config/board.tsv"),
     output:
         expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
     log:
@@ -171,6 +173,7 @@ rule make_instance_tables:
         models_file=verbatim(MODELS_FILE),
         entries=table_columns(MODELS),
         seeds=config["seeds"],
+        board=file_state("config/board.tsv"),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
@@ -178,7 +181,32 @@ rule make_instance_tables:
     shell:
         "python scripts/make_instance_tables.py --settings {params.settings} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --comparisons {input.comparisons}"
-        " {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
+
+
+rule judge_findings:
+    input:
+        comparisons=f"{RESULTS}/comparisons.json",
+        published=compared_published()[0] if config["published"]["submissions"] else [],
+    output:
+        expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+    log:
+        f"{RESULTS}/logs/judge_findings.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("judge_findings", "report"),
+        published=lambda wildcards, input: option("--published", input.published),
+        note=verbatim(option("--data-note", NOTE)),
+        out=above(),
+    message:
+        "the report's findings, judged"
+    shell:
+        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.note}"
+        " --out-dir {params.out} > {log} 2>&1"
 
 
 rule draw_comparisons:

@@ -7,7 +7,13 @@ scores, and scores.json says so. It makes:
                             in the folder of each cell: scores beyond AP, and every error
   comparisons.json          every two models of the run compared in every score
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
+  published/comparisons.json and more
+                            the same submissions, scored beyond AP and compared as the cells are
 """
+
+
+# files of the project whose content is a param of the rules that read them
+STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 
 
 rule score_predictions:
@@ -106,7 +112,7 @@ rule score_published:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
     output:
-        published_files(),
+        published_tables(),
     log:
         f"{RESULTS}/logs/score_published.log",
     conda:
@@ -127,6 +133,35 @@ rule score_published:
         "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
         " --published {input.published} --models-file {params.models_file:q} --out-dir {params.out}"
         " --threads {threads} > {log} 2>&1"
+
+
+rule compare_published:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        published=ancient("config/published.tsv"),
+        organs=ancient("config/organs.tsv"),
+        board=ancient("config/board.tsv"),
+    output:
+        compared_published(),
+    log:
+        f"{RESULTS}/logs/compare_published.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        *code("compare_published", "report"),
+        models_file=verbatim(MODELS_FILE),
+        submissions=verbatim(config["published"]["submissions"]),
+        state=[file_state(path) for path in (config["published"]["submissions"], *STATED, MODELS_FILE)],
+        out=above(),
+    message:
+        "published submissions, compared"
+    shell:
+        "python scripts/compare_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
+        " --published {input.published} --organs {input.organs} --board {input.board}"
+        " --models-file {params.models_file:q} --out-dir {params.out} > {log} 2>&1"
 
 
 rule published:

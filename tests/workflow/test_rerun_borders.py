@@ -15,7 +15,8 @@ from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.data_hash import data_hash
 
 STAGES = code_stages(read_rules())
-TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "score_published"}  # their outputs are tables
+# their outputs are tables
+TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "make_instance_tables", "score_published"}
 # module below scripts/nuclei: the stages that an edit of it runs again
 BORDERS = {
     "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},

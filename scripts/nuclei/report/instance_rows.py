@@ -10,6 +10,7 @@ from typing import Any
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
+from nuclei.scoring.board import NUCLEI, place
 from nuclei.scoring.compared_files import label
 from nuclei.scoring.comparisons import UNSURE, Comparisons
 from nuclei.scoring.error_list import DETECTION_KINDS, NUCLEUS_KINDS
@@ -61,8 +62,13 @@ def first_columns(entries: Mapping[str, ModelEntry], setting: int, model: str) -
     return {**model_columns(entries[model]), "setting": str(setting)}
 
 
-def staircase_rows(entries: Mapping[str, ModelEntry], found: Found, comparisons: Comparisons) -> Rows:
-    """The report's metric with its ceiling and steps; the interval of the metric says whether the next step is near."""
+def staircase_rows(
+    entries: Mapping[str, ModelEntry], found: Found, comparisons: Comparisons, board: Sequence[float]
+) -> Rows:
+    """The report's metric with its ceiling and steps; the interval of the metric says whether the next step is near.
+
+    board: scores of the first places of the competition's board.
+    """
     rows: list[TableRow] = []
     values: list[TableRow] = []
     for (setting, model), seeds in found.items():
@@ -77,6 +83,8 @@ def staircase_rows(entries: Mapping[str, ModelEntry], found: Found, comparisons:
         value["right of counted"] = ", ".join(f"{one['right']}/{one['counted']}" for one in stairs)
         step = next_step(value["mAP"])
         value |= {"next step": step, "step in interval": near(step, own["ap50_100"]["high"])}
+        if seeds[0]["nuclei"] == NUCLEI:
+            value["place on the board"] = place([one["score"] for one in stairs], board)
         head = first_columns(entries, setting, model)
         row: TableRow = {"mAP [interval]": shown(value["mAP"], value["low"], value["high"])}  # type: ignore[arg-type]
         rest = {key: one for key, one in value.items() if key not in ("mAP", "low", "high")}
@@ -208,6 +216,19 @@ def comparison_rows(comparisons: Comparisons) -> Rows:
     return rows or [none], values or [none]
 
 
+def all_rows(
+    entries: Mapping[str, ModelEntry], found: Found, comparisons: Comparisons, board: Sequence[float]
+) -> dict[str, Rows]:
+    """{table: (rows as shown, rows for the CSV)} of TABLES; board: as for staircase_rows."""
+    return {
+        "staircase": staircase_rows(entries, found, comparisons, board),
+        "instances": instance_rows(entries, found, comparisons),
+        "organs": organ_rows(entries, found),
+        "errors": error_table_rows(entries, found),
+        "comparisons": comparison_rows(comparisons),
+    }
+
+
 PARTS = ("difference", "low", "high", "p", "p_holm", "least", "most", "verdict")
 
 
@@ -236,7 +257,8 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
             "right of counted: right ones among the 100 surest detections of each image; highest with these: the "
             "largest mAP that so many right ones can have; missing: right ones that the next step asks for beyond "
             "these, and what the step adds; gain of one: what the mAP gains if its surest wrong detection were right",
-            "step in interval: whether the interval reaches the next step, so that the step may be chance",
+            "step in interval: whether the interval reaches the next step, so that the step may be chance; place on the "
+            "board: among the first ten of 84 teams of the competition, of the best and the worst seed",
         ],
         "instances": [
             *head,

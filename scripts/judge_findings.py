@@ -1,7 +1,7 @@
 """Judge the report's findings by this run's comparisons and by those of the published submissions.
 
 It reads comparisons.json of the run and, where there is one, that of the published submissions. It writes findings.*
-(.csv, .md, .tex, .html): for each finding and score whether it holds, does not hold or cannot be told, with its numbers.
+(.csv, .md, .tex, .html): for each finding and score whether it holds, does not hold or cannot be told, and the numbers.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Make the tables of the scores beyond AP, of all cells of a run.
 
-It reads instance_scores.json of every cell, comparisons.json, board.tsv and models.yaml. It writes staircase.* (the report's
-metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*, errors.* and comparisons.* (which of two rows
-is better), each as .csv, .md, .tex and .html.
+It reads instance_scores.json of every cell, comparisons.json, board.tsv and models.yaml. It writes staircase.* (the
+report's metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*, errors.* and comparisons.* (which of
+two rows is better), each as .csv, .md, .tex and .html.
 """
 
 import argparse

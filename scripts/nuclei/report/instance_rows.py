@@ -257,8 +257,8 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
             "right of counted: right ones among the 100 surest detections of each image; highest with these: the "
             "largest mAP that so many right ones can have; missing: right ones that the next step asks for beyond "
             "these, and what the step adds; gain of one: what the mAP gains if its surest wrong detection were right",
-            "step in interval: whether the interval reaches the next step, so that the step may be chance; place on the "
-            "board: among the first ten of 84 teams of the competition, of the best and the worst seed",
+            "step in interval: whether the interval reaches the next step, so that the step may be chance; place on "
+            "the board: among the first ten of 84 teams of the competition, of the best and the worst seed",
         ],
         "instances": [
             *head,

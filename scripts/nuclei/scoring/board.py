@@ -27,9 +27,11 @@ def read_board(path: Path | str) -> list[float]:
 def place(scores: Sequence[float], board: Sequence[float]) -> str:
     """The place that scores would have on the board: of one seed, or from the best to the worst of several.
 
+    The board has five digits, so scores are rounded to as many; with equal ones they share the place.
+
     >>> place([0.2451], [0.24525, 0.24518]), place([0.3, 0.1], [0.24525, 0.24518])
     ('after 2', '1 to after 2')
     """
-    places = sorted(1 + sum(one > score for one in board) for score in scores)
+    places = sorted(1 + sum(one > round(score, 5) for one in board) for score in scores)
     names = [str(number) if number <= len(board) else f"after {len(board)}" for number in (places[0], places[-1])]
     return " to ".join(dict.fromkeys(names))

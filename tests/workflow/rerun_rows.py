@@ -25,6 +25,7 @@ CONFIG = {
     "models": ["mask_r50", "pointrend_r50"],
     "settings": [1],
     "seeds": [0],
+    "scoring": {"instances": False},
     "training": {
         "epochs": 1,
         "repeat": 1,

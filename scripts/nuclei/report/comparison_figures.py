@@ -96,7 +96,8 @@ def draw_better(comparisons: Comparisons, out: Path | str) -> None:
         for (first, second), (one, _) in pairs.items():
             kind = 1 if one["verdict"] == UNSURE else 2 if one["verdict"] == first else 0
             table[groups.index(first), groups.index(second)] = kind
-        axis.imshow(table, cmap=ListedColormap([WORSE, "#dddddd", BETTER, "white"]), vmin=0, vmax=3, aspect="auto")
+        if groups:
+            axis.imshow(table, cmap=ListedColormap([WORSE, "#dddddd", BETTER, "white"]), vmin=0, vmax=3, aspect="auto")
         for (row, column), kind in np.ndenumerate(table):
             axis.text(column, row, ("−", "?", "+", "")[kind], ha="center", va="center",
                       color="black" if kind == 1 else "white", fontsize=9)  # fmt: skip

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
-from nuclei.workflow.configuration import check_config, expand_home, explored_models
+from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
@@ -37,6 +37,16 @@ if set("{}") & set(str(workflow.basedir)):
         f"error: {workflow.basedir}: braces found, wanted none in the path of the project, since Snakemake takes them "
         "for wildcards; rename the folder"
     )
+
+# Files of --configfile are read before any line of this project, so only the default config can be checked ahead.
+try:
+    check_encoding("config/config.yaml")
+except InputError as error:
+    raise WorkflowError(f"error: {error}")
+
+
+configfile: "config/config.yaml"
+
 
 try:
     expand_home(config)
@@ -69,6 +79,7 @@ INSTANCES = config["scoring"]["instances"]
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
+PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
@@ -247,8 +258,11 @@ def training_images(wildcards):
 
 
 def polygons():
-    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
-    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE).
+
+    imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
+    """
+    return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
 
 
 def table_files(family="", forms=FORMS):

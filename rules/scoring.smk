@@ -7,6 +7,7 @@ scores, and scores.json says so. It makes:
                             in the folder of each cell: scores beyond AP, and every error
   comparisons.json          every two models of the run compared in every score
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
+  published/scores/         the scores of each of these submissions
   published/comparisons.json and more
                             the same submissions, scored beyond AP and compared as the cells are
 """
@@ -113,6 +114,7 @@ rule score_published:
         published=ancient("config/published.tsv"),
     output:
         published_tables(),
+        directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
     conda:

@@ -20,7 +20,7 @@ from nuclei.report.comparison_figures import draw_better, draw_forest
 from nuclei.report.instance_rows import TITLES, all_rows, notes
 from nuclei.report.table_files import write_table
 from nuclei.scoring.board import read_board
-from nuclei.scoring.compared_files import label
+from nuclei.scoring.comparison_types import label
 from nuclei.scoring.comparisons import compare
 from nuclei.scoring.instance_scores import Measurement, Threshold, measure
 from nuclei.scoring.organs import read_organs

@@ -11,9 +11,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from nuclei.common.files import whole_file
-from nuclei.report.instance_rows import COMPARED
+from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import NOT_SCORED
-from nuclei.scoring.comparisons import UNSURE, Comparison, Comparisons
+from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons
 
 BETTER, WORSE, OPEN = "#2166ac", "#b2182b", "#9e9e9e"  # blue and red: told apart by people who do not see green
 

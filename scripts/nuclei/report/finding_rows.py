@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from nuclei.report.instance_rows import COMPARED
+from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import TableRow, signed
-from nuclei.scoring.comparisons import Comparisons
+from nuclei.scoring.comparison_types import Comparisons
 from nuclei.scoring.findings import FINDINGS, HOLDS, Judged, judge
 
 TITLE = "The report's findings, judged"

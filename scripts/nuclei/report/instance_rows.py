@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nuclei.models.catalogue import model_columns
+from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
 from nuclei.scoring.board import NUCLEI, place
-from nuclei.scoring.compared_files import label
-from nuclei.scoring.comparisons import UNSURE, Comparisons
-from nuclei.scoring.error_list import DETECTION_KINDS, NUCLEUS_KINDS
-from nuclei.scoring.error_rows import LARGE, SMALL
+from nuclei.scoring.comparison_types import UNSURE, Comparisons, label
+from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
 from nuclei.workflow.types import ModelEntry
 
 Found = Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]
@@ -34,13 +33,6 @@ COLUMNS = {
     "precision": "precision",
     "recall": "recall",
     "bowl": "DSB score",
-}
-# Scores of the table of comparisons, and of the figures.
-COMPARED = {
-    "ap50_100": "report's mAP (AP50 @100)",
-    "ap_1000": "AP 0.50:0.95 @1000",
-    "pq": "PQ",
-    "aji_plus": "AJI+",
 }
 
 

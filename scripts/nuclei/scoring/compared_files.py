@@ -4,16 +4,8 @@ from collections.abc import Sequence
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, written_by
+from nuclei.scoring.comparison_types import label
 from nuclei.scoring.image_statistics import ImageStatistics, from_row
-
-
-def label(setting: int, model: str) -> str:
-    """Name of a row of the tables in comparisons.json: a model in a setting.
-
-    >>> label(2, "mask_r50")
-    'setting2/mask_r50'
-    """
-    return f"setting{setting}/{model}"
 
 
 def read_statistics(path: str) -> list[ImageStatistics]:

@@ -9,72 +9,19 @@ one seed have nothing in common.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, Estimate, Pair
 from nuclei.scoring.image_statistics import NAMES, ImageStatistics, Values, mean, of_each, pooled
 from nuclei.scoring.instance_metrics import quotient
 from nuclei.scoring.intervals import MOST, Resamples, holm, interval, p_value, resamples, sign_flips
 
 FORMS = ("pooled", "mean")  # of all images as one; of the images' own values
 NUCLEI = ("recall", "sq", "dice_matched")  # scores that are means over nuclei, which can be resampled within an image
-UNSURE = "cannot be told"
 
 Cell = Sequence[ImageStatistics]  # of one training, on the same images in the same order for all cells
-
-
-class Estimate(TypedDict):
-    """A score and its interval; low and high None where no resample has a value."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class Comparison(TypedDict):
-    """The difference of a score, first minus second, and how sure it is.
-
-    low, high: interval over resamples of images (and seeds). nuclei_low, nuclei_high: the same with the nuclei of each
-    image resampled too, for scores that are means over nuclei. p: two-sided, by sign flips; p_holm: corrected for all
-    pairs of the table. least, most: smallest and largest difference with one image left out. verdict: name of the
-    better one, or UNSURE where the interval holds 0.
-    """
-
-    difference: float | None
-    low: float | None
-    high: float | None
-    nuclei_low: float | None
-    nuclei_high: float | None
-    p: float | None
-    p_holm: float | None
-    least: float | None
-    most: float | None
-    verdict: str
-
-
-class Pair(TypedDict):
-    """Two groups, by their labels, and {form: {score: comparison}}."""
-
-    first: str
-    second: str
-    scores: dict[str, dict[str, Comparison]]
-
-
-class Comparisons(TypedDict):
-    """Content of comparisons.json.
-
-    images, seeds: how many. exact: whether all resamples were enumerated. groups: {label: {form: {score: estimate}}}.
-    """
-
-    scored: bool
-    images: int
-    seeds: int
-    resamples: int
-    exact: bool
-    groups: dict[str, dict[str, dict[str, Estimate]]]
-    pairs: list[Pair]
 
 
 @dataclass(frozen=True)

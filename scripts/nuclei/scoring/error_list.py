@@ -26,9 +26,8 @@ from pycocotools import mask as coco_mask
 
 from nuclei.coco.matching import SAME_NUCLEUS
 from nuclei.coco.types import RLE
+from nuclei.scoring.error_kinds import DETECTION_KINDS, NUCLEUS_KINDS
 
-NUCLEUS_KINDS = ("matched", "merged", "split", "missed")
-DETECTION_KINDS = ("matched", "duplicated", "merging", "splitting", "false")
 COVERED = 0.5  # share of its pixels from which a region is covered
 
 

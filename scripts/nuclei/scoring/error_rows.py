@@ -10,10 +10,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.types import Annotation, Image
-from nuclei.scoring.error_list import DETECTION_KINDS, NUCLEUS_KINDS, at_border, centres, name_errors, touching
+from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
+from nuclei.scoring.error_list import at_border, centres, name_errors, touching
 from nuclei.scoring.scene import Scene
-
-SMALL, LARGE = 150, 500  # px: below the first a nucleus is small, from the second on it is large
 
 
 class ErrorRow(TypedDict):

@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nuclei.scoring.compared_files import label
-from nuclei.scoring.comparisons import UNSURE, Comparison, Comparisons
+from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, label
 
 HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", UNSURE, "not measured"
 Judgement = Literal["holds", "does not hold", "cannot be told", "not measured"]

@@ -10,7 +10,8 @@ from support.score_cases import random_case
 from nuclei.common.stage import InputError
 from nuclei.scoring.average_precision import ceiling, evaluate
 from nuclei.scoring.compared_files import read_groups
-from nuclei.scoring.comparisons import FORMS, UNSURE, compare, not_compared
+from nuclei.scoring.comparison_types import UNSURE
+from nuclei.scoring.comparisons import FORMS, compare, not_compared
 from nuclei.scoring.image_statistics import NAMES, from_row, of_each, pooled
 from nuclei.scoring.instance_scores import measure
 

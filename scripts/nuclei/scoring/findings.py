@@ -13,8 +13,11 @@ from typing import Literal
 
 from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, label
 
-HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", UNSURE, "not measured"
 Judgement = Literal["holds", "does not hold", "cannot be told", "not measured"]
+HOLDS: Judgement = "holds"
+FAILS: Judgement = "does not hold"
+OPEN: Judgement = "cannot be told"
+UNMEASURED: Judgement = "not measured"
 
 Claims = list[tuple[str, str]]  # labels of (better, worse)
 PLAIN, DEEP = "r50", "x101"

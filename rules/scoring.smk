@@ -12,7 +12,6 @@ scores, and scores.json says so. It makes:
                             the same submissions, scored beyond AP and compared as the cells are
 """
 
-
 # files of the project whose content is a param of the rules that read them
 STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 

@@ -24,14 +24,6 @@ include: "rules/scoring.smk"
 include: "rules/report.smk"
 
 
-wildcard_constraints:
-    setting="[12]",
-    model="|".join(MODELS),
-    seed="[0-9]+",
-    method="exact|imantics",
-    ensemble="|".join(ENSEMBLES) or "-",
-
-
 localrules:
     all,
     answers,
@@ -52,6 +44,13 @@ rule all:
         published_files() if config["published"]["submissions"] else [],
 
 
-rule answers:
-    input:
-        answer_files(),
+onstart:
+    RECORD.begin(log)
+
+
+onsuccess:
+    RECORD.end("done")
+
+
+onerror:
+    RECORD.end("failed")

@@ -6,12 +6,14 @@ those in the report's tables; EXPLORED: names of those in a table of their own. 
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
 INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
 thresholds.
+RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
 import json
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -25,6 +27,7 @@ from nuclei.workflow.configuration import check_config, check_encoding, expand_h
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
+from nuclei.workflow.run_record import RunRecord
 
 if Path.cwd().resolve() != Path(workflow.basedir).resolve():
     raise WorkflowError(
@@ -79,8 +82,17 @@ INSTANCES = config["scoring"]["instances"]
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
+RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
+
+
+wildcard_constraints:
+    setting="[12]",
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    method="exact|imantics",
+    ensemble="|".join(ENSEMBLES) or "-",
 
 
 def code(script, environment):
@@ -325,3 +337,13 @@ def compared_published():
 def published_tables():
     """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
+
+
+def published_wanted(wildcards):
+    """The same as an input. Raises WorkflowError, before any work, where the config names no submissions."""
+    if not config["published"]["submissions"]:
+        raise WorkflowError(
+            "error: config: published.submissions null found, wanted a folder of the author's answer_*.zip; set it: "
+            "--config 'published={submissions: folder}'"
+        )
+    return published_files()

@@ -123,3 +123,8 @@ use rule write_answer as write_ensemble_answer with:
         f"{ENSEMBLE_LOGS}.write_ensemble_answer.log",
     message:
         "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+
+
+rule answers:
+    input:
+        answer_files(),

@@ -167,4 +167,4 @@ rule compare_published:
 
 rule published:
     input:
-        published_files(),
+        published_wanted,

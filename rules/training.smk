@@ -136,7 +136,9 @@ rule train:
 rule select_checkpoint:
     input:
         epochs=f"{CELL}/epochs.tsv",
-        checkpoints=ancient(f"{CELL}/checkpoints"),  # the time of a folder says nothing; epochs.tsv changes with it
+        # the time of a folder says nothing, and other weights may have the same scores; but training.json is another
+        checkpoints=ancient(f"{CELL}/checkpoints"),
+        training=f"{CELL}/training.json",
     output:
         checkpoint=f"{CELL}/checkpoint.pth",
         choice=f"{CELL}/checkpoint.json",

@@ -15,10 +15,10 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nuclei.common.files import sha256, write_json
-from nuclei.common.stage import run_stage
+from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.kept_epochs import add_options, keep_of
@@ -27,6 +27,9 @@ from nuclei.training.negatives import train_on_negatives
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
 from nuclei.training.types import Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
+
+if TYPE_CHECKING:
+    from mmcv import Config
 
 
 def arguments() -> argparse.Namespace:
@@ -52,15 +55,39 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def check_unchanged(args: argparse.Namespace, config: "Config", config_sha256: str, data_sha256: str) -> None:
+    """InputError where the config or the data are others than when the training began.
+
+    A training can outlive the Snakemake that started it. Meanwhile its cell may have got the results of another config
+    or other data, which it must not replace.
+    """
+    if (sha256(args.config), training_data_sha256(config)) != (config_sha256, data_sha256):
+        raise InputError(
+            f"{args.config}: another config or other data found than when the training began, wanted the same; nothing "
+            f"is written but the state in {args.work}, run again"
+        )
+
+
 def main() -> None:
     args = arguments()
     StopRequest.install()  # ahead of torch, whose import takes seconds
+    identity = sha256(args.config)
     config, device = set_up(args)
     import cv2
     import mmcv
     import mmdet
     import numpy
     import torch
+
+    modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
+
+    def computed() -> dict[str, Any]:
+        return {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            **describe(device, config),
+            "threads": args.threads,
+            "versions": {"python": sys.version.split()[0], **{k: str(v.__version__) for k, v in modules.items()}},
+        }
 
     train_on_negatives(config)
     weights = sha256(config.load_from) if config.load_from else None
@@ -72,31 +99,29 @@ def main() -> None:
     try:
         StopRequest.check()
         held = hold_work_folder(work, args.label, StopRequest.check)
-        trained = train(config, work, device, args.label, keep_of(args))
+        trained = train(config, work, device, args.label, keep_of(args), computed)
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
     outputs = Outputs(*map(Path, (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)))
-    if are_in_place(trained, work.name, sha256(args.config), outputs):
+    check_unchanged(args, config, identity, data)
+    if are_in_place(trained, work.name, identity, outputs):
         return
     put_in_place(trained, outputs)
-    modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
+    last = trained.records[-1]  # this process may have found all epochs trained, by other code or another device
     found = {
         "cell": args.label,
         "work": work.name,
         "seed": config.seed,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        **describe(device, config),
-        "threads": args.threads,
+        **(last.get("computed") or computed()),
         "epochs": config.runner.max_epochs,
         "wall_seconds": round(trained.seconds, 1),
-        "config_sha256": sha256(args.config),
+        "config_sha256": identity,
         "data_sha256": data,
         "weights_sha256": weights,
         "started": started,
         "finished": now(),
-        "code_version": trained.records[-1]["code_version"],  # of the code that trained the last epoch
-        "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
+        "code_version": last["code_version"],
     }
     write_json(outputs.provenance, cast(Provenance, found))
     held.close()

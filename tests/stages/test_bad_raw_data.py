@@ -68,6 +68,10 @@ TABLE = [
        "them",
      "dataset/test: 1 files that are no PNG but look like test images found (a.jpg), wanted PNG alone; convert or "
        "remove them"),
+    ("no nucleus in any training image", lambda: [empty(path) for path in TRAIN.glob("*/masks")], CHECK,
+     f"{TRAIN}: 3 images without a nucleus found, wanted a mask in one at least, to learn from; add masks"),
+    ("masks in a folder below masks", lambda: [(MASKS / "new").mkdir(), MASK.rename(MASKS / "new" / MASK.name)], CHECK,
+     f"{MASKS}/new: a folder with pictures found, wanted each mask in masks/ itself; move them"),
     ("label image among the masks", lambda: put(MASK, labels(np.uint8, 40)), CHECK,
      f"{MASK}: values up to 40 found, which looks like a label image of 40 nuclei, wanted a file per nucleus with 0 "
        "and 255; write each value into a file of its own"),
@@ -87,6 +91,10 @@ TABLE = [
     ("12 bits in 16", lambda: put(IMAGE, full(4095, np.uint16)), CHECK,
      f"{IMAGE}: 16-bit image with values up to 4095 found (12 bits in use), wanted all 16 bits, or 8; convert it to 8 "
        "bits, value * 255 / 4095"),
+    ("image of fractions", lambda: IMAGE.write_bytes(cv2.imencode(".tif", full(1, np.float32))[1]), CHECK,
+     f"{IMAGE}: pixels of float32 found, wanted 8 or 16 bits; convert it to 8 bits"),
+    ("image of signed numbers", lambda: IMAGE.write_bytes(cv2.imencode(".tif", full(300, np.int16))[1]), CHECK,
+     f"{IMAGE}: pixels of int16 found, wanted 8 or 16 bits; convert it to 8 bits"),
     ("pointers of Git LFS", lambda: [text(path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
       for path in (MASK, IMAGE.parents[2] / "DEMO-02/images/DEMO-02.png")], CHECK,
      f"{MASK}: a pointer of Git LFS found, wanted a mask; run git lfs pull",

@@ -14,6 +14,7 @@ import torch
 from conftest import ROOT
 from support.training_cell import command, cut, flip, rows_of, struck_in_validation, train, without_memory
 
+from nuclei.common.files import sha256
 from nuclei.training.selection import read_epochs
 
 
@@ -62,6 +63,25 @@ def test_stopped_and_resumed_equals_undisturbed(undisturbed, tmp_path):
     assert_equal_outputs(tmp_path, wanted)
 
 
+def test_a_training_whose_config_was_changed_meanwhile_writes_no_results(cell, tmp_path):
+    """As one that outlived its Snakemake: the cell may have the results of the other config by then."""
+    config = cell("meanwhile", epochs=2, repeat=1, validate_every=1)
+    before = config.read_text()
+    out = tmp_path / "out"
+    process = subprocess.Popen(command(config, out), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not list(out.glob("work/*/validation/epoch_1.json")) and process.poll() is None:
+        time.sleep(0.02)
+    config.write_text(f"{before}\n")
+    errors = process.stderr.read()
+    assert process.wait() == 2, errors
+    assert f"error: {config}: another config or other data found than when the training began" in errors
+    assert [path.name for path in out.iterdir()] == ["work"]
+    config.write_text(before)
+    done = train(config, out)
+    assert done.returncode == 0 and "all 2 epochs are trained already" in done.stderr
+    assert json.loads((out / "training.json").read_text())["config_sha256"] == sha256(config)
+
+
 @pytest.mark.parametrize(("number", "epoch"), [(signal.SIGKILL, 2), (signal.SIGTERM, 3)])
 def test_a_stop_in_validation_loses_no_training(undisturbed, tmp_path, number, epoch):
     """The epoch is validated, with the same scores, before the next one begins; it is not trained again."""
@@ -99,17 +119,29 @@ def test_finished_training_is_not_repeated(undisturbed, tmp_path):
     assert not (tmp_path / "checkpoints/mark").exists()
 
 
-def test_provenance_names_the_code_that_trained(undisturbed, tmp_path):
+def test_provenance_names_code_device_and_versions_that_trained(undisturbed, tmp_path):
     config, wanted = undisturbed
     shutil.copytree(wanted / "work", tmp_path / "work")
     (last,) = tmp_path.glob("work/*/last.pth")
     state = torch.load(last, weights_only=True)
     (known,) = {epoch["code_version"] for epoch in state["meta"]["nuclei"]["epochs"]}
     assert known == json.loads((wanted / "training.json").read_text())["code_version"]
-    state["meta"]["nuclei"]["epochs"][-1]["code_version"] = "older"
+    record = state["meta"]["nuclei"]["epochs"][-1]
+    before = json.loads((wanted / "training.json").read_text())
+    assert record["computed"].items() <= before.items()
+    assert {"device", "precision", "cudnn", "threads", "versions"} <= set(record["computed"])
+    other = {"device": "a GPU", "threads": 7, "versions": {"torch": "1.0"}}
+    record.update(code_version="older", computed=record["computed"] | other)
     torch.save(state, last)
     assert train(config, tmp_path).returncode == 0
-    assert json.loads((tmp_path / "training.json").read_text())["code_version"] == "older"
+    found = json.loads((tmp_path / "training.json").read_text())
+    assert {key: found[key] for key in other} == other and found["code_version"] == "older"
+    del record["computed"]  # as in a state of the project before
+    (tmp_path / "training.json").unlink()
+    torch.save(state, last)
+    assert train(config, tmp_path).returncode == 0
+    found = json.loads((tmp_path / "training.json").read_text())
+    assert {key: found[key] for key in other} == {key: before[key] for key in other}
 
 
 def test_more_epochs_go_on_and_another_rate_starts_beside(cell, tmp_path):

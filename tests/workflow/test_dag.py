@@ -220,6 +220,19 @@ def test_one_models_rate_retrains_that_model_alone(project):
     assert found == {**cells, "draw_curves": 2, **AFTER_SCORES}
 
 
+def test_another_training_of_equal_scores_is_chosen_from_again(project):
+    """As where the run was stopped after that training: epochs.tsv says the same, but the weights are others."""
+    provenance = cell(project, 1, "mask_r50") / "training.json"
+    before = provenance.read_bytes()
+    provenance.write_text(json.dumps(json.loads(before) | {"work": "0" * 16}))
+    try:
+        found = planned(snakemake(project, "-n"))
+    finally:
+        provenance.write_bytes(before)
+    assert (found["select_checkpoint"], found["predict"], found["score_predictions"]) == (1, 1, 1)
+    assert planned(snakemake(project, "-n")) == {}
+
+
 def test_another_seed_trains_only_that_seed(project):
     found = planned(snakemake(project, "-n", config=overlay(project, seeds=[0, 1])))
     assert (found["train"], found["predict"], found["resolve_config"]) == (12, 12, 12)

@@ -36,6 +36,7 @@ NOT_NAMED = {
     ("train", "train"): "config.py names it",
     ("train", "validation"): "config.py names it",
     ("train", "weights"): "config.py names it",
+    ("select_checkpoint", "training"): "another training, of which the checkpoints may be others under equal scores",
     ("predict", "images"): "config.py names it",
     ("predict_validation", "images"): "config.py names it",
     ("plan", "annotations"): "config.py names it",

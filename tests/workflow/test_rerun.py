@@ -63,7 +63,9 @@ weights are still there are validated again.
 The outputs of a training are those of its present config, as if there had been no other: with fewer epochs they are cut
 to these, with more the training goes on, and scores are shown of the epochs that `training.validate_every` asks for
 alone. Where fewer epochs need weights that are no longer there, so many epochs are trained anew, in a folder of their
-own inside the work folder; the longer training stays for later.
+own inside the work folder; the longer training stays for later. One thing is not as from the start: weights that were
+removed under another `training.validate_every` or other `checkpoints` do not come back. The training warns of them,
+`checkpoint.json` says where a better epoch could not be chosen, and the end of config/README.md how to train it again.
 
 To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
 `rerun-triggers` of `profiles/default/config.yaml`.

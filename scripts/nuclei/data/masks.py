@@ -93,10 +93,13 @@ def open_image(path: Path, wanted: str) -> NDArray[Any]:
 def image_size(image: RawImage) -> tuple[int, int]:
     """(width, height) of an image, px.
 
-    InputError as in open_image, and where an image of 16 bits uses 14 or fewer: every reader divides by 256, so that it
+    InputError as in open_image, and where its numbers are others than whole ones of 8 or 16 bits, which mmcv does not
+    read, or reads as black. Also where an image of 16 bits uses 14 or fewer: every reader divides by 256, so that it
     would be trained on nearly black.
     """
     array = open_image(image.file, "an image")
+    if array.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{image.file}: pixels of {array.dtype} found, wanted 8 or 16 bits; convert it to 8 bits")
     if array.dtype == np.uint16:
         highest = int(array.max())
         bits = highest.bit_length()

@@ -205,6 +205,11 @@ def check_part(
                 rows.append(row)
     progress.close()
     problems += check_sizes(rows, dataset) if part == "test" else []
+    if part == "train" and not problems and not any(row["nuclei"] for row in rows):
+        problems.append(
+            f"{Path(dataset) / 'train'}: {len(rows)} images without a nucleus found, wanted a mask in one at least, to "
+            "learn from; add masks"
+        )
     overlapping = [
         f"{row['id']}: {one} and {other} overlap in {pixels} px, wanted none; "
         "correct the masks or set raw.allow_overlap: true"

@@ -10,8 +10,8 @@ Accepted: names with spaces and letters of any script; the ending .PNG; images o
 as 8-bit colour); masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in
 test_img_ids.json. An image without any nucleus has a folder masks/ that is there and empty; where the folder is missing
 or holds other files alone, its masks are taken to be lost, which is a problem. Files beside the masks that are no
-pictures are listed as ignored; pictures of another format than PNG are a problem. Everything else is a problem too, one
-line that names the file.
+pictures are listed as ignored; pictures of another format than PNG are a problem, and so are those in folders there.
+Everything else is a problem too, one line that names the file.
 
 The functions here add to two lists that they are given, so that a person sees all problems at once: `ignored`, of
 (file, reason), and `problems`, of lines.
@@ -120,6 +120,11 @@ def name_clashes(paths: Iterable[Path]) -> Iterator[str]:
             yield f"{path}: same name as {other} but for {but}, wanted one; rename it"
 
 
+def is_picture(path: Path) -> bool:
+    """Whether the name of a file is that of a picture."""
+    return path.suffix.lower() in {".png", *PICTURES}
+
+
 def picture_problems(folder: Path, others: Iterable[Path], what: str) -> Iterator[str]:
     """Yield a problem line if files of another format than PNG look like pictures. what: masks, images."""
     pictures = [path.name for path in others if path.suffix.lower() in PICTURES]
@@ -138,11 +143,16 @@ def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path
             f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
         )
         return []
-    masks, others = split_pictures(listing(folder / "masks", ignored, problems))
+    entries = listing(folder / "masks", ignored, problems)
+    masks, others = split_pictures(entries)
+    below = [path for path, is_dir in entries if is_dir and any(map(is_picture, path.iterdir()))]
+    problems += [
+        f"{path}: a folder with pictures found, wanted each mask in masks/ itself; move them" for path in below
+    ]
     ignored += [(path, "no PNG") for path in others]
     pictures = list(picture_problems(folder / "masks", others, "masks"))
     problems += pictures
-    if others and not masks and not pictures:
+    if others and not masks and not pictures and not below:
         problems.append(
             f"{folder / 'masks'}: holds files but no PNG, wanted one a nucleus, or nothing for an image without any; "
             f"add them, empty the folder or remove {folder.name}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from nuclei.common.files import read_json, sha256
+from nuclei.common.stage import InputError
 from nuclei.compute.precision import precision
 from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch
@@ -192,15 +193,24 @@ def count_model(config: "Config", shapes: Collection[Size]) -> tuple[dict[Size, 
     return counts, sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
+def of_present_data(record: dict[str, Any], config: "Config") -> bool:
+    """Whether a training.json is of the data that there are now; yes where images are gone, as of a finished run."""
+    try:
+        return bool(record.get("data_sha256") == training_data_sha256(config))
+    except InputError:
+        return True
+
+
 def epochs_done(folder: Path, work: Path, config: "Config", keep: Keep) -> int:
-    """How many epochs of a cell are trained: all if training.json is this config's, else those in its work folder.
+    """How many epochs of a cell are trained: all if training.json is of this config and data, else those in its work
+    folder.
 
     folder: the cell's folder in results/. work: the cell's folder in work/. config: resolved mmdet Config of the cell.
     keep: which epochs' weights stay.
     """
     wanted: int = config.runner.max_epochs
-    record = folder / "training.json"
-    if record.is_file() and read_json(record).get("config_sha256") == sha256(folder / "config.py"):
+    record = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
+    if record.get("config_sha256") == sha256(folder / "config.py") and of_present_data(record, config):
         return wanted
     if not work.is_dir() or (config.load_from and not Path(config.load_from).is_file()):
         return 0

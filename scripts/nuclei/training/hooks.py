@@ -207,11 +207,19 @@ class EpochEnd(Hook):
     """After each epoch: save the weights and the state to resume from, validate, remove weights that do not stay.
 
     work: the work folder. validation: that of this training. keep: which epochs' weights stay. version: commit of the
-    code.
+    code. computed(): what the training computes by and with, for the records of epochs.
     """
 
-    def __init__(self, work: Path | str, validation: Validation, keep: Keep, version: str = "unknown") -> None:
+    def __init__(
+        self,
+        work: Path | str,
+        validation: Validation,
+        keep: Keep,
+        version: str = "unknown",
+        computed: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self.work, self.validation, self.keep, self.version = Path(work), validation, keep, version
+        self.computed = computed
         self.records: list[EpochRecord] = []
         self.start = time.monotonic()
 
@@ -229,6 +237,7 @@ class EpochEnd(Hook):
             "weights": sha256(weights),
             "seconds": time.monotonic() - self.start,
             "code_version": self.version,
+            "computed": self.computed(),
         }
         self.records = [*self.records, record]
         # runner.iter already counts this epoch's iterations: the hook runs after the last of them

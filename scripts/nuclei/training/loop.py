@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from nuclei.compute.locks import Held
 
     Claim = Callable[[], tuple[torch.device, Held | None]]
+    Computed = Callable[[], dict[str, Any]]
 
 
-def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep, validation: Validation) -> None:
+def use_own_hooks(
+    config: "Config", work: Path, label: str, keep: Keep, validation: Validation, computed: "Computed"
+) -> None:
     """Put this project's hooks (nuclei.training.hooks) in place of mmdet's logs, checkpoints and validation.
 
     config: resolved mmdet Config, changed in place; the other arguments are those of train().
@@ -48,6 +51,7 @@ def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep, validati
             validation=validation,
             keep=keep,
             version=code_version() or "unknown",
+            computed=computed,
             priority="LOW",
         ),
     ]
@@ -109,7 +113,14 @@ def validate_finished(
 
 
 def fit(
-    config: "Config", work: Path, label: str, keep: Keep, validation: Validation, claim: "Claim", resumes: bool
+    config: "Config",
+    work: Path,
+    label: str,
+    keep: Keep,
+    validation: Validation,
+    claim: "Claim",
+    computed: "Computed",
+    resumes: bool,
 ) -> None:
     """Train to the last epoch, from last.pth if `resumes`. config is changed in place; arguments as in go_on()."""
     from mmdet.apis import set_random_seed, train_detector
@@ -124,7 +135,7 @@ def fit(
     config.device = device.type
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
-    use_own_hooks(config, work, label, keep, validation)
+    use_own_hooks(config, work, label, keep, validation, computed)
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
     for line in left_out(dataset):
@@ -139,7 +150,7 @@ def fit(
         train_detector(model, dataset, config, validate=False, meta={})
 
 
-def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim") -> Trained:
+def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", computed: "Computed") -> Trained:
     """train(), in one folder. claim(): the device, of which a GPU is held from the first call on."""
     from nuclei.training.hooks import remove_needless
 
@@ -154,7 +165,7 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim") 
     if done < wanted:
         if done:
             print(f"{label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
-        fit(config, work, label, keep, validation, claim, resumes=done > 0)
+        fit(config, work, label, keep, validation, claim, computed, resumes=done > 0)
         records = finished_epochs(work)
     elif done > wanted and lacking(work, validation, records[:wanted], keep):
         shorter = shorter_folder(work, wanted)
@@ -164,7 +175,7 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim") 
             file=sys.stderr,
         )
         shorter.mkdir(exist_ok=True)
-        return go_on(config, shorter, label, keep, claim)
+        return go_on(config, shorter, label, keep, claim, computed)
     else:
         print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
     if worked and done <= wanted:
@@ -181,18 +192,28 @@ def published(work: Path, validation: Validation, records: list[EpochRecord], ke
             "nor their predictions are kept",
             file=sys.stderr,
         )
-    kept = weights_there(work, records, epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"]))
+    wanted = epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"])
+    kept = weights_there(work, records, wanted)
+    if lost := sorted(wanted - kept):
+        print(
+            f"warning: {label}: the weights of {len(lost)} epochs from {lost[0]} on are not kept, since they were "
+            "removed under another training.validate_every or other checkpoints; so none of these epochs can be chosen",
+            file=sys.stderr,
+        )
     seconds = sum(record["seconds"] for record in records) + validation.seconds(records)
     return Trained(work, records, rows, set(validation.asked) - set(unknown), kept, seconds)
 
 
-def train(config: "Config", work: Path, device: "torch.device", label: str, keep: Keep) -> Trained:
+def train(
+    config: "Config", work: Path, device: "torch.device", label: str, keep: Keep, computed: "Computed" = dict
+) -> Trained:
     """Train to the last epoch, from last.pth if there is one, and validate; the module says more.
 
     config: resolved mmdet Config, changed in place. work: the held work folder. device: as find_device gives it.
     label: name of the cell in progress lines. keep: which epochs' weights stay on disk.
+    computed(): what the training computes by and with, which each epoch's record keeps.
     Raises Stopped at the next safe point after a signal, and InputError where the loss is not finite or a GPU's memory
     does not suffice.
     """
     claim = functools.cache(functools.partial(claim_gpu, device, label, StopRequest.check))
-    return go_on(config, work, label, keep, claim)
+    return go_on(config, work, label, keep, claim, computed)

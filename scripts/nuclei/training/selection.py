@@ -89,6 +89,7 @@ def choose(
     if top["epoch"] != best["epoch"]:
         reason = (
             f"highest {metric} on the validation images among the kept epochs ({names}); epoch {top['epoch']} scored "
-            f"{top[metric]:.4f} but its weights were not kept (add {metric} to checkpoints.metrics before training)"
+            f"{top[metric]:.4f} but its weights were not kept (checkpoints.metrics lacked {metric}, or "
+            "training.validate_every or checkpoints were others then; train the cell again to have them)"
         )
     return {"epoch": best["epoch"], "policy": policy, "metric": metric, "value": best[metric], "reason": reason}

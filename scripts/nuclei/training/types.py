@@ -31,12 +31,14 @@ class EpochRecord(TypedDict):
     """What is known of a finished epoch.
 
     weights: SHA-256 of epoch_N.pth. seconds: wall time of its training, without validation. code_version: commit of the
-    code that trained it.
+    code that trained it. computed: what it was trained by and with, as the keys of Provenance from device to driver,
+    threads and versions; older states have none.
     """
 
     weights: str
     seconds: float
     code_version: str
+    computed: NotRequired[dict[str, Any]]
 
 
 class TrainingState(TypedDict):
@@ -59,9 +61,9 @@ class Provenance(TypedDict):
 
     work: name of the training's work folder (its hash). precision and all keys down to driver: see
     nuclei.compute.device.describe; gpu_mb and gpu_peak_mb (in MiB), cuda and driver exist only with a GPU. threads: CPU
-    threads. wall_seconds: of the whole training. data_sha256: of annotations and images. weights_sha256: of the weights
-    that the training started from, None for a random start. started, finished: ISO 8601, UTC, of the last process of
-    this training.
+    threads. Code, device, threads and versions are those of the last epoch. wall_seconds: of the whole training.
+    data_sha256: of annotations and images. weights_sha256: of the weights that the training started from, None for a
+    random start. started, finished: ISO 8601, UTC, of the last process of this training.
     """
 
     cell: str

@@ -16,13 +16,13 @@ import copy
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
+from nuclei.compute.lock_state import this_process
 from nuclei.compute.locks import Held, hold_first_free
 from nuclei.models.config_tree import Tree, training_set
 
@@ -108,5 +108,4 @@ def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) ->
     def waiting() -> str:
         return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
 
-    holder = f"process {os.getpid()} on {platform.node()}"
-    return hold_first_free(["lock"], folder, waiting, label, between, holder=holder)[1]
+    return hold_first_free(["lock"], folder, waiting, label, between, holder=this_process())[1]

@@ -27,6 +27,9 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("published", "submissions"),
 )
 
+# The report's data, by the names under which they are looked for.
+KNOWN_DATASET, KNOWN_MASKS = "data/vrdl-raw.tar.xz", "data/vrdl-test-masks.tar.xz"
+
 
 def retype(value: Any, schema: Mapping[str, Any]) -> Any:
     """The value with texts turned into the types that the JSON schema asks for, and with keys in the schema's order.
@@ -109,6 +112,16 @@ def ensemble_problems(config: Mapping[str, Any], models: Mapping[str, ModelEntry
                     f"config: ensembles.{name} names {member}, which this run does not train, wanted a cell such as "
                     f"{near[0]}; correct it, add it to models and seeds, or set ensembles.{name} to null"
                 )
+
+
+def take_known_masks(raw: dict[str, Any]) -> None:
+    """Replace the path `auto` of the test masks, in place, by the known archive if it belongs to the data set, or None.
+
+    raw: the config's section. The known masks are those of the known data set alone.
+    """
+    if raw["test_masks"]["path"] == "auto":
+        there = raw["dataset"]["path"] == KNOWN_DATASET and os.path.exists(KNOWN_MASKS)
+        raw["test_masks"]["path"] = KNOWN_MASKS if there else None
 
 
 def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -194,6 +207,11 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"
+    elif submissions and not config["raw"]["draw"] and not config["raw"]["test_masks"]["path"]:
+        yield (
+            f"config: published.submissions {submissions} found without test masks, wanted masks to score them by; "
+            f"put {KNOWN_MASKS} there or set raw.test_masks.path"
+        )
 
 
 def check_encoding(path: str | os.PathLike[str]) -> None:
@@ -231,8 +249,9 @@ def expand_home(config: dict[str, Any]) -> None:
 def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> Catalogue:
     """Check a run's config and its models file, before any work.
 
-    config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, and keys get the
-    schema's order (see retype). models_file, schema_file: paths of models.yaml and schema.yaml.
+    config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, keys get the
+    schema's order (see retype), and test masks that lie under their known name are named. models_file, schema_file:
+    paths of models.yaml and schema.yaml.
     Returns the models file's content. Raises InputError with every problem of form; where there is none, with every
     problem of content (names, paths, what does not go together).
     """
@@ -246,6 +265,7 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
         config["training"]["options"] = numbers_with_exponents(config["training"]["options"])
         config["model_options"] = numbers_with_exponents(config["model_options"])
         catalogue["models"] = numbers_with_exponents(catalogue["models"])
+        take_known_masks(config["raw"])
         problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
         problems += raw_problems(config["raw"])

@@ -141,7 +141,10 @@ def test_epochs_done(cell):
     config.runner.max_epochs = 300
     (cell / "training.json").write_text(json.dumps({"config_sha256": "of another config"}))
     assert done() == 10
-    (cell / "training.json").write_text(json.dumps({"config_sha256": sha256(cell / "config.py")}))
+    record = {"config_sha256": sha256(cell / "config.py"), "data_sha256": "of other data"}
+    (cell / "training.json").write_text(json.dumps(record))
+    assert done() == 10
+    (cell / "training.json").write_text(json.dumps(record | {"data_sha256": training_data_sha256(config)}))
     assert done() == 300
     (cell / "training.json").unlink()
     config.tf32 = True

@@ -160,6 +160,15 @@ def test_scores_that_cannot_be_had_any_more_are_left_out_and_the_rest_goes_on(ce
     assert choose(rows, "best")["epoch"] in (2, 3)
 
 
+def test_weights_that_cannot_be_had_any_more_are_named(fresh, tmp_path, no_training, capsys):
+    folder = tmp_path / "every"
+    shutil.copytree(fresh(3)[1], folder)
+    train(fresh(3)[0], folder, KEEP | {"every": 1})
+    gone = [epoch for epoch in (1, 2, 3) if not (folder / f"checkpoints/epoch_{epoch}.pth").exists()]
+    assert gone[0] == 1 and [row["epoch"] for row in read_epochs(folder / "epochs.tsv") if not row["kept"]] == gone
+    assert f"the weights of {len(gone)} epochs from 1 on are not kept" in capsys.readouterr().err
+
+
 def test_damaged_predictions_and_other_ways_of_looking_are_predicted_again(fresh, tmp_path):
     found = Config.fromfile(fresh(3)[0])
     before = validation.inference_sha256(found)

@@ -4,6 +4,8 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
+INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
+thresholds.
 RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
@@ -76,6 +78,9 @@ ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells
 METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
+INSTANCES = config["scoring"]["instances"]
+# The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
+UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
 RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
@@ -280,7 +285,48 @@ def table_columns(models):
     return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
 
 
+def instance_tables():
+    """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
+    return ["staircase", "instances", "organs", "errors", "comparisons"]
+
+
+def instance_files(forms=FORMS):
+    """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
+    if not INSTANCES:
+        return []
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
+
+
+def comparison_figures():
+    """Paths of the figures of the comparisons; none where the config does not ask for them."""
+    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+
+
+def chosen_on(wildcards):
+    """What the score threshold of a cell was chosen on, in words."""
+    if UNSEEN == 2:
+        return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
+    if wildcards.setting == "1":
+        return "validation images of setting 1"
+    return (
+        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
+        "validation images that its training did not see"
+    )
+
+
 def published_files():
+    """Paths of all tables and figures of the published submissions, scored again."""
+    return published_tables() + (compared_published() if INSTANCES else [])
+
+
+def compared_published():
+    """Paths of what compare_published makes; the first one is its comparisons.json."""
+    tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
+    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
+    return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
+
+
+def published_tables():
     """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
 

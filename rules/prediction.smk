@@ -3,6 +3,8 @@
 It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the
 folder of each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
   predictions.json          COCO results; an ensemble's are fused from those of its members
+  validation_predictions.json
+                            in cells of setting 1: the same of the validation images, to choose a score threshold on
   answer.json, answer.zip   the 100 detections of highest score of each image, checked as tools/check_answer.py does
 """
 
@@ -28,6 +30,7 @@ rule predict:
         *code("predict", "mmdet"),
         content=raw_state("test"),
         device=config["compute"]["device"],
+        part="test",
         look=config["inference"],
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
         window=option("--window", config["inference"]["window"]),
@@ -36,9 +39,26 @@ rule predict:
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads}"
+        " --part {params.part} --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
         " {params.soft} --out {output} 2>&1 | tee {log}"
+
+
+use rule predict as predict_validation with:
+    input:
+        config=f"{CELL}/config.py",
+        checkpoint=f"{CELL}/checkpoint.pth",
+        images=annotations("validation"),
+        raw=raw_input("dataset"),
+    output:
+        f"{CELL}/validation_predictions.json",
+    log:
+        f"{CELL_LOGS}.predict_validation.log",
+    params:
+        content=raw_state("train"),
+        part="val",
+    message:
+        "validation images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
 
 
 rule write_answer:

@@ -8,6 +8,10 @@ makes, below results/<run>/:
   tables/explored.*, explored_full.*    the same of models that the report tried and dropped
   tables/ensembles.*                    scores of the ensembles
   tables/cells.csv                      where the numbers of each cell come from
+  tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
+                                        scores beyond AP, errors, and which of two rows is better
+  tables/findings.*                     whether the report's findings hold
+  figures/forest.png, better.png        the comparisons as pictures
   figures/                              training curves, and test images with nuclei
   report.html                           all of these on one page
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
@@ -25,6 +29,7 @@ CELL_RESULTS = [
     "answer.json",
     "answer.zip",
     "scores.json",
+    *(["instance_scores.json", "image_statistics.json", "errors.csv"] if INSTANCES else []),
 ]
 
 
@@ -147,6 +152,85 @@ rule make_cells_table:
         " --out {output} > {log} 2>&1"
 
 
+rule make_instance_tables:
+    input:
+        scores=cell_files("instance_scores.json"),
+        comparisons=f"{RESULTS}/comparisons.json",
+        board=ancient("config/board.tsv"),
+    output:
+        expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+    log:
+        f"{RESULTS}/logs/make_instance_tables.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("make_instance_tables", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        models_file=verbatim(MODELS_FILE),
+        entries=table_columns(MODELS),
+        seeds=config["seeds"],
+        board=file_state("config/board.tsv"),
+        note=verbatim(option("--data-note", NOTE)),
+        out=above(),
+    message:
+        "tables of scores beyond AP"
+    shell:
+        "python scripts/make_instance_tables.py --settings {params.settings} --models-file {params.models_file:q}"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --comparisons {input.comparisons}"
+        " --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
+
+
+rule judge_findings:
+    input:
+        comparisons=f"{RESULTS}/comparisons.json",
+        published=compared_published()[0] if config["published"]["submissions"] else [],
+    output:
+        expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+    log:
+        f"{RESULTS}/logs/judge_findings.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("judge_findings", "report"),
+        published=lambda wildcards, input: option("--published", input.published),
+        note=verbatim(option("--data-note", NOTE)),
+        out=above(),
+    message:
+        "the report's findings, judged"
+    shell:
+        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.note}"
+        " --out-dir {params.out} > {log} 2>&1"
+
+
+rule draw_comparisons:
+    input:
+        f"{RESULTS}/comparisons.json",
+    output:
+        forest=f"{RESULTS}/figures/forest.png",
+        better=f"{RESULTS}/figures/better.png",
+    log:
+        f"{RESULTS}/logs/draw_comparisons.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("draw_comparisons", "report"),
+    message:
+        "figures of the comparisons"
+    shell:
+        "python scripts/draw_comparisons.py --comparisons {input} --out-forest {output.forest}"
+        " --out-better {output.better} > {log} 2>&1"
+
+
 rule draw_curves:
     input:
         epochs=cell_files("epochs.tsv", ["{setting}"]),
@@ -202,7 +286,7 @@ rule draw_overlays:
 rule make_report:
     input:
         tables=table_files(forms=["html"]),
-        full_tables=table_files("_full", forms=["html"]),
+        full_tables=table_files("_full", forms=["html"]) + instance_files(["html"]),
         cells=f"{RESULTS}/tables/cells.csv",
         data=f"{RESULTS}/data/raw.md",
         conversion=f"{RESULTS}/data/conversion_loss.md",
@@ -253,6 +337,10 @@ rule write_manifest:
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
+            cell_files("validation_predictions.json", [UNSEEN]) if INSTANCES else [],
+            rules.compare_cells.output if INSTANCES else [],
+            instance_files(),
+            comparison_figures(),
             rules.make_cells_table.output,
             rules.make_report.input.curves,
             rules.make_report.input.overlays,

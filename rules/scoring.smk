@@ -3,9 +3,17 @@
 It takes predictions.json, and data/coco/test.json with the nuclei of the test masks; without test masks there are no
 scores, and scores.json says so. It makes:
   scores.json               in the folder of each cell and of each ensemble
+  instance_scores.json, image_statistics.json, errors.csv
+                            in the folder of each cell: scores beyond AP, and every error
+  comparisons.json          every two models of the run compared in every score
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
   published/scores/         the scores of each of these submissions
+  published/comparisons.json and more
+                            the same submissions, scored beyond AP and compared as the cells are
 """
+
+# files of the project whose content is a param of the rules that read them
+STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 
 
 rule score_predictions:
@@ -42,12 +50,69 @@ use rule score_predictions as score_ensemble with:
         "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
 
+rule score_instances:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/predictions.json",
+        validation=f"{CELL}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation_truth=f"{RESULTS}/data/coco/exact/train.json",
+        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        organs=ancient("config/organs.tsv"),
+    output:
+        scores=f"{CELL}/instance_scores.json",
+        statistics=f"{CELL}/image_statistics.json",
+        errors=f"{CELL}/errors.csv",
+    log:
+        f"{CELL_LOGS}.score_instances.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_instances", "report"),
+        organs=file_state("config/organs.tsv"),
+        split=lambda wildcards, input: option("--split", input.split),
+        chosen_on=chosen_on,
+    message:
+        "segmentation of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score_instances.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --organs {input.organs} --validation-predictions {input.validation}"
+        " --validation-truth {input.validation_truth} {params.split} --chosen-on {params.chosen_on:q}"
+        " --out {output.scores} --out-statistics {output.statistics} --out-errors {output.errors} > {log} 2>&1"
+
+
+rule compare_cells:
+    input:
+        cell_files("image_statistics.json"),
+    output:
+        f"{RESULTS}/comparisons.json",
+    log:
+        f"{RESULTS}/logs/compare_cells.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        *code("compare_cells", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
+    message:
+        "comparison of every two models"
+    shell:
+        "python scripts/compare_cells.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
+        " --statistics {input} --out {output} > {log} 2>&1"
+
+
 rule score_published:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
     output:
-        published_files(),
+        published_tables(),
         directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
@@ -69,6 +134,35 @@ rule score_published:
         "python scripts/score_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
         " --published {input.published} --models-file {params.models_file:q} --out-dir {params.out}"
         " --threads {threads} > {log} 2>&1"
+
+
+rule compare_published:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        published=ancient("config/published.tsv"),
+        organs=ancient("config/organs.tsv"),
+        board=ancient("config/board.tsv"),
+    output:
+        compared_published(),
+    log:
+        f"{RESULTS}/logs/compare_published.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        *code("compare_published", "report"),
+        models_file=verbatim(MODELS_FILE),
+        submissions=verbatim(config["published"]["submissions"]),
+        state=[file_state(path) for path in (config["published"]["submissions"], *STATED, MODELS_FILE)],
+        out=above(),
+    message:
+        "published submissions, compared"
+    shell:
+        "python scripts/compare_published.py --submissions {params.submissions:q} --ground-truth {input.truth}"
+        " --published {input.published} --organs {input.organs} --board {input.board}"
+        " --models-file {params.models_file:q} --out-dir {params.out} > {log} 2>&1"
 
 
 rule published:

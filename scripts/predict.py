@@ -1,8 +1,9 @@
-"""Find the nuclei in the test images with the chosen checkpoint of one cell.
+"""Find the nuclei in the test images, or in the validation images, with the chosen checkpoint of one cell.
 
-It reads the cell's config.py, which names the test images, and its checkpoint.pth. It writes predictions.json: COCO
-results with masks as run-length codes (RLE) and boxes [x, y, width, height] in px. The options --views, --scales and
---window make several predictions for each place of an image and fuse them (test-time augmentation, sliding window).
+It reads the cell's config.py, which names the images, and its checkpoint.pth. It writes COCO results (such as
+predictions.json) with masks as run-length codes (RLE) and boxes [x, y, width, height] in px. The options --views,
+--scales and --window make several predictions for each place of an image and fuse them (test-time augmentation, sliding
+window).
 """
 
 import argparse
@@ -20,6 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="resolved config.py of the cell")
     parser.add_argument("--checkpoint", required=True, help="checkpoint.pth, the chosen weights of the cell")
+    parser.add_argument(
+        "--part", choices=["test", "val"], default="test", help="images of config.py's data.test or data.val"
+    )
     parser.add_argument("--label", default="predict", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the process")
@@ -32,7 +36,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="side of the windows that larger images are cut into, px")
     parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
-    parser.add_argument("--out", required=True, help="where to write predictions.json")
+    parser.add_argument("--out", required=True, help="where to write the COCO results")
     args = parser.parse_args()
     if args.window is not None and args.window < 1:
         raise InputError(f"--window {args.window}: wanted a side of 1 px or more; correct it")
@@ -62,7 +66,8 @@ def main() -> None:
         wrap_fp16_model(model)
     patch_streams()
     quiet_amp()
-    dataset = build_dataset(config.data.test, dict(test_mode=True))
+    images = config.data[args.part]
+    dataset = build_dataset(images, dict(test_mode=True))
     device, _gpu = claim_gpu(device, args.label)  # held as long as it is referenced
     try:
         model = build_dp(model, device.type, device_ids=[device.index or 0])
@@ -74,7 +79,7 @@ def main() -> None:
         found = predict(model, dataset, label=args.label)
     else:
         options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft")}
-        found = predict_views(model, dataset, config.data.test.pipeline, args.label, **options)
+        found = predict_views(model, dataset, images.pipeline, args.label, **options)
     write_json(args.out, found, indent=None)
 
 

@@ -10,13 +10,14 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from bench.rows import faster, require, timed
+from bench.rows import below, faster, require, timed, within
 from nuclei.coco.grouping import by_image
 from nuclei.coco.rle import encode
 from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 from nuclei.prediction.answers import read_answer
 from nuclei.scoring.average_precision import evaluate, score
+from nuclei.scoring.instance_scores import measure
 from nuclei.scoring.names import CAPS
 
 MOST = max(CAPS)
@@ -90,6 +91,7 @@ def rows(material, full):
     yield faster("scores at caps 100 and 1000; pycocotools", ours, seconds, 20, note)
     if full:
         yield each_image(content, detections, seconds)
+    yield from segmentation(content, detections, wanted, full)
 
 
 def each_image(content, detections, together):
@@ -103,3 +105,37 @@ def each_image(content, detections, together):
         equal(scores[image["id"]], wanted, image["file_name"])
         seconds += took
     return faster("all of scores.json; pycocotools", ours, seconds, 20, "all images, and each alone")
+
+
+EVERY = {"value": None, "chosen_on": "nothing", "pq": None}  # every detection counts
+
+
+def copied(content, detections, times):
+    """The images, nuclei and detections `times` times over, with ids of their own."""
+    step = max(image["id"] for image in content["images"])
+    found = {"images": [], "annotations": [], "categories": content["categories"]}
+    rows = []
+    for number in range(times):
+        for kind, key in (("images", "id"), ("annotations", "image_id")):
+            found[kind] += [{**row, key: row[key] + number * step} for row in content[kind]]
+        rows += [{**row, "image_id": row["image_id"] + number * step} for row in detections]
+    for number, row in enumerate(found["annotations"], 1):
+        row["id"] = number
+    return found, rows
+
+
+def segmentation(content, detections, wanted, full):
+    """Rows of all scores of score_instances: under 10 s; of 100 images as long for each image as of these."""
+    seconds, found = timed(measure, content, detections, EVERY, {})
+    for name, value in wanted.items():
+        ours = found.scores["scores"][name]["pooled"]
+        require(abs(ours - value) <= 1e-12, f"score_instances: {name} {ours!r}, by pycocotools {value!r}")
+    count = len(content["images"])
+    note = f"{len(detections)} detections, {len(content['annotations'])} nuclei, {count} images; AP as by pycocotools"
+    yield below("all scores of a segmentation, and its errors", seconds, 10, note)
+    if full:
+        many, rows = copied(content, detections, -(-100 // count))
+        longer, _ = timed(measure, many, rows, EVERY, {})
+        images = len(many["images"])
+        note = f"{images} images, {len(rows)} detections: {longer:.3g} s"
+        yield within("the same of 100 images, for each image", longer / images, seconds / count, 1.5, note)

@@ -80,8 +80,10 @@ def test_inference(material, monkeypatch):
 
 
 def test_scoring(material):
-    together, alone = scoring.rows(material, full=True)
+    together, alone, segmentation, many = scoring.rows(material, full=True)
     assert together.goal == alone.goal == "at least 20x"
+    assert (segmentation.goal, many.goal) == ("under 10 s", "at most 1.5 of it")
+    assert many.note.startswith("100 images, ")
     nuclei = len(list(material.test_masks.glob("*/masks/*.png")))
     assert together.note.startswith(f"{2 * nuclei} detections (moved nuclei), {nuclei} nuclei, 2 images")
     assert 0 < float(together.note.split("AP ")[1].split()[0]) < 1

@@ -15,6 +15,7 @@ CONFIG = {
     "models": ["mask_r50", "pointrend_r50"],
     "settings": [1],
     "seeds": [0],
+    "scoring": TINY["scoring"],
     "training": TINY["training"] | {"schedule": [4], "train_scales": [[64, 64], [96, 96]], "test_scale": [64, 64]},
 }
 DRAWN = {"draw": {"train": 3, "test": 2, "size": 64, "seed": 3}}

@@ -15,7 +15,7 @@ from nuclei.common.files import write_json
 from nuclei.common.stage import run_stage
 from nuclei.data.made_folder import mark_made
 from nuclei.data.raw_sources import unpacked
-from nuclei.formats.importing import Source, TestChoice, import_data
+from nuclei.formats.importing import Choice, Source, import_data
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         test = None
         if args.test_source:
             test = Source(stack.enter_context(unpacked(args.test_source, args.test_sha256, beside / "test", "test")))
-        choice = TestChoice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks)
+        choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks)
         report = import_data(Source(folder, args.format), choice, beside, args.keep_categories, args.threads)
         for part in ["dataset"] if args.no_test_masks else ["test_masks", "dataset"]:
             shutil.rmtree(args.out / part, ignore_errors=True)

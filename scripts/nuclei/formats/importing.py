@@ -5,6 +5,7 @@ for byte. The nuclei of each image become one nuclei.json. Which images test is 
 those that a file names, or a share by seed. Nothing is lost without a row in the report.
 """
 
+import itertools
 import random
 import shutil
 from collections import Counter
@@ -40,7 +41,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class TestChoice:
+class Choice:
     """Which images test: all of `source`, or those that `file` lists, or `fraction` of all, chosen by `seed`."""
 
     source: Source | None = None
@@ -122,16 +123,12 @@ def random_ids(ids: Collection[str], fraction: float, seed: int) -> dict[str, in
 
 def unique(names: Iterable[str]) -> list[str]:
     """The names, printable, each once: a second one of the same name gets a number."""
-    seen: Counter[str] = Counter()
-    result: list[str] = []
+    result: dict[str, None] = {}
     for name in names:
         name = "".join(char if char.isprintable() else "?" for char in name)
-        seen[name] += 1
-        while seen[name] > 1 and f"{name} #{seen[name]}" in seen:
-            seen[name] += 1
-        result.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
-        seen[result[-1]] += seen[name] > 1
-    return result
+        numbered = (f"{name} #{number}" for number in itertools.count(2))
+        result[name if name not in result else next(new for new in numbered if new not in result)] = None
+    return list(result)
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ def found_images(source: Source) -> tuple[str, list[FoundImage]]:
     return name, sorted(known[name].read(source.folder), key=lambda image: image.id)
 
 
-def split_sets(source: Source, choice: TestChoice) -> tuple[list[FoundImage], dict[str, int], str, str | None]:
+def split_sets(source: Source, choice: Choice) -> tuple[list[FoundImage], dict[str, int], str, str | None]:
     """(all images, {id of a test image: number}, format, format of the test images where they have their own)."""
     name, images = found_images(source)
     if not choice.source:
@@ -210,7 +207,7 @@ def split_sets(source: Source, choice: TestChoice) -> tuple[list[FoundImage], di
 
 
 def jobs_of(
-    images: Collection[FoundImage], tests: Collection[str], source: Source, choice: TestChoice, out: Path
+    images: Collection[FoundImage], tests: Collection[str], source: Source, choice: Choice, out: Path
 ) -> list[Job]:
     """What is to be written of which image. tests: ids of the test images. InputError where nuclei are not known."""
     problems = [
@@ -238,7 +235,7 @@ def jobs_of(
     return jobs
 
 
-def import_data(source: Source, choice: TestChoice, out: Path, keep: bool = False, threads: int = 1) -> Imported:
+def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, threads: int = 1) -> Imported:
     """Write out/dataset and out/test_masks (only with choice.masks), and return the content of imported.json.
 
     keep: whether nuclei keep their categories. threads: number of processes. InputError with all problems of all

@@ -6,6 +6,7 @@ the same whatever other images there are. A palette becomes its colours; an alph
 tifffile, everything else by OpenCV.
 """
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
     """
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is for us to say
     try:
         with tifffile.TiffFile(path) as file:
             series = file.series[0]
@@ -61,6 +63,10 @@ def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
                     f"{path}: {'x'.join(map(str, series.shape))} values found, wanted an image; correct it"
                 )
             array, axes, page = series.asarray(), series.axes, file.pages[0]
+            if array.shape != series.shape or len(axes) != array.ndim:  # tifffile only warns of values that lack
+                raise InputError(
+                    f"{path}: {array.size} of {np.prod(series.shape)} values found, wanted all; export it again"
+                )
             photometric = getattr(page, "photometric", None)
             if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype == np.uint8:
                 array = 255 - array

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
-from nuclei.coco.rle import as_rle, bounding_box
+from nuclei.coco.rle import bounding_box, decode_part
 from nuclei.common.stage import InputError
 from nuclei.data.left_out import CLIPPED, CROSSES, EMPTY, SHORT
 from nuclei.formats.interface import NUCLEUS, Note, Nucleus
@@ -19,12 +20,22 @@ from nuclei.formats.interface import NUCLEUS, Note, Nucleus
 Ring = NDArray[np.float64]  # (points, 2): x, y
 
 
-def ring_mask(ring: Ring, left: int, top: int, width: int, height: int) -> NDArray[np.bool_]:
-    """The mask of one ring on a canvas of width x height px with its corner at (left, top): bool."""
-    from pycocotools import mask as coco_mask
+def ring_mask(ring: Ring, size: tuple[int, int], box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """The mask of a ring inside a box (left, top, right, bottom) of an image of `size` (width, height), px: bool.
 
-    moved = (ring - (left, top)).ravel().tolist()
-    return coco_mask.decode(as_rle([moved], height, width)).astype(bool)
+    The ring is not moved to the box before it is rasterised: pycocotools rounds to fifths of a pixel, and ties would
+    then fall otherwise. Only a ring that leaves the image is moved, by whole pixels, as it takes none below 0.
+    """
+    left, top, right, bottom = box
+    x, y = max(0, -left), max(0, -top)
+    width, height = max(size[0], right) + x, max(size[1], bottom) + y
+    code = coco_mask.merge(coco_mask.frPyObjects([(ring + (x, y)).ravel().tolist()], height, width))
+    mask = np.zeros((bottom - top, right - left), bool)
+    if coco_mask.area(code):
+        part, column, row = decode_part({"size": [height, width], "counts": code["counts"].decode()})
+        column, row = column - x - left, row - y - top
+        mask[row : row + part.shape[0], column : column + part.shape[1]] = part
+    return mask
 
 
 def rasterise(
@@ -48,13 +59,13 @@ def rasterise(
         )
     kinds = [CLIPPED] if (low < 0).any() or (high > (width, height)).any() else []
     kinds += [] if all(shapely.Polygon(ring).is_valid for ring in [*rings, *holes]) else [CROSSES]
-    left, top = (int(value) for value in np.floor(low))
-    across, down = (int(value) for value in np.ceil(high) - (left, top) + 1)
-    mask = np.zeros((down, across), bool)
+    # a pixel more on each side, for what pycocotools rounds outwards
+    left, top, right, bottom = (int(value) for value in (*(np.floor(low) - 1), *(np.ceil(high) + 1)))
+    mask = np.zeros((bottom - top, right - left), bool)
     for ring in rings:
-        mask |= ring_mask(ring, left, top, across, down)
+        mask |= ring_mask(ring, size, (left, top, right, bottom))
     for ring in holes:
-        mask &= ~ring_mask(ring, left, top, across, down)
+        mask &= ~ring_mask(ring, size, (left, top, right, bottom))
     x0, y0 = max(0, -left), max(0, -top)
     mask = mask[y0 : max(0, height - top), x0 : max(0, width - left)]
     if not mask.any():

@@ -18,7 +18,14 @@ STAGES = code_stages(read_rules())
 TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "score_published"}  # their outputs are tables
 # module below scripts/nuclei: the stages that an edit of it runs again
 BORDERS = {
-    "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
+    "coco/checks.py": {
+        "draw_overlays",
+        "fuse_predictions",
+        "import_raw",
+        "score_predictions",
+        "score_published",
+        "write_answer",
+    },
     "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict"},
     "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images"},
     "data/masks.py": {
@@ -26,12 +33,13 @@ BORDERS = {
         "check_raw",
         "convert_test",
         "convert_train",
+        "import_raw",
         "list_test_images",
         "measure_conversion_loss",
     },
     "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
     "data/raw_content.py": set(),
-    "data/made_folder.py": {"draw_raw", "fetch_raw"},
+    "data/made_folder.py": {"draw_raw", "fetch_raw", "import_raw"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
     "prediction/single_look.py": {"predict", "train"},

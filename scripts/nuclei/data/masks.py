@@ -7,6 +7,7 @@ right, y down, with pixel edges at integers: right and bottom of a box are exclu
 
 import struct
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import cv2
@@ -14,7 +15,6 @@ import numpy as np
 from kornia_rs.io import decode_image_png_u8
 from numpy.typing import NDArray
 
-from nuclei.coco.checks import rle_problem
 from nuclei.coco.rle import decode_part, run_lengths
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
@@ -133,12 +133,16 @@ def read_stored(
 ) -> tuple[NDArray[np.bool_], int, int, tuple[int, int]]:
     """The same as read_nucleus, of a nucleus of nuclei.json. InputError where its run-length code is wrong or empty."""
     code: Any = nucleus.segmentation
-    found = code.get("size") if isinstance(code, dict) else None
-    whole = isinstance(found, list) and len(found) == 2 and all(type(side) is int and side > 0 for side in found)
-    width, height = size or ((found[1], found[0]) if whole and found else (0, 0))
-    if problem := rle_problem(code, height, width):
-        raise InputError(f"{nucleus}: {problem}, wanted a mask of its image; import the data again")
-    if not any((run_lengths(code["counts"]) or [])[1::2]):
+    right = isinstance(code, dict) and isinstance(code.get("size"), list) and isinstance(code.get("counts"), str)
+    found = code["size"] if right and len(code["size"]) == 2 else [0, 0]
+    runs = run_lengths(code["counts"]) if right else None
+    height, width = (size[1], size[0]) if size else found
+    whole = all(type(side) is int and side > 0 for side in found) and found == [height, width]
+    if not whole or runs is None or sum(runs) != height * width:
+        raise InputError(
+            f"{nucleus}: {short(code)} found, wanted a run-length code of {width}x{height} px; import the data again"
+        )
+    if not any(runs[1::2]):
         raise InputError(f"{nucleus}: empty mask (all 0), wanted a nucleus; remove its row")
     return *decode_part(code), (width, height)
 

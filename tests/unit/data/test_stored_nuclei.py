@@ -71,9 +71,9 @@ def test_wrong_files_are_named(tmp_path, content, problem):
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
-        (None, "segmentation is no RLE"),
-        ({"size": [2, 3], "counts": "22"}, r"segmentation size \[2, 3\] is not the image's \[2, 2\]"),
-        ({"size": [2, 2], "counts": "9 9"}, "segmentation counts are not RLE"),
+        (None, "None found, wanted a run-length code of 2x2 px"),
+        ({"size": [2, 3], "counts": "22"}, "{.*} found, wanted a run-length code of 2x2 px"),
+        ({"size": [2, 2], "counts": "9 9"}, "{.*} found, wanted a run-length code of 2x2 px"),
         (encode(np.zeros((2, 2), bool)), "empty mask"),
     ],
 )

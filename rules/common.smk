@@ -68,22 +68,28 @@ FORMS = ["csv", "md", "tex", "html"]
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
-def code(script, environment, *others):
+def code(script, environment):
     """What a stage's result depends on beside its data, as params: its code and the packages of its environment.
 
     The script is named without .py, the environment as its file in envs/. Returns one line with path and hash for the
-    script and for each module of this project that it imports, and one line for each pinned package. others: paths of
-    further modules, which it imports by names that are not written.
+    script and for each module of this project that it imports, and one line for each pinned package.
     A change of code or of a pin changes a param, so that the stage runs again; a changed comment, a touched file, a
     fresh clone and a moved folder change none. See scripts/nuclei/workflow/code_hash.py.
     """
-    paths = sorted({path for top in [f"scripts/{script}.py", *others] for path in local_modules(top, "scripts")})
-    modules = [f"{path} {code_hash(path)[:16]}" for path in paths]
+    modules = [f"{path} {code_hash(path)[:16]}" for path in local_modules(f"scripts/{script}.py")]
     found = yaml.safe_load(Path(f"envs/{environment}.yaml").read_text(encoding="utf-8"))["dependencies"]
     pins = [pin for row in found for pin in (row["pip"] if isinstance(row, dict) else [row])]
     after = Path(f"envs/{environment}.post-deploy.sh")
     pins += [f"{after.name} {file_state(after)[:16]}"] if after.is_file() else []
     return [*modules, *(f"{environment}: {pin}" for pin in pins)]
+
+
+def reader_code():
+    """The same as code(), of the readers of formats, which import_raw imports by names that are not written."""
+    paths = {
+        path for reader in Path("scripts/nuclei/formats").glob("*.py") for path in local_modules(reader, "scripts")
+    }
+    return [f"{path} {code_hash(path)[:16]}" for path in sorted(paths)]
 
 
 def verbatim(value):

@@ -60,7 +60,8 @@ elif is_imported():
             mem_mb=scaled(4000),
             runtime=scaled(60),
         params:
-            *code("import_raw", "import", *sorted(map(str, Path("scripts/nuclei/formats").glob("*.py")))),
+            *code("import_raw", "import"),
+            *reader_code(),
             out=above(),
             source=verbatim(raw_source("dataset")),
             state=[source_state("dataset"), source_state("test"), file_state(config["raw"]["test"]["file"])],

@@ -21,7 +21,6 @@ BORDERS = {
     "coco/checks.py": {
         "draw_overlays",
         "fuse_predictions",
-        "import_raw",
         "score_predictions",
         "score_published",
         "write_answer",

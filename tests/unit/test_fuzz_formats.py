@@ -82,8 +82,8 @@ def test_nuclei_files(tmp_path):
     whole = b'{"nuclei": [{"category": "nucleus", "name": "a", "segmentation": {"counts": "22", "size": [2, 2]}}]}'
 
     def case(chance):
-        (tmp_path / "nuclei.json").write_bytes(broken(whole, chance))
-        assert all(nucleus.name and nucleus.category for nucleus in read_nuclei(tmp_path / "nuclei.json"))
+        (tmp_path / "masks.json").write_bytes(broken(whole, chance))
+        assert all(nucleus.name and nucleus.category for nucleus in read_nuclei(tmp_path / "masks.json"))
 
     fuzz("nuclei files", case)
 

@@ -131,7 +131,7 @@ def label_problem(path: Path, array: NDArray[Any]) -> str | None:
 def read_stored(
     nucleus: StoredNucleus, size: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], int, int, tuple[int, int]]:
-    """The same as read_nucleus, of a nucleus of nuclei.json. InputError where its run-length code is wrong or empty."""
+    """The same as read_nucleus, of a nucleus of masks.json. InputError where its run-length code is wrong or empty."""
     code: Any = nucleus.segmentation
     right = isinstance(code, dict) and isinstance(code.get("size"), list) and isinstance(code.get("counts"), str)
     found = code["size"] if right and len(code["size"]) == 2 else [0, 0]
@@ -150,7 +150,7 @@ def read_stored(
 def read_nucleus(
     path: Mask, size: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], int, int, tuple[int, int]]:
-    """(part, left, top, (width, height)) of a mask file, or of a nucleus of nuclei.json.
+    """(part, left, top, (width, height)) of a mask file, or of a nucleus of masks.json.
 
     part: the mask inside its bounding box, bool. left, top: the corner of that box, px. width, height: of the file, px.
     Raises InputError as in open_image, and unless the file is a PNG of one channel of 8 bits with the values 0 and 255

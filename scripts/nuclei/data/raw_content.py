@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import IDS_FILE, read_layout
-from nuclei.data.stored_nuclei import NUCLEI_FILE, StoredNucleus
+from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus
 from nuclei.workflow.data_hash import files_hash, store_of
 
 PARTS = ("train", "test", "test_masks")
@@ -31,7 +31,7 @@ def raw_files(
         masks = files["train" if image.set == "train" else "test_masks"]
         for mask in image.masks:
             if isinstance(mask, StoredNucleus):
-                masks[f"{image.id}/{NUCLEI_FILE}"] = mask.file
+                masks[f"{image.id}/{MASKS_FILE}"] = mask.file
             else:
                 masks[f"{image.id}/masks/{mask.name}"] = mask
     files["test"][IDS_FILE] = Path(dataset) / IDS_FILE

@@ -6,7 +6,7 @@
     dataset/test_img_ids.json             number and size of each test image
     test_masks/<id>/masks/*.png           only where the masks of the test images are given
 
-In the place of masks/ there may be a file nuclei.json with all nuclei of the image as run-length codes, which takes
+In the place of masks/ there may be a file masks.json with all nuclei of the image as run-length codes, which takes
 less space and time, and gives each nucleus a category (nuclei/data/stored_nuclei.py). import_raw.py writes it.
 
 Accepted: names with spaces and letters of any script; the ending .PNG; images of any depth and number of channels (read
@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
-from nuclei.data.stored_nuclei import NUCLEI_FILE, StoredNucleus, read_nuclei
+from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus, read_nuclei
 
 IDS_FILE = "test_img_ids.json"
 PICTURES = {".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".jp2", ".gif", ".webp", ".pgm", ".npy"}  # other than PNG
@@ -114,10 +114,10 @@ def picture_problems(folder: Path, others: Iterable[Path], what: str) -> Iterato
 
 
 def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> Sequence[Mask]:
-    """The mask files below folder/masks, sorted, or the nuclei of nuclei.json; folder: that of one image."""
-    stored = folder / NUCLEI_FILE
+    """The mask files below folder/masks, sorted, or the nuclei of masks.json; folder: that of one image."""
+    stored = folder / MASKS_FILE
     if stored.is_file() and (folder / "masks").exists():
-        problems.append(f"{folder}: masks and {NUCLEI_FILE} found, wanted one of them; remove the other")
+        problems.append(f"{folder}: masks and {MASKS_FILE} found, wanted one of them; remove the other")
         return []
     if stored.is_file():
         try:

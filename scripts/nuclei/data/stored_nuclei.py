@@ -1,4 +1,4 @@
-"""The nuclei of one image in one file, nuclei.json: run-length codes in the place of a mask file for each nucleus.
+"""The nuclei of one image in one file, masks.json: run-length codes in the place of a mask file for each nucleus.
 
 {"nuclei": [{"category": "nucleus", "name": "label 1", "segmentation": {"counts": "…", "size": [height, width]}}, …]}
 """
@@ -12,12 +12,12 @@ from nuclei.coco.types import RLE
 from nuclei.common.files import read_json, write_json
 from nuclei.common.stage import InputError, capped
 
-NUCLEI_FILE = "nuclei.json"
+MASKS_FILE = "masks.json"
 
 
 @dataclass(frozen=True)
 class StoredNucleus:
-    """A nucleus of nuclei.json, used in the place of the path of a mask file. Its code is not checked yet."""
+    """A nucleus of masks.json, used in the place of the path of a mask file. Its code is not checked yet."""
 
     file: Path
     name: str

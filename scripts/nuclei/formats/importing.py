@@ -1,7 +1,7 @@
 """A data set of any format, written in the raw layout of this project (nuclei/data/raw_layout.py).
 
 Images become PNG files of 8 bits (nuclei/formats/pictures.py has the rules); a PNG that already is one is copied byte
-for byte. The nuclei of each image become one nuclei.json. Which images test is chosen here: those of a second data set,
+for byte. The nuclei of each image become one masks.json. Which images test is chosen here: those of a second data set,
 those that a file names, or a share by seed. Nothing is lost without a row in the report.
 """
 
@@ -24,7 +24,7 @@ from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
-from nuclei.data.stored_nuclei import NUCLEI_FILE, write_nuclei
+from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
 from nuclei.formats.pictures import Picture, read_picture
 from nuclei.formats.registry import AUTO, choose, readers
@@ -139,7 +139,7 @@ class Job:
     set: Set
     name: str  # of its file, from the data set's folder on
     target: Path  # PNG to write
-    nuclei_file: Path | None  # nuclei.json to write, where its nuclei are known
+    nuclei_file: Path | None  # masks.json to write, where its nuclei are known
 
 
 def write_picture(picture: Picture, source: Path, target: Path) -> None:
@@ -229,7 +229,7 @@ def jobs_of(
         else:
             root = source.folder
             target, masks = out / "dataset/train" / image.id / "images", out / "dataset/train"
-        nuclei = masks / image.id / NUCLEI_FILE if masks else None
+        nuclei = masks / image.id / MASKS_FILE if masks else None
         part: Set = "test" if image.id in tests else "train"
         jobs.append(Job(image, part, str(image.file.relative_to(root)), target / f"{image.id}.png", nuclei))
     return jobs

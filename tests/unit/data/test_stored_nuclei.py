@@ -1,4 +1,4 @@
-"""nuclei.json in the place of mask files: the same nuclei, and every wrong row named."""
+"""masks.json in the place of mask files: the same nuclei, and every wrong row named."""
 
 import json
 import shutil
@@ -18,10 +18,10 @@ from nuclei.data.stored_nuclei import read_nuclei, write_nuclei
 
 @pytest.fixture
 def stored(raw):
-    """The drawn data set with nuclei.json in the place of masks/ in every folder."""
+    """The drawn data set with masks.json in the place of masks/ in every folder."""
     for folder in [*(raw / "dataset/train").iterdir(), *(raw / "test_masks").iterdir()]:
         paths = sorted(path for path in (folder / "masks").glob("*.png"))
-        write_nuclei(folder / "nuclei.json", [(path.name, "nucleus", encode(read_mask(path))) for path in paths])
+        write_nuclei(folder / "masks.json", [(path.name, "nucleus", encode(read_mask(path))) for path in paths])
         shutil.rmtree(folder / "masks")
     return raw
 
@@ -46,7 +46,7 @@ def test_the_check_finds_the_same(drawn, stored):
 
 def test_a_changed_nucleus_changes_the_hash_of_its_part_alone(stored, tmp_path):
     before = raw_hashes(stored / "dataset", stored / "test_masks", tmp_path / "memory")
-    path = next((stored / "test_masks").glob("*/nuclei.json"))
+    path = next((stored / "test_masks").glob("*/masks.json"))
     rows = json.loads(path.read_text())["nuclei"]
     path.write_text(json.dumps({"nuclei": rows[1:]}))
     after = raw_hashes(stored / "dataset", stored / "test_masks", tmp_path / "memory")
@@ -63,9 +63,9 @@ def test_a_changed_nucleus_changes_the_hash_of_its_part_alone(stored, tmp_path):
     ],
 )
 def test_wrong_files_are_named(tmp_path, content, problem):
-    (tmp_path / "nuclei.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=f"nuclei.json: {problem}"):
-        read_nuclei(tmp_path / "nuclei.json")
+    (tmp_path / "masks.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"masks.json: {problem}"):
+        read_nuclei(tmp_path / "masks.json")
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_wrong_files_are_named(tmp_path, content, problem):
     ],
 )
 def test_a_wrong_code_is_named(tmp_path, code, problem):
-    write_nuclei(tmp_path / "nuclei.json", [("a", "nucleus", code)])
-    (nucleus,) = read_nuclei(tmp_path / "nuclei.json")
-    with pytest.raises(InputError, match=f"nuclei.json: a: {problem}"):
+    write_nuclei(tmp_path / "masks.json", [("a", "nucleus", code)])
+    (nucleus,) = read_nuclei(tmp_path / "masks.json")
+    with pytest.raises(InputError, match=f"masks.json: a: {problem}"):
         read_nucleus(nucleus, (2, 2))
 
 
@@ -88,4 +88,4 @@ def test_both_forms_at_once_are_refused(stored):
     folder = next((stored / "dataset/train").iterdir())
     (folder / "masks").mkdir()
     _, _, problems = read_layout(stored / "dataset")
-    assert problems == [f"{folder}: masks and nuclei.json found, wanted one of them; remove the other"]
+    assert problems == [f"{folder}: masks and masks.json found, wanted one of them; remove the other"]

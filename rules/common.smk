@@ -20,7 +20,7 @@ from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.workflow.code_hash import code_hash, local_modules
-from nuclei.workflow.configuration import check_config, expand_home, explored_models
+from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
@@ -36,6 +36,16 @@ if set("{}") & set(str(workflow.basedir)):
         f"error: {workflow.basedir}: braces found, wanted none in the path of the project, since Snakemake takes them "
         "for wildcards; rename the folder"
     )
+
+# Files of --configfile are read before any line of this project, so only the default config can be checked ahead.
+try:
+    check_encoding("config/config.yaml")
+except InputError as error:
+    raise WorkflowError(f"error: {error}")
+
+
+configfile: "config/config.yaml"
+
 
 try:
     expand_home(config)
@@ -65,6 +75,7 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 
 
@@ -287,8 +298,11 @@ def training_images(wildcards):
 
 
 def polygons():
-    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
-    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE).
+
+    imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
+    """
+    return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
 
 
 def table_files(family="", forms=FORMS):

@@ -48,7 +48,7 @@ def test_annotations(tmp_path, name):
         finally:
             path.write_bytes(whole[path])
 
-    fuzz(f"annotations {name}", case, share=10)
+    fuzz(f"annotations {name}", case, share=2)
 
 
 @pytest.mark.parametrize("name", ["labels png", "imagej"])  # PNG, TIFF
@@ -64,7 +64,7 @@ def test_pictures(tmp_path, name):
         assert found.array.ndim == 2 or found.array.shape[2] == 3
         assert found.pixel_size is None or 0.01 <= found.pixel_size <= 10
 
-    fuzz(f"pictures {name}", case, share=3)
+    fuzz(f"pictures {name}", case)
 
 
 def test_lists_of_test_images(tmp_path):
@@ -100,4 +100,4 @@ def test_folders_of_files_that_are_renamed(tmp_path):
         assert numbers and len(images) > len(numbers)
         assert len({image.id.casefold() for image in images}) == len(images)
 
-    fuzz("renamed files", case, share=10)
+    fuzz("renamed files", case, share=4)

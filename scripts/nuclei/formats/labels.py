@@ -82,7 +82,7 @@ def read_values(path: Path) -> NDArray[Any]:
     elif ending == ".npy":
         try:
             array = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError, MemoryError, SyntaxError) as error:
+        except Exception as error:  # NumPy raises many kinds on damaged headers
             raise InputError(
                 f"{path}: not a readable NPY ({error!s:.60}), wanted a label image; export it again"
             ) from None

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
-.PHONY: help setup demo plan status docs docs-pictures test test-real test-build test-full test-overfit test-rerun \
+.PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
         test-damage test-fuzz test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify \
         clean-work lint mmcv-cuda
 
@@ -16,6 +16,7 @@ help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make plan       print what all trainings will take and what is done; trains nothing"
 	@echo "make status     how far runs are, from their files: make status RUN=demo; its exit status says whether all is done"
+	@echo "make new        write a first config for your images: make new NAME=mine IMAGES=/path/to/folder"
 	@echo "make test       set up, run the tests that need no special machine and no hours"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
@@ -69,6 +70,10 @@ demo: $(READY)
 
 plan: $(READY)
 	snakemake plan --cores $(CORES)
+
+# FORMAT: raw.format of the config, where it is not found by itself
+new: $(READY)
+	@python tools/new_config.py --name "$(NAME)" --images "$(IMAGES)" --format "$(or $(FORMAT),auto)"
 
 test: $(READY)
 	python -m pytest

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
+from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash
@@ -103,6 +104,14 @@ def code(script, environment):
     return [*modules, *(f"{environment}: {pin}" for pin in pins)]
 
 
+def reader_code():
+    """The same as code(), of the readers of formats, which import_raw imports by names that are not written."""
+    paths = {
+        path for reader in Path("scripts/nuclei/formats").glob("*.py") for path in local_modules(reader, "scripts")
+    }
+    return [f"{path} {code_hash(path)[:16]}" for path in sorted(paths)]
+
+
 def verbatim(value):
     """A param with exactly this value, also where it holds braces, as a text of the config may.
 
@@ -171,19 +180,37 @@ def members(name, setting, ensemble):
 
 
 def raw_source(part):
-    """Path or URL of a part of the raw data (dataset or test_masks), as the config gives it.
+    """Path or URL of a part of the raw data (dataset, test_masks or test), as the config gives it.
 
     None where the config gives none, or where the project draws the data itself.
     """
     return None if config["raw"]["draw"] else config["raw"][part]["path"]
 
 
+@functools.cache
+def is_imported():
+    """Whether the raw data are in a format of others, so that import_raw turns them into the layout of the course."""
+    source, format = raw_source("dataset"), config["raw"]["format"]
+    if not source or format == COURSE:
+        return False
+    known = archive_state("dataset") if "://" not in source else None
+    found = format != "auto" or not in_course_layout(source, MEMORY, known)
+    if found and raw_source("test_masks"):
+        raise WorkflowError(
+            f"error: config: raw.test_masks.path {raw_source('test_masks')} found, wanted null with data in another "
+            "format than course, whose test images have their nuclei with them; set it to null"
+        )
+    return found
+
+
 def raw_folder(part):
     """Folder that holds a part of the raw data (dataset or test_masks); None where the run has no such part.
 
-    A folder that the config gives is used where it lies, or its subfolder named as the part. An archive, a URL or drawn
-    data end in a folder below work/ that draw_raw or fetch_raw makes.
+    A folder that the config gives is used where it lies, or its subfolder named as the part. An archive, a URL, drawn
+    data or data of another format end in a folder below work/ that draw_raw, fetch_raw or import_raw makes.
     """
+    if is_imported():
+        return f"{WORK}/raw/{part}" if part == "dataset" or config["raw"]["test"]["masks"] else None
     source = raw_source(part)
     if source and Path(source).is_dir():
         return str(Path(source) / part) if (Path(source) / part).is_dir() else source.rstrip("/")
@@ -205,6 +232,13 @@ def raw_input(*parts):
     return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
+def test_options():
+    """{option of import_raw.py after --test-: value} of the config's `raw.test`, those that count alone."""
+    test = config["raw"]["test"]
+    chosen = {"source": test["path"], "sha256": test["sha256"], "file": test["file"]}
+    return chosen if test["path"] or test["file"] else {"fraction": test["fraction"], "seed": test["seed"]}
+
+
 @functools.cache
 def raw_states():
     """{part: hash of its content} of given raw folders; parts: train, test, test_masks."""
@@ -220,6 +254,17 @@ def raw_state(*parts):
     A param of the rules that read their pixels. They run again when they changed, and a touch changes nothing.
     """
     return [raw_states().get(part) for part in parts]
+
+
+def source_state(part):
+    """Hash of a part of the raw data that import_raw reads, whether a folder or an archive; a URL as it is."""
+    source = raw_source(part)
+    return data_hash(source, MEMORY) if source and "://" not in source else source
+
+
+def import_states():
+    """{part: hash} of what import_raw reads; {} where nothing is imported."""
+    return {part: source_state(part) for part in ("dataset", "test")} if is_imported() else {}
 
 
 @functools.cache

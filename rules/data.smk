@@ -2,6 +2,7 @@
 
 It takes the raw data: a folder, an archive or a URL that the config names under `raw`, or images that the project draws
 itself. It makes, below results/<run>/:
+  data/imported.json                               what import_raw did, where the data are in a format of others
   data/checked/<part>.json                         check of each part: train, test, test_masks
   data/raw.json, raw.md                            what was found in the raw data, with expected counts beside
   data/split.json                                  training and validation images of setting 1
@@ -40,6 +41,41 @@ if config["raw"]["draw"]:
         shell:
             "python scripts/draw_raw.py --out {params.out} --train {params.draw[train]} --test {params.draw[test]}"
             " --size {params.draw[size]} --seed {params.draw[seed]} > {log} 2>&1"
+
+elif is_imported():
+
+    rule import_raw:
+        output:
+            dataset=directory(f"{WORK}/raw/dataset"),
+            masks=directory(f"{WORK}/raw/test_masks") if raw_folder("test_masks") else [],
+            made=expand(f"{WORK}/raw/{{part}}.made", part=filter(raw_folder, ["dataset", "test_masks"])),
+            report=f"{RESULTS}/data/imported.json",
+        log:
+            f"{RESULTS}/logs/import_raw.log",
+        localrule: "://" in f"{raw_source('dataset')} {raw_source('test')}"  # compute nodes often have no internet
+        conda:
+            "../envs/import.yaml"
+        threads: 8
+        resources:
+            mem_mb=scaled(4000),
+            runtime=scaled(60),
+        params:
+            *code("import_raw", "import"),
+            *reader_code(),
+            out=above(),
+            source=verbatim(raw_source("dataset")),
+            state=[source_state("dataset"), source_state("test"), file_state(config["raw"]["test"]["file"])],
+            sha256=option("--sha256", config["raw"]["dataset"]["sha256"]),
+            format=verbatim(config["raw"]["format"]),
+            test=verbatim(
+                " ".join(option(f"--test-{key}", value) for key, value in test_options().items())
+                + switch(" --no-test-masks", not config["raw"]["test"]["masks"])
+            ),
+        message:
+            "raw data: import"
+        shell:
+            "python scripts/import_raw.py --source {params.source:q} {params.sha256} --format {params.format:q}"
+            " {params.test} --threads {threads} --out {params.out} --report {output.report} 2>&1 | tee {log}"
 
 else:
 
@@ -107,6 +143,7 @@ rule check_raw:
         train=f"{RESULTS}/data/checked/train.json",
         test=f"{RESULTS}/data/checked/test.json",
         masks=f"{RESULTS}/data/checked/test_masks.json" if raw_folder("test_masks") else [],
+        imported=f"{RESULTS}/data/imported.json" if is_imported() else [],
     output:
         json=f"{RESULTS}/data/raw.json",
         summary=f"{RESULTS}/data/raw.md",
@@ -123,11 +160,12 @@ rule check_raw:
         split=verbatim(option("--split", config["split"]["file"])),
         expected=[f"{name}={count}" for name, count in (config["raw"]["expected"] or {}).items()],
         state=file_state(config["split"]["file"]),
+        imported=lambda wildcards, input: option("--imported", str(input.imported)),
     message:
         "counts of the raw data"
     shell:
         "python scripts/check_raw.py --train {input.train} --test {input.test} {params.masks} {params.split}"
-        " --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
+        " {params.imported} --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
 
 
 rule make_split:

@@ -327,6 +327,7 @@ rule write_manifest:
         files=[
             expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
+            rules.check_raw.input.imported,
             rules.make_split.output,
             rules.measure_conversion_loss.input.annotations,
             rules.convert_test.output,
@@ -361,7 +362,11 @@ rule write_manifest:
         *code("write_manifest", "report"),
         run=above(),
         config=verbatim(json.dumps(config, sort_keys=True)),  # the whole: the manifest says what the run was asked for
-        raw=verbatim(json.dumps({part: archive_state(part) for part in ("dataset", "test_masks")} | raw_states())),
+        raw=verbatim(
+            json.dumps(
+                {part: archive_state(part) for part in ("dataset", "test_masks")} | raw_states() | import_states()
+            )
+        ),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),

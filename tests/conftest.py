@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nuclei.common.archives import unpack
 from nuclei.data.drawing import draw
 from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_sources import fetch
@@ -92,6 +93,14 @@ def real(tmp_path_factory):
     fetch(str(SHARED / "vrdl-raw.tar.xz"), "dataset", folder / "dataset")
     fetch(str(SHARED / "vrdl-test-masks.tar.xz"), "test_masks", folder / "test_masks")
     return folder
+
+
+@pytest.fixture(scope="session")
+def foreign_files(tmp_path_factory):
+    """Files of other tools, unpacked, read only; for tests marked needs_real_data."""
+    folder = tmp_path_factory.mktemp("formats")
+    unpack(SHARED / "formats.tar.xz", folder)
+    return folder / "formats"
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ FLOORS = [
     ["coco", "compute"],
     ["workflow"],
     ["data", "models"],
-    ["prediction"],
+    ["formats", "prediction"],
     ["scoring"],
     ["training"],
     ["report"],
@@ -43,6 +43,8 @@ DEFAULT = {
         part: {"path": f"https://example.org/{part}.tar.xz", "sha256": 64 * "0"} for part in ("dataset", "test_masks")
     },
 }
+# On top of it, data in the format of another program.
+IMPORTED = {"raw": {"format": "labels", "test_masks": {"path": None, "sha256": None}}}
 # On top of config/demo.yaml, every step that the default config leaves out.
 EVERYTHING = {
     "run": "map",
@@ -81,9 +83,9 @@ def ask(*arguments: str, config: Iterable[dict] = (), root: Path = ROOT) -> str:
 
 
 def plans(root: Path = ROOT) -> dict[str, list[dict]]:
-    """Config files of the two plans that together hold every rule with a file: the default one, and the demo's."""
+    """Config files of the plans that together hold every rule with a file: the default one, an import, the demo's."""
     demo = yaml.safe_load((root / "config/demo.yaml").read_text(encoding="utf-8"))
-    return {"default": [DEFAULT], "everything": [demo, EVERYTHING]}
+    return {"default": [DEFAULT], "imported": [DEFAULT, IMPORTED], "everything": [demo, EVERYTHING]}
 
 
 def rule_graph(config: list[dict], root: Path = ROOT) -> set[Edge]:
@@ -229,7 +231,8 @@ def tool_table(root: Path = ROOT) -> list[str]:
 def parts(root: Path = ROOT) -> dict[str, list[str]]:
     """{marker: lines} of all that the tool makes."""
     rules = read_rules(root)
-    default, everything = (rule_graph(config, root) for config in plans(root).values())
+    default, *others = (rule_graph(config, root) for config in plans(root).values())
+    everything = set().union(*others)
     return {
         "picture": picture(rules, default, everything),
         "rules": rule_table(rules, default, everything, root),

@@ -29,6 +29,8 @@ def scripts_of(environment):
     deploy = ROOT / f"envs/{environment}.post-deploy.sh"
     after = re.findall(r"tools/\w+\.py", deploy.read_text()) if deploy.exists() else []
     found = {f"scripts/{script}.py" for _, used, scripts in rules() if used == environment for script in scripts}
+    if "scripts/import_raw.py" in found:  # imports the readers of formats by names that are not written
+        found |= {str(path.relative_to(ROOT)) for path in ROOT.glob("scripts/nuclei/formats/*.py")}
     return sorted(found | {*after})
 
 

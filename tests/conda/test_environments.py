@@ -14,6 +14,7 @@ from stages import ENVIRONMENTS, of_the_workflow, rules, scripts_of, third_party
 
 # what no import in our code and no package's metadata shows
 UNSEEN = {
+    "import": {"imagecodecs"},
     "mmdet": {"torchvision"},  # mmcv.runner.checkpoint imports it
     "report": {"tabulate"},  # pandas.DataFrame.to_markdown imports it
 }

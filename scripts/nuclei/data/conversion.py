@@ -16,7 +16,6 @@ All coordinates are px, x right, y down. Boxes and areas count whole pixels, wit
 from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,14 +26,14 @@ from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
 from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.polygons import exact_polygons
-from nuclei.data.raw_layout import RawImage
+from nuclei.data.raw_layout import Mask, RawImage
 
 CATEGORY: Category = {"id": 1, "name": "nucleus", "supercategory": ""}
 
 Method = Literal["exact", "imantics"]
 
 
-def annotate_exact(path: Path, size: tuple[int, int], segmentation: Form) -> AnnotationPart:
+def annotate_exact(path: Mask, size: tuple[int, int], segmentation: Form) -> AnnotationPart:
     """Annotation of one mask file, without loss.
 
     size: (width, height) of the image, px. Returns a dict with area (px), bbox [left, top, width, height] (px, pixel

@@ -7,6 +7,7 @@ right, y down, with pixel edges at integers: right and bottom of a box are exclu
 
 import struct
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import cv2
@@ -14,9 +15,11 @@ import numpy as np
 from kornia_rs.io import decode_image_png_u8
 from numpy.typing import NDArray
 
+from nuclei.coco.rle import decode_part, run_lengths
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
-from nuclei.data.raw_layout import RawImage
+from nuclei.data.raw_layout import Mask, RawImage
+from nuclei.data.stored_nuclei import StoredNucleus
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8] | None:
@@ -128,15 +131,36 @@ def label_problem(path: Path, array: NDArray[Any]) -> str | None:
     )
 
 
-def read_nucleus(
-    path: Path, size: tuple[int, int] | None = None
+def read_stored(
+    nucleus: StoredNucleus, size: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], int, int, tuple[int, int]]:
-    """(part, left, top, (width, height)) of a mask file.
+    """The same as read_nucleus, of a nucleus of masks.json. InputError where its run-length code is wrong or empty."""
+    code: Any = nucleus.segmentation
+    right = isinstance(code, dict) and isinstance(code.get("size"), list) and isinstance(code.get("counts"), str)
+    found = code["size"] if right and len(code["size"]) == 2 else [0, 0]
+    runs = run_lengths(code["counts"]) if right else None
+    height, width = (size[1], size[0]) if size else found
+    whole = all(type(side) is int and side > 0 for side in found) and found == [height, width]
+    if not whole or runs is None or sum(runs) != height * width:
+        raise InputError(
+            f"{nucleus}: {short(code)} found, wanted a run-length code of {width}x{height} px; import the data again"
+        )
+    if not any(runs[1::2]):
+        raise InputError(f"{nucleus}: empty mask (all 0), wanted a nucleus; remove its row")
+    return *decode_part(code), (width, height)
+
+
+def read_nucleus(
+    path: Mask, size: tuple[int, int] | None = None
+) -> tuple[NDArray[np.bool_], int, int, tuple[int, int]]:
+    """(part, left, top, (width, height)) of a mask file, or of a nucleus of masks.json.
 
     part: the mask inside its bounding box, bool. left, top: the corner of that box, px. width, height: of the file, px.
     Raises InputError as in open_image, and unless the file is a PNG of one channel of 8 bits with the values 0 and 255
     or 0 and 1, is not empty, and has the size `size` (width, height), px, where that is given.
     """
+    if isinstance(path, StoredNucleus):
+        return read_stored(path, size)
     array = open_image(path, "a mask")
     if array.ndim != 2 or array.dtype != np.uint8:
         if labels := label_problem(path, array):
@@ -167,8 +191,8 @@ def read_nucleus(
     return mask, int(columns[0]), int(rows[0]), found
 
 
-def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-    """The whole mask of a mask file: bool, height x width. InputError as in read_nucleus."""
+def read_mask(path: Mask, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+    """The whole mask of a nucleus: bool, height x width. Mask files and InputError as in read_nucleus."""
     part, left, top, (width, height) = read_nucleus(path, size)
     mask = np.zeros((height, width), bool)
     mask[top : top + part.shape[0], left : left + part.shape[1]] = part

@@ -16,7 +16,7 @@ from nuclei.common.markdown import Markdown, code, escape, table_lines
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
 from nuclei.data.masks import image_size, read_mask, read_nucleus
-from nuclei.data.raw_layout import RawImage, read_layout, read_test_ids
+from nuclei.data.raw_layout import Mask, RawImage, read_layout, read_test_ids
 from nuclei.data.splits import Half, Split, given_split
 
 Part = Literal["train", "test", "test_masks"]
@@ -70,7 +70,7 @@ def check_image(image: RawImage) -> tuple[ImageRow | None, list[str]]:
     problems: list[str] = []
     areas: list[int] = []
     overlaps: list[list[Any]] = []
-    seen: list[tuple[Path, tuple[int, int, int, int]]] = []
+    seen: list[tuple[Mask, tuple[int, int, int, int]]] = []
     try:
         width, height = image_size(image)
     except InputError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import IDS_FILE, read_layout
+from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus
 from nuclei.workflow.data_hash import files_hash, store_of
 
 PARTS = ("train", "test", "test_masks")
@@ -28,7 +29,11 @@ def raw_files(
     for image in images:
         files[image.set][f"{image.id}/{image.file.name}"] = image.file
         masks = files["train" if image.set == "train" else "test_masks"]
-        masks |= {f"{image.id}/masks/{path.name}": path for path in image.masks}
+        for mask in image.masks:
+            if isinstance(mask, StoredNucleus):
+                masks[f"{image.id}/{MASKS_FILE}"] = mask.file
+            else:
+                masks[f"{image.id}/masks/{mask.name}"] = mask
     files["test"][IDS_FILE] = Path(dataset) / IDS_FILE
     return files, problems
 

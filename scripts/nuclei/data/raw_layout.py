@@ -6,6 +6,9 @@
     dataset/test_img_ids.json             number and size of each test image
     test_masks/<id>/masks/*.png           only where the masks of the test images are given
 
+In the place of masks/ there may be a file masks.json with all nuclei of the image as run-length codes, which takes
+less space and time, and gives each nucleus a category (nuclei/data/stored_nuclei.py). import_raw.py writes it.
+
 Accepted: names with spaces and letters of any script; the ending .PNG; images of any depth and number of channels (read
 as 8-bit colour); masks of 1 bit, or of the values 0 and 1; masks without background; a byte order mark in
 test_img_ids.json. An image without any nucleus has a folder masks/ that is there and empty; where the folder is missing
@@ -19,7 +22,7 @@ The functions here add to two lists that they are given, so that a person sees a
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
@@ -27,12 +30,14 @@ from typing import Any, Literal, NamedTuple
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
+from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus, read_nuclei
 
 IDS_FILE = "test_img_ids.json"
 PICTURES = {".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".jp2", ".gif", ".webp", ".pgm", ".npy"}  # other than PNG
 CLUTTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 
 Ignored = list[tuple[Path, str]]  # (file, reason)
+Mask = Path | StoredNucleus
 TestIds = dict[str, tuple[int, int, int]]  # {file name: (id, width, height)}, px
 
 
@@ -43,7 +48,7 @@ class RawImage:
     set: Literal["train", "test"]
     id: str  # name of the image's folder, or of its file without .png
     file: Path
-    masks: list[Path] = field(default_factory=list)
+    masks: Sequence[Mask] = field(default_factory=list)
     number: int = 0  # image id in COCO files: rank among all training images from 1, or as in test_img_ids.json
 
 
@@ -136,8 +141,18 @@ def picture_problems(folder: Path, others: Iterable[Path], what: str) -> Iterato
         )
 
 
-def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
-    """The mask files below folder/masks, sorted; folder: that of one image, named by its id."""
+def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> Sequence[Mask]:
+    """The mask files below folder/masks, sorted, or the nuclei of masks.json; folder: that of one image."""
+    stored = folder / MASKS_FILE
+    if stored.is_file() and (folder / "masks").exists():
+        problems.append(f"{folder}: masks and {MASKS_FILE} found, wanted one of them; remove the other")
+        return []
+    if stored.is_file():
+        try:
+            return read_nuclei(stored)
+        except InputError as error:
+            problems += error.problems
+            return []
     if not (folder / "masks").is_dir():
         problems.append(
             f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"

@@ -1,7 +1,9 @@
 """Raw data from an archive, which a path or a URL names, brought into its folder."""
 
+import contextlib
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +33,36 @@ def find_part(folder: Path, part: Part, source: str) -> Path:
     raise InputError(f"{source}: holds {found}, wanted a folder with {wanted}; name another archive")
 
 
+@contextlib.contextmanager
+def whole_archive(source: str, key: str, wanted: str | None, part_file: Path) -> Iterator[Path]:
+    """Yield the path of an archive that is there and has the wanted hash; InputError where it has not.
+
+    source: path or URL of the archive. key: of the config that gives it, such as raw.dataset, for the errors. wanted:
+    SHA-256 as 64 hex digits, required for a URL. part_file: where a download is kept until the block succeeds; one that
+    broke off goes on where it stopped.
+    """
+    remote = "://" in source
+    if remote and not wanted:
+        raise InputError(f"{key}.path: {source} has no SHA-256, wanted one for a download; set {key}.sha256")
+    if wanted and not re.fullmatch("[0-9a-fA-F]{64}", wanted):
+        raise InputError(f"{key}.sha256: {wanted} found, wanted 64 hex digits; correct it")
+    archive = Path(source)
+    if remote:
+        archive = part_file
+        download(source, archive)
+    elif not archive.is_file():
+        problem = "is no file" if archive.exists() else "not found"
+        raise InputError(f"{source}: {problem}, wanted an archive or a URL; set {key}.path")
+    found = sha256(archive) if wanted else None
+    if wanted and found != wanted.lower():
+        if remote:
+            archive.unlink()
+        raise InputError(f"{source}: SHA-256 is {found}, wanted {wanted}; check {key}.sha256 and the archive")
+    yield archive
+    if remote:
+        archive.unlink()
+
+
 def fetch(source: str, part: Part, out: Path | str, wanted: str | None = None) -> None:
     """Make the folder `out` from an archive. It is complete or not there at any time.
 
@@ -40,33 +72,32 @@ def fetch(source: str, part: Part, out: Path | str, wanted: str | None = None) -
     """
     out = Path(out)
     beside = out.with_name(f".{out.name}.new")
-    remote = "://" in source
-    if remote and not wanted:
-        raise InputError(f"raw.{part}.path: {source} has no SHA-256, wanted one for a download; set raw.{part}.sha256")
-    if wanted and not re.fullmatch("[0-9a-fA-F]{64}", wanted):
-        raise InputError(f"raw.{part}.sha256: {wanted} found, wanted 64 hex digits; correct it")
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out}: exists, wanted none; remove it or give another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
-    archive = Path(source)
-    if remote and wanted:  # a URL never comes without a hash, see above
-        # the hash in the name: the first part of another archive must not be continued
-        archive = out.with_name(f".{out.name}.{wanted[:12]}.part")
-        download(source, archive)
-    elif not archive.is_file():
-        problem = "is no file" if archive.exists() else "not found"
-        raise InputError(f"{source}: {problem}, wanted an archive or a URL; set raw.{part}.path")
-    found = sha256(archive) if wanted else None
-    if wanted and found != wanted.lower():
-        if remote:
-            archive.unlink()
-        raise InputError(f"{source}: SHA-256 is {found}, wanted {wanted}; check raw.{part}.sha256 and the archive")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        unpack(archive, beside)
-        find_part(beside, part, source).rename(out)  # replaces an empty folder
-    finally:
+    # the hash in the name: the first part of another archive must not be continued
+    part_file = out.with_name(f".{out.name}.{(wanted or '')[:12]}.part")
+    with whole_archive(source, f"raw.{part}", wanted, part_file) as archive:
         shutil.rmtree(beside, ignore_errors=True)
-    if remote:
-        archive.unlink()
+        beside.mkdir()
+        try:
+            unpack(archive, beside)
+            find_part(beside, part, source).rename(out)  # replaces an empty folder
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def unpacked(source: str, wanted: str | None, beside: Path, part: str) -> Iterator[Path]:
+    """Yield the folder `source`, or a new folder `beside` into which the archive `source` is unpacked.
+
+    source, wanted: as in fetch; part: of the config's section raw. InputError as in fetch.
+    """
+    if Path(source).is_dir():
+        yield Path(source)
+        return
+    part_file = beside.parent.with_name(f".{part}.{(wanted or '')[:12]}.part")
+    with whole_archive(source, f"raw.{part}", wanted, part_file) as archive:
+        beside.mkdir()
+        unpack(archive, beside)
+        yield beside

@@ -22,6 +22,8 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("models_file",),
     ("raw", "dataset", "path"),
     ("raw", "test_masks", "path"),
+    ("raw", "test", "path"),
+    ("raw", "test", "file"),
     ("split", "file"),
     ("weights_folder",),
     ("published", "submissions"),
@@ -129,7 +131,9 @@ def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
     if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
         yield "config: raw wants either dataset.path or draw, found both or none; set the other to null"
     elif not raw["draw"]:
-        for part in ("dataset", "test_masks"):
+        if raw["test"]["file"] and not os.path.isfile(raw["test"]["file"]):
+            yield f"config: raw.test.file {raw['test']['file']} not found, wanted a list of image ids; correct the path"
+        for part in ("dataset", "test_masks", "test"):
             path = raw[part]["path"]
             if path and "://" in path and not raw[part]["sha256"]:
                 yield f"config: raw.{part}.path {path} is a URL without raw.{part}.sha256, wanted both; set the hash"

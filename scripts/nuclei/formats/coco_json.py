@@ -1,0 +1,157 @@
+"""COCO JSON: one file or several (as train, valid and test of Roboflow), each beside or above its images.
+
+Segmentations may be polygons (of which a nucleus may have several; they are united) or run-length codes, compressed or
+not. Crowds are left out and counted. Ids may be any numbers in any order; categories without annotations do not count.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from reprlib import repr as short
+from typing import Any, cast
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from nuclei.coco.checks import is_finite_number, rle_problem
+from nuclei.coco.rle import decode_part
+from nuclei.coco.types import RLE
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, capped
+from nuclei.data.left_out import CROWD, EMPTY
+from nuclei.formats.interface import NUCLEUS, FoundImage, Note, Nuclei, Nucleus
+from nuclei.formats.matching_files import files_below, ids_of, is_picture
+from nuclei.formats.shapes import nucleus_of
+
+LISTS = ("images", "annotations")
+
+
+def fits(names: Collection[PurePosixPath]) -> bool:
+    """JSON files beside images; no GeoJSON."""
+    endings = {name.suffix.lower() for name in names}
+    return ".json" in endings and ".geojson" not in endings and any(map(is_picture, names))
+
+
+def read(folder: Path) -> list[FoundImage]:
+    """The images that the JSON files name. InputError names each image that is not there, and each wrong row."""
+    files = files_below(folder)
+    pictures = [file for file in files if is_picture(file)]
+    found: dict[Path, tuple[Path, int, list[Any], dict[int, str]]] = {}
+    problems: list[str] = []
+    read_any = False
+    for path in (file for file in files if file.suffix.lower() == ".json"):
+        content = read_json(path, "COCO JSON")
+        if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in LISTS):
+            continue
+        read_any = True
+        names, rows = categories(content, path, problems), by_image(content["annotations"], path, problems)
+        for row in content["images"]:
+            file = image_file(row, path, pictures, problems)
+            if file in found:
+                problems.append(f"{path}: {row['file_name']} found twice, wanted one row for each image; remove one")
+            elif file:
+                found[file] = (path, row["id"], rows.pop(row["id"], []), names)
+        if rows and not problems:
+            problems.append(
+                f"{path}: annotations of image_id {short(sorted(rows, key=str))} found, wanted ids of images"
+            )
+    if not read_any:
+        problems.append(f"{folder}: no JSON with the lists {' and '.join(LISTS)} found, wanted COCO JSON; add it")
+    if problems or not found:
+        raise InputError(*(capped(problems, folder) or [f"{folder}: no images in any JSON found, wanted one; add it"]))
+    ids = ids_of(found, folder)
+    return [
+        FoundImage(ids[file], file, partial(nuclei, path, rows, names))
+        for file, (path, _, rows, names) in found.items()
+    ]
+
+
+def categories(content: Mapping[str, Any], path: Path, problems: list[str]) -> dict[int, str]:
+    """{id: name} of the categories of a JSON."""
+    names = {}
+    rows = content.get("categories")
+    for row in rows if isinstance(rows, list) else []:
+        if not isinstance(row, dict) or type(row.get("id")) is not int or not isinstance(row.get("name"), str):
+            problems.append(f"{path}: category {short(row)} found, wanted id (a number) and name (text); correct it")
+        else:
+            names[row["id"]] = row["name"].strip() or NUCLEUS
+    return names
+
+
+def by_image(rows: list[Any], path: Path, problems: list[str]) -> dict[Any, list[Any]]:
+    """{image_id: its annotations}; a row that is no object is a problem."""
+    found: dict[Any, list[Any]] = {}
+    for row in rows:
+        if not isinstance(row, dict) or type(row.get("image_id")) is not int:
+            problems.append(f"{path}: annotation {short(row)} found, wanted an object with image_id; correct it")
+        else:
+            found.setdefault(row["image_id"], []).append(row)
+    return found
+
+
+def image_file(row: Any, path: Path, pictures: list[Path], problems: list[str]) -> Path | None:
+    """The file of a row of `images`: from the JSON's folder on, or else the only one of that name anywhere."""
+    if not isinstance(row, dict) or not isinstance(row.get("file_name"), str) or type(row.get("id")) is not int:
+        problems.append(f"{path}: image {short(row)} found, wanted file_name (text) and id (a number); correct it")
+        return None
+    name = row["file_name"].replace("\\", "/")
+    beside = [file for file in pictures if file == path.parent / name]
+    named = beside or [file for file in pictures if file.name == name.rsplit("/", 1)[-1]]
+    if len(named) != 1:
+        problems.append(
+            f"{path}: image {short(name)}: {len(named)} files of that name found, wanted one; correct the name"
+        )
+        return None
+    return named[0]
+
+
+def nuclei(path: Path, rows: list[dict[str, Any]], names: Mapping[int, str], width: int, height: int) -> Nuclei:
+    """The nuclei of the annotations of one image."""
+    found: list[Nucleus] = []
+    notes: list[Note] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows, 1):
+        name = f"annotation {row.get('id', number)}"
+        if row.get("iscrowd"):
+            notes.append(Note(name, CROWD))
+            continue
+        try:
+            nucleus, more = one(row, name, str(path), names, (width, height))
+        except InputError as error:
+            problems += error.problems
+            continue
+        notes += more
+        found += [nucleus] if nucleus else []
+    if problems:
+        raise InputError(*capped(problems, path))
+    return found, notes
+
+
+def one(
+    row: Mapping[str, Any], name: str, path: str, names: Mapping[int, str], size: tuple[int, int]
+) -> tuple[Nucleus | None, list[Note]]:
+    """(nucleus, notes) of one annotation; InputError where its segmentation is none."""
+    width, height = size
+    form, place = row.get("segmentation"), f"{path}: {name}"
+    number = row.get("category_id")
+    category = names.get(number, NUCLEUS) if type(number) is int else NUCLEUS
+    if isinstance(form, list) and form:
+        if any(not isinstance(p, list) or len(p) % 2 or not all(map(is_finite_number, p)) for p in form):
+            raise InputError(
+                f"{place}: segmentation {short(form)} found, wanted [[x, y, x, y, …], …] in px; correct it"
+            )
+        rings = [np.array(polygon, float).reshape(-1, 2) for polygon in form]
+        return nucleus_of(name, rings, size, place, category=category)
+    if isinstance(form, dict) and isinstance(form.get("counts"), list):
+        counts = form["counts"]
+        right = all(type(run) is int and 0 <= run < 2**31 for run in counts) and sum(counts) == width * height
+        if form.get("size") != [height, width] or not right:
+            raise InputError(f"{place}: run lengths of another image found, wanted {width}x{height} px; correct them")
+        form = coco_mask.frPyObjects(form, height, width)
+        form = {"size": [height, width], "counts": form["counts"].decode()}
+    if problem := rle_problem(form, height, width):
+        more = "; a box alone is no mask: export polygons or masks" if not form else "; export it again"
+        raise InputError(f"{place}: {problem}, wanted a mask or polygons{more}")
+    if not coco_mask.area(form):
+        return None, [Note(name, EMPTY)]
+    return Nucleus(name, *decode_part(cast(RLE, form)), category), []

@@ -1,0 +1,131 @@
+"""GeoJSON, as QuPath exports it: `<image>.geojson` for each image, anywhere below the folder.
+
+The name of the file is that of the image, with or without its ending. Polygons and MultiPolygons are nuclei, their
+inner rings holes. Of a cell of QuPath the nucleus counts (nucleusGeometry). Where a file has detections or cells, its
+annotations are regions in which they were looked for, and are left out; otherwise the annotations are the nuclei.
+Coordinates are px of the full image with the origin at the corner of the first pixel.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from reprlib import repr as short
+from typing import Any
+
+import numpy as np
+
+from nuclei.coco.checks import is_finite_number
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, capped
+from nuclei.data.left_out import NO_AREA, OTHER
+from nuclei.formats.interface import NUCLEUS, FoundImage, Note, Nuclei
+from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, unmatched
+from nuclei.formats.shapes import Ring, nucleus_of
+
+WANTED = "GeoJSON: a FeatureCollection of polygons"
+OBJECTS = ("detection", "cell")
+
+
+def fits(names: Collection[PurePosixPath]) -> bool:
+    """Files *.geojson beside images."""
+    return any(name.suffix.lower() == ".geojson" for name in names) and any(map(is_picture, names))
+
+
+def read(folder: Path) -> list[FoundImage]:
+    """The images with their GeoJSON. InputError names each that lacks the other."""
+    files = files_below(folder)
+    images = by_stem(filter(is_picture, files), "an image")
+    endings = {".geojson"} if any(file.suffix.lower() == ".geojson" for file in files) else {".json"}
+    names = {file.name: stem for stem, file in images.items()}
+    objects: dict[str, Path] = {}
+    for file in (file for file in files if file.suffix.lower() in endings):
+        objects[names.get(file.stem, file.stem)] = file
+    problems = unmatched(images, objects, folder, "GeoJSON")
+    if problems or not images:
+        raise InputError(
+            *(capped(problems, folder) or [f"{folder}: no images found, wanted one for each GeoJSON; add them"])
+        )
+    ids = ids_of(images.values(), folder)
+    return [FoundImage(ids[file], file, partial(nuclei, objects[stem])) for stem, file in images.items()]
+
+
+def features(content: Any, path: Path) -> list[dict[str, Any]]:
+    """The features of a GeoJSON of any kind: a collection, a list of features, one feature, or a geometry alone."""
+    kind = content.get("type") if isinstance(content, dict) else None
+    if kind == "FeatureCollection" and isinstance(content.get("features"), list):
+        rows = content["features"]
+    elif isinstance(content, list):
+        rows = content
+    elif kind == "Feature":
+        rows = [content]
+    elif isinstance(kind, str) and "coordinates" in content:
+        rows = [{"type": "Feature", "geometry": content}]
+    else:
+        raise InputError(f"{path}: {short(content)} found, wanted {WANTED}; export it again")
+    wrong = [number for number, row in enumerate(rows, 1) if not isinstance(row, dict)]
+    if wrong:
+        raise InputError(f"{path}: feature {wrong[0]} is no object, wanted {WANTED}; export it again")
+    return rows
+
+
+def properties(row: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a feature; {} where it has none."""
+    return row["properties"] if isinstance(row.get("properties"), dict) else {}
+
+
+def category_of(row: dict[str, Any]) -> str:
+    """The classification of a feature, which QuPath writes as {name} and others as text."""
+    found = properties(row).get("classification")
+    name = found.get("name") if isinstance(found, dict) else found
+    return name.strip() if isinstance(name, str) and name.strip() else NUCLEUS
+
+
+def outlines(geometry: Any, place: str) -> Iterator[tuple[list[Ring], list[Ring]]]:
+    """Yield (outer rings, holes) of a Polygon or MultiPolygon. InputError where its coordinates are none."""
+    polygons = geometry.get("coordinates")
+    polygons = [polygons] if geometry["type"] == "Polygon" else polygons
+    try:
+        right = all(
+            all(len(point) in (2, 3) and all(map(is_finite_number, point)) for point in ring) and ring
+            for polygon in polygons
+            for ring in polygon
+        ) and all(polygons)
+        found = [[np.array([point[:2] for point in ring], float) for ring in polygon] for polygon in polygons]
+    except (TypeError, ValueError):
+        right, found = False, []
+    if not right or not found:
+        raise InputError(
+            f"{place}: coordinates {short(geometry.get('coordinates'))} found, wanted rings of [x, y] in px; "
+            "export it again"
+        )
+    for polygon in found:
+        rings = [ring[:-1] if len(ring) > 1 and (ring[0] == ring[-1]).all() else ring for ring in polygon]
+        yield rings[:1], rings[1:]
+
+
+def nuclei(path: Path, width: int, height: int) -> Nuclei:
+    """The nuclei of one GeoJSON file."""
+    rows = features(read_json(path, WANTED), path)
+    detected = any(properties(row).get("objectType") in OBJECTS for row in rows)
+    found, notes, problems = [], [], []
+    for number, row in enumerate(rows, 1):
+        name, kind = f"feature {number}", properties(row).get("objectType", "annotation")
+        geometry = row.get("nucleusGeometry") or row.get("geometry")
+        shape = geometry.get("type") if isinstance(geometry, dict) else None
+        if kind not in OBJECTS and (detected or kind != "annotation"):
+            notes.append(Note(name, OTHER, f"{short(kind)}"))
+        elif shape not in ("Polygon", "MultiPolygon"):
+            notes.append(Note(name, NO_AREA, f"{short(shape)}"))
+        else:
+            try:
+                parts = list(outlines(geometry, f"{path}: {name}"))
+                outer, holes = ([ring for part in parts for ring in part[side]] for side in (0, 1))
+                nucleus, more = nucleus_of(name, outer, (width, height), f"{path}: {name}", holes, category_of(row))
+            except InputError as error:
+                problems += error.problems
+                continue
+            notes += more
+            found += [nucleus] if nucleus else []
+    if problems:
+        raise InputError(*capped(problems, path))
+    return found, notes

@@ -1,0 +1,158 @@
+"""Label images: for each image a second one, in which the pixels of each nucleus have a value of their own.
+
+    images/<name>.<ending>, and masks/ or labels/ beside it with <name>.<ending>      or, in one folder,
+    <name>.<ending> and <name>_label.<ending>, also _labels, _mask, _masks, _cp_masks, _seg
+
+PNG, TIFF or NPY of 8, 16 or 32 bits, or floats that are whole numbers; 0 is background; ids may have gaps and need no
+order. All pixels of a value are one nucleus, also where they do not touch.
+"""
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nuclei.common.limits import MOST_PIXELS
+from nuclei.common.stage import InputError, capped
+from nuclei.formats.interface import FoundImage, Nuclei, Nucleus
+from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, relative
+from nuclei.formats.pictures import TIFFS, read_file, read_tiff
+
+FOLDERS = {"labels", "label", "masks", "mask", "annotations", "gt", "ground_truth"}
+SUFFIXES = ("_cp_masks", "_labels", "_label", "_masks", "_mask", "_seg")
+ENDINGS = {".png", ".npy", *TIFFS}
+
+
+def label_of(name: PurePosixPath) -> str | None:
+    """The name of the image that a file labels, or None where it is no label image."""
+    if name.suffix.lower() not in ENDINGS:
+        return None
+    for suffix in SUFFIXES:
+        if name.stem.endswith(suffix) and name.stem != suffix:
+            return name.stem.removesuffix(suffix)
+    return name.stem if len(name.parts) > 1 and name.parts[-2].lower() in FOLDERS else None
+
+
+def pairs(names: Collection[PurePosixPath]) -> tuple[dict[str, PurePosixPath], dict[str, list[PurePosixPath]]]:
+    """({name: label image}, {name: images of this name})."""
+    labels = {found: name for name in names if (found := label_of(name)) is not None}
+    images: dict[str, list[PurePosixPath]] = {}
+    for name in names:
+        if label_of(name) is None and is_picture(name):
+            images.setdefault(name.stem, []).append(name)
+    return labels, images
+
+
+def fits(names: Collection[PurePosixPath]) -> bool:
+    """Every image has one label image, and none is left over."""
+    labels, images = pairs(names)
+    return bool(images) and set(labels) == set(images) and not any(name.suffix.lower() == ".xml" for name in names)
+
+
+def read(folder: Path) -> list[FoundImage]:
+    """The images with their label images. InputError names what lacks its other half."""
+    files = files_below(folder)
+    labels, images = pairs(relative(folder, files))
+    problems = [
+        f"{folder}: {name} found without a label image, wanted both; add it"
+        for name in sorted(set(images) - set(labels))
+    ]
+    problems += [
+        f"{folder / labels[name]}: found without its image, wanted both; add it"
+        for name in sorted(set(labels) - set(images))
+    ]
+    if not images and not problems:
+        problems = [f"{folder}: no images found, wanted images/ and labels/ with the same names; check the path"]
+    if problems:
+        raise InputError(*capped(problems, folder))
+    found = by_stem((folder / name for names in images.values() for name in names), "an image")
+    ids = ids_of(found.values(), folder)
+    return [FoundImage(ids[file], file, partial(nuclei, folder / labels[stem])) for stem, file in found.items()]
+
+
+def read_values(path: Path) -> NDArray[Any]:
+    """The values of a label image in its own type: height x width. InputError where it is unreadable or has colours."""
+    ending = path.suffix.lower()
+    if ending in TIFFS:
+        array, _ = read_tiff(path)
+    elif ending == ".npy":
+        try:
+            array = np.load(path, allow_pickle=False)
+        except Exception as error:  # NumPy raises many kinds on damaged headers
+            raise InputError(
+                f"{path}: not a readable NPY ({error!s:.60}), wanted a label image; export it again"
+            ) from None
+    else:
+        array = read_png(path)
+    if array.ndim == 3 and array.shape[2] in (3, 4) and (array[..., :1] == array[..., :3]).all():
+        array = array[..., 0]
+    if array.ndim != 2 or not 0 < array.size <= MOST_PIXELS:
+        shape = "x".join(map(str, array.shape))
+        raise InputError(
+            f"{path}: {shape} values found, wanted one value a pixel, height x width; export labels, not colours"
+        )
+    return array
+
+
+def read_png(path: Path) -> NDArray[Any]:
+    """The values of a PNG; of one with a palette its numbers, not its colours."""
+    data = read_file(path)
+    try:
+        if data[24:26] and data[25] == 3:  # colour type 3 of the header: a palette
+            from PIL import Image
+
+            with Image.open(path) as image:
+                return np.array(image)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except Exception:  # Pillow raises many kinds on damaged files
+        array = None
+    if array is None:
+        raise InputError(f"{path}: not a readable PNG, wanted a label image; export it again")
+    return array
+
+
+def whole_numbers(array: NDArray[Any], path: Path) -> NDArray[np.int64]:
+    """The values as whole numbers from 0 on; InputError where one is not."""
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{path}: values of type {array.dtype} found, wanted whole numbers; export it again")
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all() or (array != np.rint(array)).any() or np.abs(array).max() > 2**53:
+            raise InputError(
+                f"{path}: values that are no whole numbers found, wanted labels; export labels, not scores"
+            )
+    elif array.dtype == np.uint64 and array.max() > 2**62:
+        raise InputError(f"{path}: value {array.max()} found, wanted labels below 2^62; number the nuclei anew")
+    values = array.astype(np.int64)
+    if values.min() < 0:
+        raise InputError(f"{path}: value {values.min()} found, wanted 0 for background and labels above; correct it")
+    return values
+
+
+def nuclei(path: Path, width: int, height: int) -> Nuclei:
+    """The nuclei of a label image. InputError where it has another size than its image, or tells no nuclei apart."""
+    from scipy import ndimage
+
+    values = whole_numbers(read_values(path), path)
+    if values.shape != (height, width):
+        raise InputError(
+            f"{path}: {values.shape[1]}x{values.shape[0]} px found, wanted {width}x{height} as its image; "
+            "export it again"
+        )
+    ids, compact = np.unique(values, return_inverse=True)
+    shift = 0 if ids[0] == 0 else 1  # an image without background
+    compact = (compact + shift).reshape(values.shape).astype(np.int32)
+    ids = ids[ids > 0]
+    if len(ids) == 1 and cv2.connectedComponents((compact > 0).astype(np.uint8))[0] > 2:
+        raise InputError(
+            f"{path}: one value, {ids[0]}, in several places found, wanted a value for each nucleus; number the "
+            "nuclei, as scipy.ndimage.label does"
+        )
+    found = []
+    for label, box in enumerate(ndimage.find_objects(compact), 1):
+        rows, columns = box
+        found.append(Nucleus(f"label {ids[label - 1]}", compact[box] == label, int(columns.start), int(rows.start)))
+    return found, []

@@ -1,0 +1,149 @@
+"""Images of any kind, read as this project trains on them: 8 bits, grey or RGB.
+
+The rules: 8-bit values stay as they are. Values of more bits, and floats, are stretched: in each image the value below
+which 0.1 % of all values lie becomes 0, that below which 99.9 % lie becomes 255, all channels alike. So an image looks
+the same whatever other images there are. A palette becomes its colours; an alpha channel is left out. TIFFs are read by
+tifffile, everything else by OpenCV.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nuclei.common.limits import MOST_PIXELS
+from nuclei.common.stage import InputError
+from nuclei.data.masks import decode_png, orientation
+from nuclei.formats.pixel_size import of_resolution, of_tiff
+
+TIFFS = {".tif", ".tiff", ".svs"}
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", *TIFFS}
+SHARES = (0.1, 99.9)  # % of the values that lie below black and below white, where values are stretched
+
+
+@dataclass
+class Picture:
+    """An image: uint8, height x width (grey) or height x width x 3 (RGB)."""
+
+    array: NDArray[np.uint8]
+    as_it_is: bool  # whether the file is a PNG with exactly these values
+    pixel_size: float | None = None  # µm, where the file has it
+    said: list[str] = field(default_factory=list)  # what was changed
+
+
+def stretched(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values of any type as 0 to 255, by the rule of the module. An image of one value becomes 0.
+
+    >>> stretched(np.array([[100, 200, 300]], np.uint16)).tolist()
+    [[0, 127, 255]]
+    """
+    low, high = np.percentile(array, SHARES)
+    scale = 255 / (high - low) if high > low else 0.0
+    return np.clip((array - low) * scale, 0, 255).astype(np.uint8)
+
+
+def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
+    """(pixels, axes, pixel size in µm or None) of the first series of a TIFF, in its own type.
+
+    axes: a letter for each dimension, as tifffile has them: Y, X, S (samples), C (channels), Z, T, Q, I (pages).
+    InputError where the file is unreadable.
+    """
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is for us to say
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            if not 0 < int(np.prod(series.shape)) <= 4 * MOST_PIXELS:
+                raise InputError(
+                    f"{path}: {'x'.join(map(str, series.shape))} values found, wanted an image; correct it"
+                )
+            array, axes, page = series.asarray(), series.axes, file.pages[0]
+            if array.shape != series.shape or len(axes) != array.ndim:  # tifffile only warns of values that lack
+                raise InputError(
+                    f"{path}: {array.size} of {np.prod(series.shape)} values found, wanted all; export it again"
+                )
+            photometric = getattr(page, "photometric", None)
+            if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype == np.uint8:
+                array = 255 - array
+            elif photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None and array.ndim == 2:
+                array, axes = (page.colormap[:, array] >> 8).astype(np.uint8).transpose(1, 2, 0), axes + "S"
+            return array, axes, of_tiff(file)
+    except InputError:
+        raise
+    except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
+        raise InputError(f"{path}: not a readable TIFF ({error!s:.80}), wanted an image; export it again") from None
+
+
+def read_tiff(path: Path) -> tuple[NDArray[Any], float | None]:
+    """(pixels, pixel size) of a TIFF with one page: height x width, or height x width x channels (RGB, RGBA)."""
+    array, axes, size = tiff_pages(path)
+    kept = [index for index, length in enumerate(array.shape) if length > 1 or axes[index] in "YX"]
+    array, axes = array.reshape([array.shape[index] for index in kept]), "".join(axes[index] for index in kept)
+    if axes in ("CYX", "SYX"):
+        array, axes = array.transpose(1, 2, 0), "YXS"
+    if axes not in ("YX", "YXS", "YXC"):
+        pages = int(np.prod([length for length, axis in zip(array.shape, axes, strict=True) if axis not in "YXSC"]))
+        raise InputError(f"{path}: {pages} pages found, wanted one; write each page into a file of its own")
+    return array, size
+
+
+def read_plain(path: Path, data: bytes) -> NDArray[Any]:
+    """The pixels of a PNG, JPEG or BMP in its own type: height x width, or height x width x channels (RGB, RGBA)."""
+    array = decode_png(data)
+    if array is not None:
+        return array[..., 0] if array.shape[2] == 1 else array
+    try:
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:
+        array = None
+    if array is None:
+        raise InputError(f"{path}: not a readable image, wanted a PNG, TIFF or JPEG; export it again")
+    if array.ndim == 3 and array.shape[2] in (3, 4):
+        array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    return array
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file; InputError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted an image; check the file") from None
+
+
+def read_picture(path: Path) -> Picture:
+    """One image by the rules of the module. InputError where it is unreadable, turned, or has pages or odd channels."""
+    said: list[str] = []
+    if path.suffix.lower() in TIFFS:
+        (array, size), data = read_tiff(path), b""
+    else:
+        data = read_file(path)
+        array, size = read_plain(path, data), of_resolution(data)
+        turned = orientation(data)
+        if turned != 1:
+            raise InputError(f"{path}: EXIF orientation {turned} found, wanted none (or 1); export it upright")
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    if channels not in (1, 2, 3, 4) or array.dtype.kind not in "buif":
+        raise InputError(f"{path}: {channels} channels of {array.dtype} found, wanted grey or RGB; export it as one")
+    if channels in (2, 4):
+        alpha = array[..., -1]
+        whole = alpha.size and alpha.min() == (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)
+        if channels == 2 and path.suffix.lower() in TIFFS:
+            raise InputError(f"{path}: 2 channels found, wanted grey or RGB; export one channel, or both as RGB")
+        array = array[..., :-1]
+        said += ["alpha channel left out" if whole else "alpha channel that is not all opaque left out"]
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    if array.dtype != np.uint8:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{path}: a value that is no number found, wanted an image; export it again")
+        said += [f"{array.dtype} stretched to 8 bits"]
+        array = stretched(array)
+    same = not said and decode_png(data) is not None if data else False
+    return Picture(np.ascontiguousarray(array), same, size, said)

@@ -1,0 +1,84 @@
+"""ROIs of ImageJ: shapes, holes, what is left out, and a real RoiSet.zip."""
+
+import numpy as np
+import pytest
+import roifile
+from conftest import needs_real_data
+
+from nuclei.common.stage import InputError
+from nuclei.data.left_out import NO_AREA
+from nuclei.formats.imagej import nuclei, read
+from nuclei.formats.pictures import read_picture
+
+BOX = np.array([[2, 3], [9, 3], [9, 8], [2, 8]])
+
+
+def roi(points, kind="POLYGON", **more):
+    found = roifile.ImagejRoi.frompoints(np.asarray(points))
+    found.roitype = roifile.ROI_TYPE[kind]
+    for key, value in more.items():
+        setattr(found, key, value)
+    return found
+
+
+def save(path, *rois):
+    if path.suffix == ".roi":
+        path.write_bytes(rois[0].tobytes())
+    else:
+        roifile.roiwrite(path, list(rois), mode="w")
+    return path
+
+
+def test_areas_are_nuclei_and_lines_are_counted(tmp_path):
+    path = save(tmp_path / "a.zip", roi(BOX, name="one"), roi(BOX[:2], "LINE", name="l"), roi(BOX + 20, "FREEHAND"))
+    found, notes = nuclei(path, 40, 40)
+    assert [(nucleus.left, nucleus.top, nucleus.part.shape, nucleus.part.all()) for nucleus in found] == [
+        (2, 3, (5, 7), True),
+        (22, 23, (5, 7), True),
+    ]
+    assert found[0].name == "ROI 1 (one)"
+    assert [(note.kind, note.detail) for note in notes] == [(NO_AREA, "LINE")]
+
+
+@pytest.mark.parametrize(("kind", "area"), [("RECT", 35), ("OVAL", 27)])
+def test_rectangles_and_ovals(tmp_path, kind, area):
+    shape = roifile.ImagejRoi(roitype=roifile.ROI_TYPE[kind], left=2, top=3, right=9, bottom=8)
+    found, _ = nuclei(save(tmp_path / "a.roi", shape), 40, 40)
+    assert abs(int(found[0].part.sum()) - area) <= (2 if kind == "OVAL" else 0)
+
+
+def test_a_composite_has_its_hole(tmp_path):
+    path = [0, *BOX[0], 1, *BOX[1], 1, *BOX[2], 1, *BOX[3], 4, 0, 4, 4, 1, 6, 4, 1, 6, 6, 1, 4, 6, 4]
+    shape = roifile.ImagejRoi(
+        roitype=roifile.ROI_TYPE.RECT, left=2, top=3, right=9, bottom=8, shape_roi_size=len(path),
+        multi_coordinates=np.array(path, np.float32),
+    )  # fmt: skip
+    found, _ = nuclei(save(tmp_path / "a.roi", shape), 40, 40)
+    assert int(found[0].part.sum()) == 35 - 4
+
+
+def test_pages_of_a_stack_are_refused(tmp_path):
+    path = save(tmp_path / "a.zip", roi(BOX, position=1, name="1"), roi(BOX, position=2, name="2"))
+    with pytest.raises(InputError, match=r"a.zip: ROIs on pages \[1, 2\] found"):
+        nuclei(path, 40, 40)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4" + b"x" * 50, b"Iout" + b"\0" * 10, b"x" * 100])
+def test_damaged_files_end_in_a_line(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match="a.zip: .*(not readable|found)"):
+        nuclei(tmp_path / "a.zip", 40, 40)
+
+
+@needs_real_data
+def test_the_set_of_a_real_image(foreign_files):
+    """CryoNuSeg: 59 freehand outlines beside the only image of their folder; areas near those of the outlines."""
+    (image,) = read(foreign_files / "cryonuseg")
+    height, width = read_picture(image.file).array.shape[:2]
+    found, notes = image.nuclei(width, height)
+    rois = roifile.roiread(foreign_files / "cryonuseg/TCGA-DE-A4MA/RoiSet.zip")
+    assert len(found) == len(rois) == 59
+    for nucleus, one in zip(found, rois, strict=True):
+        x, y = one.coordinates().T.astype(float)
+        area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2  # shoelace formula
+        assert int(nucleus.part.sum()) == pytest.approx(area, abs=len(x) / 4 + 3)

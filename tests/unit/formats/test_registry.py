@@ -1,0 +1,65 @@
+"""Which format a folder is found to have, and that a file is all that a new one takes."""
+
+import importlib
+import sys
+
+import pytest
+from support.foreign import SETS, write_set
+
+from nuclei.common.stage import InputError
+from nuclei.formats import registry
+
+
+def test_every_reader_is_found():
+    assert set(registry.readers()) == {"coco_json", "dsb2018", "geojson", "imagej", "images", "labels", "monuseg"}
+
+
+def test_the_readers_that_are_tested_on_the_same_nuclei_are_all_but_that_of_images_alone():
+    assert {name for name, _ in SETS.values()} | {"images"} == set(registry.readers())
+
+
+def test_a_folder_of_two_formats_is_not_guessed_at(tmp_path):
+    folder, _ = write_set("qupath", tmp_path / "given")
+    (folder / "RoiSet.zip").write_bytes(b"")
+    with pytest.raises(InputError, match="files of geojson and imagej found, .*set raw.format"):
+        registry.choose(folder, "auto", registry.readers())
+    assert registry.choose(folder, "geojson", registry.readers()) == "geojson"
+
+
+def test_unknown_formats_and_folders_are_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(InputError, match="1 files of no known format found"):
+        registry.choose(tmp_path, "auto", registry.readers())
+    with pytest.raises(InputError, match="raw.format: cococ found, wanted auto or one of coco_json"):
+        registry.choose(tmp_path, "cococ", registry.readers())
+
+
+def test_images_with_one_label_image_too_few_are_not_images_alone(tmp_path):
+    folder, _ = write_set("labels png", tmp_path / "given")
+    (folder / "labels/z.png").unlink()
+    with pytest.raises(InputError, match="no known format"):
+        registry.choose(folder, "auto", registry.readers())
+
+
+def test_hidden_files_do_not_count(tmp_path):
+    folder, name = write_set("imagej", tmp_path / "given")
+    (folder / ".x").mkdir()
+    (folder / ".x/a.geojson").write_text("")
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX/b.json").write_text("")
+    assert registry.choose(folder, "auto", registry.readers()) == name
+
+
+def test_a_new_file_is_a_new_format(tmp_path, monkeypatch):
+    copied = tmp_path / "formats"
+    copied.mkdir()
+    for path in sorted(type(tmp_path)(registry.__file__).parent.glob("*.py")):
+        (copied / path.name).write_text(path.read_text())
+    (copied / "mine.py").write_text("def fits(names):\n    return True\n\n\ndef read(folder):\n    return []\n")
+    package = importlib.import_module("nuclei.formats")
+    monkeypatch.setattr(package, "__path__", [str(copied)])
+    monkeypatch.setattr(registry, "__file__", str(copied / "registry.py"))
+    try:
+        assert "mine" in registry.readers()
+    finally:
+        sys.modules.pop("nuclei.formats.mine", None)

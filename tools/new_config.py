@@ -1,0 +1,206 @@
+"""Write a first config for a folder or archive of images: what was found, and a proposal with its reasons.
+
+It reads the names and sizes of all images and the sizes of their nuclei. It writes config/<name>.yaml, an overlay in
+which each proposed value has its reason beside it. Nothing is trained, and no file is written but this one.
+"""
+
+import argparse
+import math
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+import library  # noqa: F401 - lets the library be found
+from nuclei.common.files import write_text
+from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError, capped, run_stage
+from nuclei.data.masks import image_size, read_nucleus
+from nuclei.data.raw_layout import read_layout
+from nuclei.data.raw_names import COURSE, in_course_layout
+from nuclei.data.raw_sources import unpacked
+from nuclei.formats.importing import Source, found_images
+from nuclei.formats.interface import Nucleus
+from nuclei.formats.pictures import read_picture
+
+GOAL = 20  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
+TILE = 256  # px, where the images are large enough
+
+
+@dataclass
+class Found:
+    """What a data set holds. Lengths in px, areas in px²."""
+
+    format: str
+    sizes: list[tuple[int, int]]  # (width, height) of each image
+    areas: list[int]  # of every nucleus
+    most: int  # nuclei in one image
+    pixel_sizes: list[float]  # µm, of the images that have one
+    overlapping: int = 0  # images in which nuclei share pixels
+
+
+def look(folder: Path, wanted: str) -> Found:
+    """Read a data set. InputError with all problems of it."""
+    if wanted == COURSE or (wanted == "auto" and in_course_layout(folder, "")):
+        images, _, problems = read_layout(folder / "dataset" if (folder / "dataset").is_dir() else folder)
+        if problems:
+            raise InputError(*problems)
+        found = Found(COURSE, [image_size(image) for image in images], [], 0, [])
+        for image in images:
+            found.areas += [int(read_nucleus(mask)[0].sum()) for mask in image.masks]
+            found.most = max(found.most, len(image.masks))
+        return found
+    name, others = found_images(Source(folder, wanted))
+    found, problems = Found(name, [], [], 0, []), []
+    progress = Progress("look", len(others), "images")
+    for other in others:
+        try:
+            picture = read_picture(other.file)
+            height, width = picture.array.shape[:2]
+            nuclei = other.nuclei(width, height)[0] if other.nuclei else []
+        except InputError as error:
+            problems += error.problems
+            continue
+        found.sizes.append((width, height))
+        found.areas += [int(nucleus.part.sum()) for nucleus in nuclei]
+        found.most = max(found.most, len(nuclei))
+        found.overlapping += overlap(nuclei, width, height)
+        found.pixel_sizes += [size for size in [other.pixel_size or picture.pixel_size] if size]
+        progress.step()
+    progress.close()
+    if problems:
+        raise InputError(*capped(problems, folder))
+    return found
+
+
+def overlap(nuclei: list[Nucleus], width: int, height: int) -> bool:
+    """Whether nuclei of an image share a pixel."""
+    count = np.zeros((height, width), np.uint8)
+    for nucleus in nuclei:
+        down, across = nucleus.part.shape
+        place = count[nucleus.top : nucleus.top + down, nucleus.left : nucleus.left + across]
+        if place[nucleus.part].any():
+            return True
+        place[nucleus.part] = 1
+    return False
+
+
+def diameter(area: float) -> float:
+    """The diameter of a disk of an area, px."""
+    return math.sqrt(4 * area / math.pi)
+
+
+def rounded(length: float, step: int = 32) -> int:
+    """The nearest multiple of `step` to a length, at least one step."""
+    return max(step, round(length / step) * step)
+
+
+def config_text(name: str, source: str, found: Found) -> str:
+    """The config of a data set as YAML, with a reason beside each proposed value.
+
+    InputError where there are fewer than 3 images or no nucleus.
+    """
+    if len(found.sizes) < 3 or not found.areas:
+        raise InputError(
+            f"{source}: {len(found.sizes)} images with {len(found.areas)} nuclei found, wanted 3 images at least, with "
+            "nuclei, to train, validate and test; add images"
+        )
+    small, middle, large = (diameter(area) for area in np.percentile(found.areas, (10, 50, 90)))
+    least, widest = min(map(min, found.sizes)), max(map(max, found.sizes))
+    zoom = float(np.clip(GOAL / middle, 0.5, 3))
+    tile = min(max(TILE, rounded(6 * large)), least)
+    scale = rounded(tile * zoom)
+    anchor = max(2, round(small * zoom / 4))
+    detections = math.ceil(1.5 * found.most / 100) * 100
+    test = max(0.2, 1 / len(found.sizes))
+    diameters = f"{small:.0f}, {middle:.0f}, {large:.0f}"
+    sizes = f"{least} to {widest} px a side" if least != widest else f"all {least}x{least} px"
+    pixel = f"; pixel size {np.median(found.pixel_sizes):g} µm (median)" if found.pixel_sizes else ""
+    raw = f"  format: {found.format}\n"
+    if found.format != COURSE:
+        raw += f"  test: {{fraction: {test:.3g}, seed: 0}} # a fifth of the images, for the scores alone\n"
+    if found.overlapping:
+        raw += f"  allow_overlap: true # nuclei share pixels in {found.overlapping} images\n"
+    tiles, window, why = "null", "null", f"images of {least} px are too small to be cut"
+    if least >= 64:
+        tiles = f"{{size: {tile}, stride: {round(tile * 0.75)}, min_area: {max(4, round(0.05 * middle**2))}}}"
+        window = f"{tile}, overlap: {min(tile // 4, rounded(2 * large))}"
+        why = "the smallest side of an image" if tile == least else f"{tile / large:.0f} large nuclei a side"
+    low, high = rounded(scale * 0.875), rounded(scale * 1.25)
+    seen = f"a tile is enlarged {scale / tile:.2g} times: a median nucleus has {middle * scale / tile:.0f} px"
+    return f"""\
+# {name}: made by `make new` from what the data hold; read the reasons and change what you know better.
+# {len(found.sizes)} images of format {found.format}, {sizes}{pixel}.
+# {len(found.areas)} nuclei, {found.most} at most in one image; 10, 50, 90 % have diameters up to {diameters} px.
+# snakemake plan --cores 2 --configfile config/{name}.yaml
+run: {name}
+models: [mask_r50] # further ones: see config/models.yaml
+raw:
+  dataset: {{path: {yaml_text(source)}}}
+  test_masks: {{path: null}}
+{raw}  expected: null
+split: {{file: null, validation_fraction: 0.2, seed: 0}} # a fifth of the training images chooses the checkpoint
+conversion: {{method: exact, segmentation: polygon}} # loses nothing
+tiles: {tiles} # {why}
+training: # for a CPU: a quarter of the channels, random start. On a GPU: weights coco, width 1, more epochs
+  weights: none
+  epochs: 4
+  batch: 2
+  workers: 0
+  repeat: 1
+  lr: 0.015
+  schedule: cosine
+  warmup: 60
+  clip: 10
+  width: 0.25
+  train_scales: [[{low}, {low}], [{high}, {high}]] # {seen}
+  test_scale: [{scale}, {scale}] # of a window, as of a tile
+  flips: [horizontal, vertical, diagonal] # tissue has no upright
+  detections: {detections} # 1.5 times the most nuclei in one image
+  validate_every: 4
+  options:
+    model.rpn_head.anchor_generator.scales: [{anchor}] # the smallest anchors have {4 * anchor} px, as a small nucleus
+    model.train_cfg.rcnn.sampler.num: 128
+    model.train_cfg.rpn_proposal.nms_pre: 1000
+    model.test_cfg.rpn.nms_pre: {max(1000, 2 * detections)}
+    model.test_cfg.rpn.max_per_img: {max(1000, 2 * detections)}
+compute: {{device: cpu, threads: 1, mem_mb: 6000, runtime: 240}}
+selection: {{policy: last}} # validation looks at whole images at once, test images are seen window by window
+inference: {{window: {window}}} # windows as large as tiles
+tables: {{published: false, note: "A first run on {name}; nothing here compares with the report."}}
+"""
+
+
+def yaml_text(text: str) -> str:
+    """A text as YAML in one line, in quotes where it needs them."""
+    return (
+        yaml.safe_dump(text, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("\n...\n").strip()
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", required=True, help="name of the run and of the config")
+    parser.add_argument("--images", required=True, help="the data set: a folder or an archive")
+    parser.add_argument("--format", default="auto", help="its format; auto: found by itself")
+    parser.add_argument("--out", help="config to write; default: config/<name>.yaml")
+    args = parser.parse_args()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):
+        raise InputError(f"--name: {args.name} found, wanted letters, digits, and . _ - ; give another name")
+    out = Path(args.out or f"config/{args.name}.yaml")
+    if out.exists():
+        raise InputError(f"{out}: exists, wanted none; remove it or give another name")
+    source = os.path.expanduser(args.images)
+    with tempfile.TemporaryDirectory() as beside, unpacked(source, None, Path(beside) / "source", "dataset") as folder:
+        text = config_text(args.name, source, look(folder, args.format))
+    write_text(out, text)
+    print(text)
+    print(f"written to {out}; next: snakemake plan --cores 2 --configfile {out}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

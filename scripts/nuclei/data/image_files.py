@@ -11,7 +11,6 @@ import contextlib
 import math
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]  # height x width x (blue, green, red)
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".svs", ".ndpi", ".scn", ".svslide", ".btf", ".tf8"}
 COARSER = 1.1  # a level may be coarser than wanted by this factor: pixel sizes of one kind of scanner differ by as much
 
 
@@ -101,6 +99,10 @@ class Slide(ImageFile):
                 "copy or export it again"
             ) from None
         return as_colours(self.path, part)
+
+    def small(self, longest: int) -> Pixels:
+        fits = [at for at, size in enumerate(self.slide.level_dimensions) if max(size) >= longest]
+        return ImageFile.small(Slide(self.path, self.slide, max([self.level, *fits])), longest)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -197,36 +199,3 @@ def open_image_file(path: Path | str, pixel_size: float | None = None) -> ImageF
     path = Path(path)
     slide = open_slide(path, pixel_size) if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".bmp") else None
     return slide or open_ordinary(path)
-
-
-def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
-    """The images that files, folders and lists name, in order, each once.
-
-    A folder gives its images (SUFFIXES) without those of its subfolders and without hidden ones. A list is a text file
-    (.txt) with a path per line, relative to the list; empty lines and lines with # are left out. InputError for what is
-    not there, for a folder or list without images, and for two images that would write the same files.
-    """
-    found: list[Path] = []
-    problems = []
-    for source in map(Path, sources):
-        if source.is_dir():
-            own = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-        elif source.suffix.lower() == ".txt" and source.is_file():
-            lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines()]
-            own = [source.parent / line for line in lines if line and not line.startswith("#")]
-        else:
-            own = [source]
-        if not own:
-            problems.append(
-                f"{source}: no image found, wanted files such as {', '.join(sorted(SUFFIXES)[:4])}; add some"
-            )
-        problems += [f"{path}: not found, wanted an image; correct the path" for path in own if not path.is_file()]
-        found += [path for path in own if path not in found]
-    names: dict[str, Path] = {}
-    for path in found:
-        other = names.setdefault(path.stem.lower(), path)
-        if other is not path:
-            problems.append(f"{path}: its results would have the names of those of {other}; rename one")
-    if problems:
-        raise InputError(*problems)
-    return found

@@ -19,6 +19,8 @@ from nuclei.prediction.instances import Nucleus
 # Red, green and blue absorbed by haematoxylin, eosin and DAB: Ruifrok and Johnston, Analytical and Quantitative
 # Cytology and Histology 23 (2001), in the digits that scikit-image's rgb_from_hed has.
 STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+UNMIXING = np.linalg.inv(STAINS)
+DENSITIES = -np.log10(np.maximum(np.arange(256), 1) / 255)
 STAIN_NAMES = ("hematoxylin_od", "eosin_od", "dab_od")
 
 COLUMNS = ("x", "y", "area_px", "perimeter_px", "eccentricity", *STAIN_NAMES, "score")
@@ -40,14 +42,17 @@ class MeasuredNucleus(Nucleus):
     row: list[float] = field(default_factory=list)  # in the order of COLUMNS; x, y in px of the level looked at
 
 
-def stains(image: Pixels) -> NDArray[np.float32]:
-    """Optical density of haematoxylin, eosin and DAB at each pixel, by colour deconvolution (source above).
+def density(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Optical density of red, green and blue: -log10(value / 255), 0 taken for 1. colours: (…, blue, green, red)."""
+    return np.asarray(DENSITIES[colours[..., ::-1]])
 
-    image: height x width x (blue, green, red). Returns height x width x 3. Optical density: -log10(value / 255), with 0
-    taken for 1.
+
+def stains(densities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of an optical density is haematoxylin's, eosin's and DAB's, by colour deconvolution (source above).
+
+    densities: (…, red, green, blue). It is linear: the stains of a mean density are the mean of the stains.
     """
-    density = -np.log10(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
-    return np.asarray(density[image[..., ::-1]] @ np.linalg.inv(STAINS).astype(np.float32))
+    return np.asarray(densities @ UNMIXING)
 
 
 def perimeter(mask: NDArray[np.bool_]) -> float:
@@ -70,15 +75,15 @@ def eccentricity(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     return math.sqrt(min(1.0, 2 * apart / (middle + apart))) if middle else 0.0
 
 
-def measure(nucleus: Nucleus, density: NDArray[np.float32], left: int = 0, top: int = 0) -> MeasuredNucleus:
+def measure(nucleus: Nucleus, pixels: Pixels, left: int = 0, top: int = 0) -> MeasuredNucleus:
     """A nucleus, measured.
 
-    density: of stains(), for the part of the image that starts at left, top, px. The nucleus lies in this part, in the
-    coordinates of the image.
+    pixels: of the part of the image that starts at left, top, px. The nucleus lies in this part, in the coordinates of
+    the image.
     """
     high, wide = nucleus.mask.shape
-    own = density[nucleus.y - top : nucleus.y - top + high, nucleus.x - left : nucleus.x - left + wide]
-    mean = own[nucleus.mask].mean(0).tolist()
+    own = pixels[nucleus.y - top : nucleus.y - top + high, nucleus.x - left : nucleus.x - left + wide]
+    mean = stains(density(own[nucleus.mask]).mean(axis=0)).tolist()
     y, x = np.nonzero(nucleus.mask)
     middle_x, middle_y = float(x.mean()), float(y.mean())
     shape = [float(len(x)), perimeter(nucleus.mask), eccentricity(x - middle_x, y - middle_y)]

@@ -18,7 +18,7 @@ from skimage.measure import regionprops
 from nuclei.data.image_files import OrdinaryImage
 from nuclei.export import labels, overlay
 from nuclei.export.forms import FORMS, files_of, write_forms
-from nuclei.export.measurements import measure, stains
+from nuclei.export.measurements import measure
 from nuclei.prediction.instances import Nucleus
 
 HEIGHT, WIDTH, SIZE = 150, 210, 0.5
@@ -30,13 +30,12 @@ def scene():
     random = np.random.default_rng(0)
     image = OrdinaryImage(Path("a \"b' ü.png"), random.integers(1, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8), SIZE)
     nuclei, wanted = [], np.zeros((HEIGHT, WIDTH), int)
-    density = stains(image.pixels)
     for score in random.permutation(40) / 40 + 0.01:
         high, wide = random.integers(3, 25, 2)
         mask = random.random((high, wide)) < 0.97
         mask[0, 0] = mask[-1, -1] = True
         x, y = int(random.integers(WIDTH - wide)), int(random.integers(HEIGHT - high))
-        nuclei.append(measure(Nucleus(float(score), None, mask, x, y), density))
+        nuclei.append(measure(Nucleus(float(score), None, mask, x, y), image.pixels))
     for nucleus in sorted(nuclei, key=lambda nucleus: nucleus.score):
         left, top, right, bottom = nucleus.extent
         wanted[top:bottom, left:right][nucleus.mask] = nuclei.index(nucleus) + 1
@@ -154,7 +153,7 @@ def test_the_overlay_shows_outlines_where_the_nuclei_end(tmp_path, monkeypatch, 
     image = OrdinaryImage(Path("grey.png"), np.full((200, 300, 3), 128, np.uint8))
     mask = np.ones((60, 90), bool)
     mask[20:40, 30:60] = False
-    nucleus = measure(Nucleus(0.5, None, mask, 30, 90), stains(image.pixels))
+    nucleus = measure(Nucleus(0.5, None, mask, 30, 90), image.pixels)
     write_forms(tmp_path, image, [[nucleus]], 1, ["overlay"])
     picture = cv2.imread(str(tmp_path / "grey.overlay.jpg"))
     scale = min(1, longest / 300)

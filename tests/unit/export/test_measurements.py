@@ -5,7 +5,7 @@ import pytest
 from skimage.color import rgb2hed
 from skimage.measure import regionprops
 
-from nuclei.export.measurements import COLUMNS, measure, perimeter, stains, with_units
+from nuclei.export.measurements import COLUMNS, density, measure, perimeter, stains, with_units
 from nuclei.prediction.instances import Nucleus
 
 HEIGHT, WIDTH = 80, 90
@@ -20,12 +20,12 @@ def image():
 def test_stains_are_those_of_scikit_image_without_its_floor(image):
     # it divides the logarithm by that of 1e-6 and takes 0 for what is negative
     wanted = rgb2hed(image[..., ::-1]) * -np.log10(1e-6)
-    assert np.maximum(stains(image), 0) == pytest.approx(wanted, abs=2e-6)
-    assert np.isfinite(stains(np.zeros((1, 1, 3), np.uint8))).all()
+    assert np.maximum(stains(density(image)), 0) == pytest.approx(wanted, abs=1e-9)
+    assert np.isfinite(density(np.zeros((1, 1, 3), np.uint8))).all()
 
 
 def test_measurements_are_those_of_regionprops(image):
-    random, density = np.random.default_rng(1), stains(image)
+    random, wanted_stains = np.random.default_rng(1), stains(density(image))
     for _ in range(100):
         high, wide = random.integers(1, 14, 2)
         mask = random.random((high, wide)) < random.choice([0.5, 0.9, 1])
@@ -33,8 +33,8 @@ def test_measurements_are_those_of_regionprops(image):
         x, y = int(random.integers(WIDTH - wide)), int(random.integers(HEIGHT - high))
         labels = np.zeros((HEIGHT, WIDTH), int)
         labels[y : y + high, x : x + wide] = mask
-        (wanted,) = regionprops(labels, density)
-        found = dict(zip(COLUMNS, measure(Nucleus(0.5, None, mask, x, y), density).row, strict=True))
+        (wanted,) = regionprops(labels, wanted_stains)
+        found = dict(zip(COLUMNS, measure(Nucleus(0.5, None, mask, x, y), image).row, strict=True))
         assert found["area_px"] == wanted.area
         # its pixels have their middle at whole numbers, and its axes are y and x
         assert [found["y"] - 0.5, found["x"] - 0.5] == pytest.approx(wanted.centroid)
@@ -47,8 +47,8 @@ def test_measurements_are_those_of_regionprops(image):
 
 def test_a_part_of_an_image_gives_what_the_whole_gives(image):
     nucleus = Nucleus(0.5, None, np.ones((5, 4), bool), 30, 40)
-    whole = measure(nucleus, stains(image))
-    assert measure(nucleus, stains(image[35:60, 25:50]), 25, 35).row == pytest.approx(whole.row)
+    whole = measure(nucleus, image)
+    assert measure(nucleus, image[35:60, 25:50], 25, 35).row == pytest.approx(whole.row)
 
 
 def test_units():

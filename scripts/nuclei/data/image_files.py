@@ -9,6 +9,7 @@ finest level, which other programs count in, are one px of the chosen level. Pix
 
 import contextlib
 import math
+import re
 import struct
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -113,6 +114,10 @@ class Slide(ImageFile):
 def slide_pixel_size(slide: "TiffSlide") -> float | None:
     """Pixel size of a slide's finest level, µm; None where the file tells none, or none that can be true."""
     found = [slide.properties.get(f"tiffslide.mpp-{axis}") for axis in "xy"]
+    if text := slide.ts_tifffile.ome_metadata:  # of which tiffslide 3.0.1 takes no pixel size
+        found = [next(iter(re.findall(rf'PhysicalSize{axis}="([0-9.eE+-]+)"', text)), None) for axis in "XY"]
+        units = re.findall(r'PhysicalSize[XY]Unit="([^"]*)"', text)
+        found = found if set(units) <= {"µm"} else []  # µm is what OME-XML takes where no unit stands
     sizes = [float(value) for value in found if value]
     return sum(sizes) / 2 if len(sizes) == 2 and 0.01 < min(sizes) <= max(sizes) < 100 else None
 

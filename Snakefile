@@ -25,6 +25,7 @@ include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
+include: "rules/images.smk"
 
 
 wildcard_constraints:

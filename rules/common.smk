@@ -3,11 +3,13 @@
 RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results of a cell and of an ensemble.
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
-PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
+PROTOCOL: what the chosen protocol changes. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of
+them with a job of their own, by name. TRAINING: the config's `training`, its null keys filled by the protocol.
 """
 
 import functools
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -20,7 +22,8 @@ from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, expand_home, explored_models
-from nuclei.workflow.data_hash import data_hash
+from nuclei.workflow.data_hash import data_hash, files_hash
+from nuclei.workflow.image_list import list_image_files, wants_a_job
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 
@@ -41,6 +44,8 @@ try:
     MODELS_FILE = config.get("models_file", "config/models.yaml")
     CATALOGUE = check_config(config, MODELS_FILE, "config/schema.yaml")
     PROTOCOL = read_protocol(config["protocol"], CATALOGUE["models"])
+    SOURCES = [config["images"]] if isinstance(config["images"], str) else config["images"] or []
+    IMAGES = list_image_files(SOURCES)
 except InputError as error:
     raise WorkflowError("\n".join(f"error: {problem}" for problem in error.problems))
 
@@ -64,7 +69,11 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+MODEL_FILES = ["config.py", "checkpoint.pth"]  # of a cell that serves as model for new images
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
+EXPORT = config["export"]["folder"].rstrip("/")
+# Slides by the names of their results; a name that Snakemake could misread gets no job of its own.
+SLIDES = {path.stem: path for path in IMAGES if wants_a_job(path) and re.fullmatch(r"[\w .()+-]+", path.stem)}
 
 
 def code(script, environment):
@@ -260,6 +269,28 @@ def table_files(family="", forms=FORMS):
 def table_columns(models):
     """{model: what the first columns of tables show of it}: method, backbone, multiscale, lr_schd of models.yaml."""
     return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
+
+
+def asked_images(wildcards):
+    """Paths for predict_images.py, quoted for the shell: of one slide in its own job, else as the config gives them."""
+    if not SOURCES:
+        raise WorkflowError("error: config: images is null, wanted images to predict on; add --config images=… model=…")
+    slide = getattr(wildcards, "slide", None)
+    return shlex.join([str(SLIDES[slide])] if slide else SOURCES)
+
+
+def images_state(wildcards):
+    """Hash of the content of the images of a job."""
+    slide = getattr(wildcards, "slide", None)
+    return file_state(SLIDES[slide]) if slide else files_hash({p.name: p for p in IMAGES}, f"{MEMORY}/images.json")
+
+
+def model_state():
+    """Hash of the model for new images: of a bundle's file, or of a cell's config and weights; a URL holds its own."""
+    model = config["model"]
+    if not model or "://" in model:
+        return model
+    return [file_state(path) for path in ([Path(model, n) for n in MODEL_FILES] if Path(model).is_dir() else [model])]
 
 
 def published_files():

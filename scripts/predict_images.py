@@ -20,7 +20,7 @@ from nuclei.compute.device import set_up
 from nuclei.data.image_files import ImageFile, open_image_file
 from nuclei.data.tissue import Tissue
 from nuclei.export.forms import FORMS, write_forms
-from nuclei.export.image_records import code_state, finished, short, state_of, write_list, write_record
+from nuclei.export.image_records import code_state, finished, short, state_of, write_list, write_record, write_skipped
 from nuclei.export.window_rows import WindowRows
 from nuclei.prediction.bundles import open_model
 from nuclei.prediction.many_looks import ManyLooks
@@ -75,6 +75,12 @@ def check(path: Path, model: TrainedModel) -> str | None:
     return None
 
 
+def skip(folder: Path, path: Path, state: dict[str, Any], problem: str) -> None:
+    """Report an image that is skipped."""
+    write_skipped(folder, path, state, problem)
+    print(f"skipped: {problem}", file=sys.stderr, flush=True)
+
+
 def viewer_of(
     image: ImageFile, model: TrainedModel, looks: ManyLooks, args: argparse.Namespace, config: Any
 ) -> ManyLooks:
@@ -105,8 +111,8 @@ def main() -> None:
     bad = {path: problem for path in waiting if (problem := check(path, model))}
     if bad and args.on_bad_image == "stop":
         raise InputError(*(line for problem in bad.values() for line in problem.splitlines()))
-    for problem in bad.values():
-        print(f"skipped: {problem}", file=sys.stderr)
+    for path, problem in bad.items():
+        skip(folder, path, states[path], problem)
     waiting = [path for path in waiting if path not in bad]
     if records:
         print(f"{args.label}: {len(records)} of {len(images)} images are done", file=sys.stderr, flush=True)
@@ -149,7 +155,7 @@ def predict(
             if args.on_bad_image == "stop":
                 raise
             bad[path] = str(error)
-            print(f"skipped: {error}", file=sys.stderr, flush=True)
+            skip(Path(args.out_dir), path, states[path], bad[path])
             continue
         count = write_forms(Path(args.out_dir), image, rows.batches(), most, forms)
         seconds = time.monotonic() - start

@@ -32,7 +32,7 @@ FLOORS = [
     ["data", "models"],
     ["prediction"],
     ["scoring"],
-    ["training"],
+    ["training", "export"],
     ["report"],
 ]
 

@@ -76,6 +76,11 @@ def write_record(
     return record
 
 
+def write_skipped(folder: Path, image: Path, state: Mapping[str, Any], problem: str) -> None:
+    """Write the record of an image that was skipped: it names no file, so that a second start tries the image again."""
+    write_json(record_file(folder, image), {"state": dict(state), "files": {}, "problem": problem})
+
+
 def write_list(
     path: Path, images: Sequence[Path], records: Mapping[Path, Mapping[str, Any]], bad: Mapping[Path, str]
 ) -> None:

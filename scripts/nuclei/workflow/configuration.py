@@ -24,6 +24,9 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("split", "file"),
     ("weights_folder",),
     ("published", "submissions"),
+    ("images",),
+    ("model",),
+    ("export", "folder"),
 )
 
 
@@ -108,6 +111,17 @@ def ensemble_problems(config: Mapping[str, Any], models: Mapping[str, ModelEntry
                     f"config: ensembles.{name} names {member}, which this run does not train, wanted a cell such as "
                     f"{near[0]}; correct it, add it to models and seeds, or set ensembles.{name} to null"
                 )
+
+
+def image_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Images without a model or the other way round, and a model that is not there."""
+    model = config["model"]
+    if bool(config["images"]) != bool(model):
+        yield "config: images and model belong together, found one of them; set both or neither"
+    elif model and "://" not in model and not os.path.exists(model):
+        yield f"config: model {model} not found, wanted a bundle or the folder of a cell; correct the path"
+    elif model and "://" in model and not re.search(r"#sha256=[0-9a-f]{64}$", model):
+        yield f"config: model {model} is a URL without #sha256= and 64 hex digits; add what make bundle says"
 
 
 def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -223,7 +237,9 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
         catalogue["models"] = numbers_with_exponents(catalogue["models"])
         problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
-        problems += raw_problems(config["raw"])
+        # to predict on new images no raw data are needed
+        problems += [] if config["images"] else raw_problems(config["raw"])
+        problems += image_problems(config)
         problems += selection_problems(config)
         problems += training_problems(config)
         problems += other_problems(config)

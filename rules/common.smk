@@ -65,8 +65,9 @@ TABLED = config["models"]
 EXPLORED = explored_models(config, CATALOGUE["models"])
 MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
 ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}  # null: an overlay took it away
-METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
+BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"]
+METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
 MODEL_FILES = ["config.py", "checkpoint.pth"]  # of a cell that serves as model for new images
@@ -235,7 +236,9 @@ def model_entry(wildcards):
 
 
 def weights(wildcards):
-    """Path of the COCO weights that a model starts from, or [] (no input) for a random start."""
+    """Path of the weights that a model starts from, COCO's or a bundle's, or [] (no input) for a random start."""
+    if BUNDLE:
+        return f"{WORK}/bundle.pth"
     return f"work/weights/{wildcards.model}.pth" if TRAINING["weights"] == "coco" else []
 
 
@@ -285,9 +288,8 @@ def images_state(wildcards):
     return file_state(SLIDES[slide]) if slide else files_hash({p.name: p for p in IMAGES}, f"{MEMORY}/images.json")
 
 
-def model_state():
-    """Hash of the model for new images: of a bundle's file, or of a cell's config and weights; a URL holds its own."""
-    model = config["model"]
+def model_state(model):
+    """Hash of a trained model: of a bundle's file, or of a cell's config and weights; a URL holds its own."""
     if not model or "://" in model:
         return model
     return [file_state(path) for path in ([Path(model, n) for n in MODEL_FILES] if Path(model).is_dir() else [model])]

@@ -32,7 +32,7 @@ rule predict_images:
         images=asked_images,
         content=images_state,
         model=verbatim(config["model"]),
-        state=model_state(),
+        state=model_state(config["model"]),
         export=config["export"],
         list=lambda wildcards, output: "" if hasattr(wildcards, "slide") else option("--out", output[0]),
         size=option("--pixel-size", config["export"]["pixel_size"]),

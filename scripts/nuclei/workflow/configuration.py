@@ -23,6 +23,7 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test_masks", "path"),
     ("split", "file"),
     ("weights_folder",),
+    ("training", "weights"),
     ("published", "submissions"),
     ("images",),
     ("model",),
@@ -176,6 +177,9 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: tiles.stride {tiles['stride']} found, wanted at most tiles.size {tiles['size']}, since tissue "
             "between the tiles would be left out; correct one"
         )
+    bundle = training["weights"]
+    if bundle not in ("coco", "none") and "://" not in bundle and not os.path.isfile(bundle):
+        yield f"config: training.weights {bundle} not found, wanted coco, none or a model bundle; correct the path"
     if training["weights"] == "coco" and training["width"] != 1:
         yield (
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "

@@ -67,9 +67,10 @@ def arguments() -> argparse.Namespace:
 
 
 def check(path: Path, model: TrainedModel) -> str | None:
-    """The problem of an image that cannot be predicted on, or None. An image is read whole, a slide reduced."""
+    """The problem of an image that cannot be predicted on, or None. An image is read whole, of a slide a corner."""
     try:
-        open_image_file(path, model.pixel_size).small(64)
+        image = open_image_file(path, model.pixel_size)
+        image.read(0, 0, min(image.width, 64), min(image.height, 64))
     except InputError as error:
         return str(error)
     return None
@@ -134,6 +135,8 @@ def predict(
     """Predict on the images, and fill `records` and `bad`."""
     args.config = str(model.config)
     config, device = set_up(args, trains=False)
+    import torch
+
     detector, _gpu = ready_model(config, str(model.weights), device, args.label)  # held as long as it is referenced
     pipeline = config.data.test.pipeline
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
@@ -151,6 +154,11 @@ def predict(
             rows.tissue = Tissue(image, args.tissue)
         try:
             most = rows.predict()
+        except torch.cuda.OutOfMemoryError as error:
+            raise InputError(
+                f"{label}: out of GPU memory ({str(error)[:120]}), wanted more; lower inference.window (--window), or "
+                "take a larger GPU"
+            ) from None
         except InputError as error:  # a part of a slide that cannot be read is found only now
             if args.on_bad_image == "stop":
                 raise

@@ -19,8 +19,8 @@ TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "score_pu
 # module below scripts/nuclei: the stages that an edit of it runs again
 BORDERS = {
     "coco/checks.py": {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
-    "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict"},
-    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images"},
+    "coco/matching.py": {"draw_overlays", "fuse_predictions", "predict", "predict_images"},
+    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images", "predict_images"},
     "data/masks.py": {
         "check_part",
         "check_raw",
@@ -28,6 +28,7 @@ BORDERS = {
         "convert_train",
         "list_test_images",
         "measure_conversion_loss",
+        "predict_images",
     },
     "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
     "data/raw_content.py": set(),
@@ -35,8 +36,10 @@ BORDERS = {
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
     "prediction/single_look.py": {"predict", "train"},
-    "prediction/many_looks.py": {"predict"},
-    "prediction/fusion.py": {"fuse_predictions", "predict"},
+    "prediction/many_looks.py": {"predict", "predict_images"},
+    "prediction/fusion.py": {"fuse_predictions", "predict", "predict_images"},
+    "prediction/bundles.py": {"predict_images", "take_weights"},
+    "export/geojson.py": {"predict_images"},
     "scoring/average_precision.py": {"score_predictions", "score_published", "train"},
     "scoring/names.py": TABLES
     | {"draw_curves", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"},
@@ -49,7 +52,7 @@ BORDERS = {
     "workflow/manifest.py": {"write_manifest"},
     "workflow/configuration.py": set(),
     "workflow/protocols.py": set(),
-    "workflow/code_hash.py": set(),
+    "workflow/code_hash.py": {"predict_images"},
     "workflow/data_hash.py": set(),
 }
 

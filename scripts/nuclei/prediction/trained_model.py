@@ -10,12 +10,14 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError, written_by
-from nuclei.data.image_files import ImageFile
 from nuclei.models.plain_config import read_plain_config
+
+if TYPE_CHECKING:
+    from nuclei.data.image_files import ImageFile
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def open_cell(cell: Path) -> TrainedModel:
     return TrainedModel(name, config, weights, sha256(weights), zoom, side, None)
 
 
-def finer(model: TrainedModel, image: ImageFile, pixel_size: float | None) -> float:
+def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> float:
     """How many px of the model's images one px of an image is: 2 for an image of twice the model's pixel size.
 
     pixel_size: of images whose file tells none, µm. 1 where one of both is not known.

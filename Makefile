@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
-.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
+.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-fuzz test-conda \
         test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda bundle
 
 help:
@@ -19,8 +19,9 @@ help:
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
-	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
-	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: 40 minutes"
+	@echo "make test-fuzz    2,000 damaged inputs for each reader of files; minutes"
+	@echo "make test-damage  300 random kills over 4 small runs, and other damage to runs; an hour"
+	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: an hour and more"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
@@ -105,6 +106,9 @@ test-overfit: $(READY)
 
 test-damage: $(READY)
 	python -m pytest -m damage -s tests/workflow/test_damage.py
+
+test-fuzz: $(READY)
+	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz.py tests/unit/test_fuzz_results.py
 
 test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py

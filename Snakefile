@@ -13,13 +13,10 @@ min_version("9.27.1")
 workdir: workflow.basedir  # stages are called by paths from here, so `snakemake -s <path>/Snakefile` works anywhere
 
 
-configfile: "config/config.yaml"
-
-
 container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/environments.md says how to build it
 
 
-include: "rules/common.smk"
+include: "rules/common.smk"  # reads config/config.yaml
 include: "rules/data.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
-from nuclei.workflow.configuration import check_config, expand_home, explored_models
+from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash, files_hash
 from nuclei.workflow.image_list import list_image_files, wants_a_job
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
@@ -38,6 +38,16 @@ if set("{}") & set(str(workflow.basedir)):
         f"error: {workflow.basedir}: braces found, wanted none in the path of the project, since Snakemake takes them "
         "for wildcards; rename the folder"
     )
+
+# Files of --configfile are read before any line of this project, so only the default config can be checked ahead.
+try:
+    check_encoding("config/config.yaml")
+except InputError as error:
+    raise WorkflowError(f"error: {error}")
+
+
+configfile: "config/config.yaml"
+
 
 try:
     expand_home(config)
@@ -71,6 +81,7 @@ METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
 MODEL_FILES = ["config.py", "checkpoint.pth"]  # of a cell that serves as model for new images
+PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 EXPORT = config["export"]["folder"].rstrip("/")
 # Slides by the names of their results; a name that Snakemake could misread gets no job of its own.
@@ -254,8 +265,11 @@ def training_images(wildcards):
 
 
 def polygons():
-    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
-    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE).
+
+    imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
+    """
+    return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
 
 
 def table_files(family="", forms=FORMS):

@@ -37,7 +37,6 @@ rule predict_images:
         list=lambda wildcards, output: "" if hasattr(wildcards, "slide") else option("--out", output[0]),
         size=option("--pixel-size", config["export"]["pixel_size"]),
         device=config["compute"]["device"],
-        tf32=switch("--tf32", config["compute"]["tf32"]),
         look=config["inference"],
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
         window=option("--window", config["inference"]["window"]),
@@ -48,7 +47,7 @@ rule predict_images:
         "trap '' TERM; python scripts/predict_images.py --model {params.model:q} --images {params.images}"
         " --forms {params.export[forms]} --out-dir {params.export[folder]:q} --work work/images {params.list}"
         " --on-bad-image {params.export[on_bad_image]} --tissue {params.export[tissue]} {params.size}"
-        " --device {params.device} {params.tf32} --threads {threads}"
+        " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
         " {params.soft} 2>&1 | tee {log:q}"
 

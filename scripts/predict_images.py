@@ -50,7 +50,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--label", default="predict_images", help="start of progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
-    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the process")
     parser.add_argument(
         "--views", type=int, choices=[1, 2, 4, 8], default=1, help="how many flipped and turned views are fused"

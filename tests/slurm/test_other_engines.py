@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 from conftest import ROOT, checkout
-from workflow.tiny import CONFIG, planned, snakemake, verified
+from support.tiny import CONFIG, planned, snakemake, verified
 
 pytestmark = pytest.mark.slurm
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nuclei.common.stage import InputError
 
-IMPORTS = {"imports": ["nuclei.augmentation"], "allow_failed_imports": False}  # see nuclei.models.resolve
+IMPORTS = {"nuclei.augmentation", "nuclei.models.shallow"}  # all that nuclei.models.resolve lets a config import
 
 
 def value_of(node: ast.expr) -> Any:
@@ -44,13 +44,13 @@ def read_plain_config(path: Path | str) -> dict[str, Any]:
             found |= {
                 target.id: value_of(statement.value) for target in statement.targets if isinstance(target, ast.Name)
             }
-        if "_base_" in found or found.get("custom_imports", IMPORTS) != IMPORTS:
+        if "_base_" in found or not set(found.get("custom_imports", {}).get("imports", [])) <= IMPORTS:
             raise ValueError("names of other files to load")
         if not isinstance(found.get("model"), dict) or not isinstance(found.get("data"), dict):
             raise ValueError("no model or no data")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted config.py; check the path") from None
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         raise InputError(
             f"{path}: other content found ({str(error)[:80]}), wanted values alone, as resolve_config.py writes them; "
             "do not use it"

@@ -29,6 +29,9 @@ from nuclei.models.config_tree import Tree, training_set
 if TYPE_CHECKING:
     from mmcv import Config
 
+# Form of the saved state, which is counted up where an older state cannot be read any more.
+STATE = 2
+
 # Keys of a config that do not reach the weights: when to validate; which modules to import, whose steps the pipelines
 # name; and what mmcv writes, where, and with how many machines it could.
 NOT_BOUND = (
@@ -90,7 +93,7 @@ def binding(config: "Config", data: str, weights: str | None) -> str:
     from, or None for a random start. What is hashed is JSON with sorted keys, so that the order of keys and the form of
     a list (list or tuple) count for nothing.
     """
-    bound = {"config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
+    bound = {"state": STATE, "config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
     text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 

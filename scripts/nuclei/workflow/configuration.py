@@ -3,6 +3,7 @@
 Functions named `..._problems` yield one line for each problem.
 """
 
+import codecs
 import difflib
 import os
 import re
@@ -185,6 +186,11 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
             "all channels; set training.weights to none or training.width to 1"
         )
+    if training["weights"] == "coco" and training["depth"] != 1:
+        yield (
+            f"config: training.depth {training['depth']} found, wanted 1 with training.weights coco, whose backbone "
+            "has all blocks; set training.weights to none or training.depth to 1"
+        )
     if training["precision"] == "fp16" and config["compute"]["device"] == "cpu":
         yield (
             "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; "
@@ -206,6 +212,25 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"
+
+
+def check_encoding(path: str | os.PathLike[str]) -> None:
+    """InputError where a config file that Snakemake is about to read is no text in UTF-8, of which it knows no other.
+
+    A byte order mark and line ends of Windows are no problem. A file that is not there is Snakemake's to report.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            right = "\0" not in file.read()  # as in UTF-16 without a byte order mark
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        right = False
+    if not right:
+        with open(path, "rb") as binary:
+            start = binary.read(4)
+        found = "UTF-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or 0 in start else "other bytes"
+        raise InputError(f"{path}: {found} found, wanted text in UTF-8; save it as UTF-8")
 
 
 def expand_home(config: dict[str, Any]) -> None:

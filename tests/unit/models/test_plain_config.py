@@ -29,6 +29,8 @@ def test_values_are_those_that_mmcv_reads(cell):
         "a.b = 1\n",
         "_base_ = './other.py'\n",
         "custom_imports = dict(imports=['os'], allow_failed_imports=False)\n",
+        "custom_imports = dict(imports='os')\n",
+        "custom_imports = 'os'\n",
         "seed = (lambda: 1)()\n",
         "if True:\n    seed = 1\n",
         "seed = 1 +\n",

@@ -11,7 +11,7 @@ from support.merged_config import merged
 
 from nuclei.common.stage import InputError
 from nuclei.training.kept_epochs import epochs_to_keep
-from nuclei.workflow.configuration import PATHS, check_config, expand_home, kept_for_sure
+from nuclei.workflow.configuration import PATHS, check_config, check_encoding, expand_home, kept_for_sure
 
 
 @pytest.fixture
@@ -118,3 +118,22 @@ def test_every_key_that_holds_a_path_is_known():
 
     schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
     assert set(keys(schema)) == set(PATHS)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("latin-1", "other bytes")],
+)
+def test_a_config_that_is_not_utf_8_is_refused_by_its_name(tmp_path, encoding, found):
+    path = tmp_path / "config.yaml"
+    path.write_text("run: grün\n", encoding=encoding)
+    with pytest.raises(InputError, match=f"config.yaml: {found} found, wanted text in UTF-8; save it as UTF-8$"):
+        check_encoding(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_config_in_utf_8_passes_with_any_mark_and_line_ends(tmp_path, encoding):
+    path = tmp_path / "config.yaml"
+    path.write_text("run: grün\n", encoding=encoding, newline="\r\n")
+    check_encoding(path)
+    check_encoding(tmp_path / "not there")

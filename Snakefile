@@ -17,11 +17,13 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 
 
 include: "rules/common.smk"  # reads config/config.yaml
+include: "rules/results.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
+include: "rules/images.smk"
 
 
 wildcard_constraints:

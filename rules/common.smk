@@ -1,16 +1,17 @@
-"""Config, cells and paths: what the other rules files share. The only rules file with functions.
+"""Config, cells and paths: what the other rules files share. Functions are here and in results.smk.
 
 RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results of a cell and of an ensemble.
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
 INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
-thresholds.
-RECORD: what Snakemake says of the run in work/<run>/run.json.
+thresholds. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of them with a job of their own, by
+name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
 import json
+import re
 import shlex
 import sys
 from itertools import product
@@ -25,7 +26,8 @@ from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
-from nuclei.workflow.data_hash import data_hash
+from nuclei.workflow.data_hash import data_hash, files_hash
+from nuclei.workflow.image_list import list_image_files, wants_a_job
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
 from nuclei.workflow.run_record import RunRecord
@@ -57,6 +59,8 @@ try:
     MODELS_FILE = config.get("models_file", "config/models.yaml")
     CATALOGUE = check_config(config, MODELS_FILE, "config/schema.yaml")
     PROTOCOL = read_protocol(config["protocol"], CATALOGUE["models"])
+    SOURCES = [config["images"]] if isinstance(config["images"], str) else config["images"] or []
+    IMAGES = list_image_files(SOURCES)
 except InputError as error:
     raise WorkflowError("\n".join(f"error: {problem}" for problem in error.problems))
 
@@ -76,16 +80,21 @@ TABLED = config["models"]
 EXPLORED = explored_models(config, CATALOGUE["models"])
 MODELS = {name: CATALOGUE["models"][name] for name in [*TABLED, *EXPLORED]}
 ENSEMBLES = {name: cells for name, cells in config["ensembles"].items() if cells}  # null: an overlay took it away
-METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
+BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"]
+METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 INSTANCES = config["scoring"]["instances"]
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
 RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
+MODEL_FILES = ["config.py", "checkpoint.pth"]  # of a cell that serves as model for new images
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
+EXPORT = config["export"]["folder"].rstrip("/")
+# Slides by the names of their results; a name that Snakemake could misread gets no job of its own.
+SLIDES = {path.stem: path for path in IMAGES if wants_a_job(path) and re.fullmatch(r"[\w .()+-]+", path.stem)}
 
 
 def code(script, environment):
@@ -291,7 +300,9 @@ def model_entry(wildcards):
 
 
 def weights(wildcards):
-    """Path of the COCO weights that a model starts from, or [] (no input) for a random start."""
+    """Path of the weights that a model starts from, COCO's or a bundle's, or [] (no input) for a random start."""
+    if BUNDLE:
+        return f"{WORK}/bundle.pth"
     return f"work/weights/{wildcards.model}.pth" if TRAINING["weights"] == "coco" else []
 
 
@@ -312,75 +323,3 @@ def polygons():
     imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
     """
     return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
-
-
-def table_files(family="", forms=FORMS):
-    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
-
-    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles have one table with
-    both, which belongs to "".
-    """
-    tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
-    tables += ["ensembles"] if ENSEMBLES and not family else []
-    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
-
-
-def table_columns(models):
-    """{model: what the first columns of tables show of it}: method, backbone, multiscale, lr_schd of models.yaml."""
-    return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
-
-
-def instance_tables():
-    """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
-    return ["staircase", "instances", "organs", "errors", "comparisons"]
-
-
-def instance_files(forms=FORMS):
-    """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
-    if not INSTANCES:
-        return []
-    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
-
-
-def comparison_figures():
-    """Paths of the figures of the comparisons; none where the config does not ask for them."""
-    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
-
-
-def chosen_on(wildcards):
-    """What the score threshold of a cell was chosen on, in words."""
-    if UNSEEN == 2:
-        return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
-    if wildcards.setting == "1":
-        return "validation images of setting 1"
-    return (
-        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
-        "validation images that its training did not see"
-    )
-
-
-def published_files():
-    """Paths of all tables and figures of the published submissions, scored again."""
-    return published_tables() + (compared_published() if INSTANCES else [])
-
-
-def compared_published():
-    """Paths of what compare_published makes; the first one is its comparisons.json."""
-    tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
-    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
-    return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
-
-
-def published_tables():
-    """Paths of both tables of the published submissions, scored again, in every form."""
-    return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
-
-
-def published_wanted(wildcards):
-    """The same as an input. Raises WorkflowError, before any work, where the config names no submissions."""
-    if not config["published"]["submissions"]:
-        raise WorkflowError(
-            "error: config: published.submissions null found, wanted a folder of the author's answer_*.zip; set it: "
-            "--config 'published={submissions: folder}'"
-        )
-    return published_files()

@@ -11,6 +11,7 @@ file. It makes, in the folder of each cell (results/<run>/cells/setting<setting>
   checkpoint.json   which epoch was chosen, and why
 The published weights lie in work/weights/, and what check_device found in work/<run>/device.json. The state of
 unfinished trainings lies in work/<run>/cells/ and is no output; scripts/train.py says how a training goes on from it.
+With a model bundle in training.weights, its weights lie in work/<run>/bundle.pth instead.
 `snakemake plan` prints what the trainings will take and how much of it is done; it makes no file.
 """
 
@@ -58,6 +59,27 @@ rule fetch_weights:
     shell:
         "python scripts/fetch_weights.py --url {params.url:q} {params.folder} {params.sha256} --out {output}"
         " 2>&1 | tee {log}"
+
+
+rule take_weights:
+    output:
+        f"{WORK}/bundle.pth",
+    log:
+        f"{RESULTS}/logs/take_weights.log",
+    localrule: True  # runs where Snakemake runs, because compute nodes often have no internet
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        *code("take_weights", "mmdet"),
+        bundle=verbatim(BUNDLE),
+        content=model_state(BUNDLE),
+    message:
+        "weights of the model bundle"
+    shell:
+        "python scripts/take_weights.py --bundle {params.bundle:q} --out {output} > {log} 2>&1"
 
 
 rule resolve_config:

@@ -12,9 +12,8 @@ import sys
 
 from nuclei.common.files import write_json
 from nuclei.common.stage import InputError, run_stage
-from nuclei.compute.device import claim_gpu, set_up
-from nuclei.compute.precision import precision
-from nuclei.prediction.trained_weights import load_weights
+from nuclei.compute.device import set_up
+from nuclei.prediction.ready_model import ready_model
 
 
 def main() -> None:
@@ -47,34 +46,14 @@ def main() -> None:
         )
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     config, device = set_up(args, trains=False)
-    import torch
-    from mmcv.runner import wrap_fp16_model
-    from mmdet.apis import set_random_seed
     from mmdet.datasets import build_dataset
-    from mmdet.utils import build_dp
 
-    import nuclei.models.augmentation  # noqa: F401 - registers the steps that config.py names
-    from nuclei.compute.compat import patch_streams, quiet_amp
-    from nuclei.models.detector import build_model
     from nuclei.prediction.many_looks import predict_views
     from nuclei.prediction.single_look import predict
 
-    set_random_seed(config.seed)
-    model = build_model(config)
-    load_weights(model, args.checkpoint)
-    if precision(config) == "fp16":  # as in the validation during training
-        wrap_fp16_model(model)
-    patch_streams()
-    quiet_amp()
+    model, _gpu = ready_model(config, args.checkpoint, device, args.label)  # held as long as it is referenced
     images = config.data[args.part]
     dataset = build_dataset(images, dict(test_mode=True))
-    device, _gpu = claim_gpu(device, args.label)  # held as long as it is referenced
-    try:
-        model = build_dp(model, device.type, device_ids=[device.index or 0])
-    except torch.cuda.OutOfMemoryError as error:
-        raise InputError(
-            f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
-        ) from None
     if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft:
         found = predict(model, dataset, label=args.label)
     else:

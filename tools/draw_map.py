@@ -32,7 +32,7 @@ FLOORS = [
     ["data", "models"],
     ["formats", "prediction"],
     ["scoring"],
-    ["training"],
+    ["training", "export"],
     ["report"],
 ]
 

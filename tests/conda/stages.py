@@ -53,7 +53,7 @@ def third_party(scripts):
 
 
 def of_the_workflow():
-    """What rules/common.smk, the only rules file with Python in it, takes from others, directly or not."""
+    """What rules/common.smk, the only rules file that imports modules, takes from others, directly or not."""
     text = (ROOT / "rules/common.smk").read_text()
     modules = re.findall(r"^from (nuclei[\w.]+) import", text, re.MULTILINE)
     return imported(text) | third_party(f"scripts/{module.replace('.', '/')}.py" for module in modules)

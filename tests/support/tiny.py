@@ -53,7 +53,8 @@ def interrupted(folder, config="tiny.yaml", after="Finished jobid"):
 
     after: start of the line; the default stops it when its first job has finished.
     """
-    command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config]
+    # a shell's job in the background ignores Ctrl-C, and so would what it starts
+    command = ["env", "--default-signal=INT", "snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=folder, start_new_session=True, env=environment, **streams) as process:

@@ -41,6 +41,8 @@ NOT_NAMED = {
     ("predict", "images"): "config.py names it",
     ("predict_validation", "images"): "config.py names it",
     ("plan", "annotations"): "config.py names it",
+    ("predict_images", "slides"): "an order alone: it lists them, and finds their records in the folder of the results",
+    ("predict_slide", "slides"): "there is none: a slide waits for no other",
     ("write_manifest", "cells"): "hundreds of paths, which {params.cells}/{params.results} give by brace expansion",
 }
 MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
@@ -78,7 +80,7 @@ def test_a_rule_calls_the_one_script_of_its_name(rule):
 
 def test_every_script_belongs_to_a_rule_of_its_name():
     assert {name for name in RULES if RULES[name].script == name} - TARGETS == STAGES
-    copies = {"score_ensemble", "write_ensemble_answer", "predict_validation"}
+    copies = {"score_ensemble", "write_ensemble_answer", "predict_validation", "predict_slide"}
     assert {name for name, rule in RULES.items() if rule.script != name} == copies
 
 

@@ -60,8 +60,8 @@ def free(node, names):
 
 
 def free_names():
-    """Names of variables and functions of rules/common.smk that may hold or return any text of the user."""
-    nodes = list(ast.walk(ast.parse((ROOT / "rules/common.smk").read_text())))
+    """Names of variables and functions of rules/common.smk and results.smk that may hold or return any text of the user."""
+    nodes = [node for name in ("common", "results") for node in ast.walk(ast.parse((ROOT / f"rules/{name}.smk").read_text()))]
     names = {"CATALOGUE"}
     for _ in range(5):  # until what is found rests
         for node in nodes:

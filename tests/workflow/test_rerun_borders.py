@@ -23,8 +23,8 @@ SCORED_INSTANCES = {"compare_published", "score_instances"}
 BORDERS = {
     "coco/checks.py": SCORED_INSTANCES
     | {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
-    "coco/matching.py": SCORED_INSTANCES | {"draw_overlays", "fuse_predictions", "predict"},
-    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images"},
+    "coco/matching.py": SCORED_INSTANCES | {"draw_overlays", "fuse_predictions", "predict", "predict_images"},
+    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images", "predict_images"},
     "data/masks.py": {
         "check_part",
         "check_raw",
@@ -33,6 +33,7 @@ BORDERS = {
         "import_raw",
         "list_test_images",
         "measure_conversion_loss",
+        "predict_images",
     },
     "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
     "compute/operators.py": {"check_device"},
@@ -40,10 +41,12 @@ BORDERS = {
     "data/made_folder.py": {"draw_raw", "fetch_raw", "import_raw"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
-    "models/shallow.py": {"predict", "train"},
+    "models/shallow.py": {"predict", "predict_images", "train"},
     "prediction/single_look.py": {"plan", "predict", "train"},
-    "prediction/many_looks.py": {"predict"},
-    "prediction/fusion.py": {"fuse_predictions", "predict"},
+    "prediction/many_looks.py": {"predict", "predict_images"},
+    "prediction/fusion.py": {"fuse_predictions", "predict", "predict_images"},
+    "prediction/bundles.py": {"predict_images", "take_weights"},
+    "export/geojson.py": {"predict_images"},
     "scoring/average_precision.py": {"plan", "score_predictions", "score_published", "train"},
     "scoring/names.py": TABLES
     | {"draw_curves", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"},
@@ -65,7 +68,7 @@ BORDERS = {
     "workflow/manifest.py": {"write_manifest"},
     "workflow/configuration.py": set(),
     "workflow/protocols.py": set(),
-    "workflow/code_hash.py": {"plan", "train"},
+    "workflow/code_hash.py": {"plan", "predict_images", "train"},
     "workflow/data_hash.py": set(),
 }
 

@@ -26,7 +26,11 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test", "file"),
     ("split", "file"),
     ("weights_folder",),
+    ("training", "weights"),
     ("published", "submissions"),
+    ("images",),
+    ("model",),
+    ("export", "folder"),
 )
 
 # The report's data, by the names under which they are looked for.
@@ -124,6 +128,15 @@ def take_known_masks(raw: dict[str, Any]) -> None:
     if raw["test_masks"]["path"] == "auto":
         there = raw["dataset"]["path"] == KNOWN_DATASET and os.path.exists(KNOWN_MASKS)
         raw["test_masks"]["path"] = KNOWN_MASKS if there else None
+def image_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Images without a model or the other way round, and a model that is not there."""
+    model = config["model"]
+    if bool(config["images"]) != bool(model):
+        yield "config: images and model belong together, found one of them; set both or neither"
+    elif model and "://" not in model and not os.path.exists(model):
+        yield f"config: model {model} not found, wanted a bundle or the folder of a cell; correct the path"
+    elif model and "://" in model and not re.search(r"#sha256=[0-9a-f]{64}$", model):
+        yield f"config: model {model} is a URL without #sha256= and 64 hex digits; add what make bundle says"
 
 
 def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -180,6 +193,9 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: tiles.stride {tiles['stride']} found, wanted at most tiles.size {tiles['size']}, since tissue "
             "between the tiles would be left out; correct one"
         )
+    bundle = training["weights"]
+    if bundle not in ("coco", "none") and "://" not in bundle and not os.path.isfile(bundle):
+        yield f"config: training.weights {bundle} not found, wanted coco, none or a model bundle; correct the path"
     if training["weights"] == "coco" and training["width"] != 1:
         yield (
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
@@ -272,7 +288,9 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
         take_known_masks(config["raw"])
         problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
-        problems += raw_problems(config["raw"])
+        # to predict on new images no raw data are needed
+        problems += [] if config["images"] else raw_problems(config["raw"])
+        problems += image_problems(config)
         problems += selection_problems(config)
         problems += training_problems(config)
         problems += other_problems(config)

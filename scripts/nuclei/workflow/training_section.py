@@ -12,7 +12,7 @@ Scale = list[int]  # [long side, short side] of an image after resizing, px
 class Training(TypedDict):
     """The `training` section of the config, its null keys already filled by the protocol."""
 
-    weights: Literal["coco", "none"]
+    weights: str  # coco, none, or path or URL of a model bundle
     epochs: int
     batch: int | None  # images per iteration
     workers: int | None  # processes that load data

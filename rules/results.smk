@@ -1,0 +1,95 @@
+"""What a run makes beside its cells: paths of its tables and figures, and the images that it predicts on.
+
+Functions alone; their names in capitals are those of common.smk.
+"""
+
+
+def table_files(family="", forms=FORMS):
+    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
+
+    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles have one table with
+    both, which belongs to "".
+    """
+    tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
+    tables += ["ensembles"] if ENSEMBLES and not family else []
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
+
+
+def table_columns(models):
+    """{model: what the first columns of tables show of it}: method, backbone, multiscale, lr_schd of models.yaml."""
+    return {name: [MODELS[name][key] for key in ("method", "backbone", "multiscale", "lr_schd")] for name in models}
+
+
+def instance_tables():
+    """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
+    return ["staircase", "instances", "organs", "errors", "comparisons"]
+
+
+def instance_files(forms=FORMS):
+    """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
+    if not INSTANCES:
+        return []
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
+
+
+def comparison_figures():
+    """Paths of the figures of the comparisons; none where the config does not ask for them."""
+    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+
+
+def chosen_on(wildcards):
+    """What the score threshold of a cell was chosen on, in words."""
+    if UNSEEN == 2:
+        return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
+    if wildcards.setting == "1":
+        return "validation images of setting 1"
+    return (
+        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
+        "validation images that its training did not see"
+    )
+def asked_images(wildcards):
+    """Paths for predict_images.py, quoted for the shell: of one slide in its own job, else as the config gives them."""
+    if not SOURCES:
+        raise WorkflowError("error: config: images is null, wanted images to predict on; add --config images=… model=…")
+    slide = getattr(wildcards, "slide", None)
+    return shlex.join([str(SLIDES[slide])] if slide else SOURCES)
+
+
+def images_state(wildcards):
+    """Hash of the content of the images of a job."""
+    slide = getattr(wildcards, "slide", None)
+    return file_state(SLIDES[slide]) if slide else files_hash({p.name: p for p in IMAGES}, f"{MEMORY}/images.json")
+
+
+def model_state(model):
+    """Hash of a trained model: of a bundle's file, or of a cell's config and weights; a URL holds its own."""
+    if not model or "://" in model:
+        return model
+    return [file_state(path) for path in ([Path(model, n) for n in MODEL_FILES] if Path(model).is_dir() else [model])]
+
+
+def published_files():
+    """Paths of all tables and figures of the published submissions, scored again."""
+    return published_tables() + (compared_published() if INSTANCES else [])
+
+
+def compared_published():
+    """Paths of what compare_published makes; the first one is its comparisons.json."""
+    tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
+    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
+    return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
+
+
+def published_tables():
+    """Paths of both tables of the published submissions, scored again, in every form."""
+    return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
+
+
+def published_wanted(wildcards):
+    """The same as an input. Raises WorkflowError, before any work, where the config names no submissions."""
+    if not config["published"]["submissions"]:
+        raise WorkflowError(
+            "error: config: published.submissions null found, wanted a folder of the author's answer_*.zip; set it: "
+            "--config 'published={submissions: folder}'"
+        )
+    return published_files()

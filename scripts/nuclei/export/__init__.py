@@ -1,0 +1,1 @@
+"""Nuclei out: files that QuPath, Fiji, napari and tables read, from images and slides that no one annotated."""

@@ -1,0 +1,105 @@
+"""What is kept of each image that was predicted on: its record, by which a second start knows that nothing is to do.
+
+The record, `<image>.nuclei.json` beside the image's files, is written last. It names what the files were made of, and
+the hash of each, so that it leads from each number back to the model.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nuclei.common.files import read_json, sha256, write_json, write_text
+from nuclei.common.stage import InputError
+from nuclei.data.image_files import ImageFile
+from nuclei.export.forms import files_of
+from nuclei.prediction.trained_model import TrainedModel
+from nuclei.workflow.code_hash import code_hash, local_modules
+
+COLUMNS = ("image", "result", "nuclei", "width", "height", "downsample", "pixel_size_um", "seconds", "problem")
+
+
+def code_state(script: str) -> str:
+    """A hash of a stage's code and of all modules that it imports."""
+    text = "".join(code_hash(path) for path in local_modules(script))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def state_of(image: Path, model: TrainedModel, options: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """All that the nuclei of an image depend on. options: of the looks, as JSON values."""
+    found = {"image": image.name, "image_sha256": sha256(image), "model": model.name}
+    return {**found, "model_sha256": model.weights_sha256, "options": dict(options), "code_sha256": code}
+
+
+def short(state: Mapping[str, Any]) -> str:
+    """A name for a state: 16 hex digits of its SHA-256."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def record_file(folder: Path, image: Path) -> Path:
+    """Where the record of an image stands."""
+    return folder / f"{image.stem}.nuclei.json"
+
+
+def finished(folder: Path, image: Path, state: Mapping[str, Any], forms: Iterable[str]) -> dict[str, Any] | None:
+    """The record of an image whose files of all forms are there, made of `state`; None where it is to be done."""
+    try:
+        record: dict[str, Any] = read_json(record_file(folder, image))
+    except InputError:
+        return None
+    there = all(path.exists() for path in files_of(folder, image, forms))
+    wanted = {path.name for path in files_of(folder, image, forms)}
+    known = isinstance(record, dict) and record.get("state") == dict(state) and wanted <= set(record.get("files", []))
+    return record if there and known else None
+
+
+def write_record(
+    folder: Path, image: ImageFile, state: Mapping[str, Any], forms: Sequence[str], count: int, seconds: float
+) -> dict[str, Any]:
+    """Write and return the record of an image whose files are complete. count: of nuclei."""
+    files = {
+        path.name: sha256(path) if path.is_file() else None  # OME-Zarr is a folder
+        for path in files_of(folder, image.path, forms)
+    }
+    record = {
+        "state": dict(state),
+        "files": files,
+        "nuclei": count,
+        "width": image.width,
+        "height": image.height,
+        "downsample": image.downsample,
+        "pixel_size_um": image.pixel_size,
+        "seconds": round(seconds, 1),
+    }
+    write_json(record_file(folder, image.path), record)
+    return record
+
+
+def write_skipped(folder: Path, image: Path, state: Mapping[str, Any], problem: str) -> None:
+    """Write the record of an image that was skipped: it names no file, so that a second start tries the image again."""
+    write_json(record_file(folder, image), {"state": dict(state), "files": {}, "problem": problem})
+
+
+def write_list(
+    path: Path, images: Sequence[Path], records: Mapping[Path, Mapping[str, Any]], bad: Mapping[Path, str]
+) -> None:
+    """Write the list of all images: a row each, tab-separated, with what came out or why it was skipped."""
+    lines = ["\t".join(COLUMNS)]
+    for image in images:
+        values = (
+            {"image": image.name, "result": "skipped", "problem": bad[image]}
+            if image in bad
+            else {
+                **records[image],
+                "image": image.name,
+                "result": "done",
+            }
+        )
+        texts = ["" if values.get(name) is None else str(values[name]) for name in COLUMNS]
+        lines.append(
+            "\t".join(
+                " ".join(text.split()) if name != "image" else text for name, text in zip(COLUMNS, texts, strict=True)
+            )
+        )
+    write_text(path, "\n".join([*lines, ""]))

@@ -1,0 +1,216 @@
+"""A model bundle: one zip file with all that another machine needs to use a trained model, or to train on from it.
+
+  bundle.json   what the model is: classes, pixel size, zoom, training images with their hashes, scores, licences, and
+                the SHA-256 of every other file
+  config.py     the resolved config, without the places of the data
+  weights.pth   the weights, without the optimizer's state
+  README.md     the model card
+  scores.json, training.json, checkpoint.json, …   the cell's own files, as they are
+
+A bundle may come from anywhere. So its files are compared with their hashes, config.py is read as values alone
+(nuclei.models.plain_config), and weights.pth as tensors alone (nuclei.prediction.trained_weights).
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nuclei.common.archives import DAMAGE, download, unpack
+from nuclei.common.files import cache_folder, read_json, sha256, whole_file
+from nuclei.common.stage import InputError, written_by
+from nuclei.models.classes import CLASSES
+from nuclei.models.config_tree import python_text, walk
+from nuclei.models.plain_config import read_plain_config
+from nuclei.prediction.model_card import model_card
+from nuclei.prediction.trained_model import TrainedModel, open_cell, seen, validation_file
+
+FORMAT = 1
+OWN = ("config.py", "weights.pth", "README.md")
+# Files of a cell that say how it was trained, chosen and scored. Those that a cell lacks are left out.
+ABOUT = ("training.json", "checkpoint.json", "scores.json", "metrics.json")
+DATE = (1980, 1, 1, 0, 0, 0)  # of every member: the same cell gives the same bytes
+
+
+def without_places(config: dict[str, Any]) -> dict[str, Any]:
+    """A config without paths of the machine that it was made on."""
+    for node in walk(config):
+        for key in ("ann_file", "img_prefix"):
+            if key in node:
+                node[key] = ""
+    return config | {"load_from": None, "resume_from": None}
+
+
+def training_images(cell: Path) -> list[dict[str, str]]:
+    """Name and SHA-256 of each image that a cell was trained or validated on."""
+    folder = validation_file(cell).parent
+    found = {}
+    for name in ("train.json", "validation.json"):
+        for image in read_json(folder / name, "COCO JSON")["images"]:
+            found[image["file_name"]] = image.get("sha256") or ""
+    return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
+
+
+def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> dict[str, Any]:
+    """The content of bundle.json without the hashes of the files. See make_bundle for the arguments."""
+    config = read_plain_config(cell / "config.py")
+    with written_by("write_annotations", validation_file(cell)):
+        zoom, side = seen(config, read_json(validation_file(cell), "COCO JSON")["images"])
+        images = training_images(cell)
+    own = {name: read_json(cell / name) for name in ABOUT if (cell / name).is_file()}
+    return {
+        "format": FORMAT,
+        "name": f"{cell.parts[-2]}/{cell.parts[-3]}/{cell.parts[-1]}",
+        "classes": list(CLASSES),
+        "pixel_size_um": pixel_size,
+        "zoom": zoom,
+        "side_px": side,
+        "training_images": images,
+        "scores": {key: value for key, value in own.get("scores.json", {}).items() if key != "per_image"},
+        "training": own.get("training.json", {}),
+        "choice": own.get("checkpoint.json", {}),
+        "licences": dict(licences),
+    }
+
+
+def make_bundle(cell: Path, out: Path, pixel_size: float | None, licences: Mapping[str, str]) -> str:
+    """Write the bundle of a cell. Returns its SHA-256.
+
+    cell: results/<run>/cells/setting<N>/<model>/seed<N>. pixel_size: of the training images, µm, where it is known.
+    licences: {what: licence}, such as of the code and of the training images. InputError where a file is missing.
+    """
+    cell = cell.resolve()
+    open_cell(cell)  # names what is missing
+    content = about(cell, pixel_size, licences)
+    files = {name: (cell / name).read_bytes() for name in ABOUT if (cell / name).is_file()}
+    files["config.py"] = python_text(without_places(read_plain_config(cell / "config.py"))).encode()
+    files["README.md"] = model_card(content).encode()
+    files["weights.pth"] = tensors_alone(cell / "checkpoint.pth")
+    content["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    files["bundle.json"] = (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    with whole_file(out) as path, zipfile.ZipFile(path, "w") as archive:
+        for name in ["bundle.json", *sorted(set(files) - {"bundle.json"})]:
+            member = zipfile.ZipInfo(name, DATE)
+            member.compress_type = zipfile.ZIP_STORED if name == "weights.pth" else zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, files[name])
+    return sha256(out)
+
+
+def tensors_alone(checkpoint: Path) -> bytes:
+    """The weights of a checkpoint as the bytes of a file of torch.save, without the optimizer and other objects."""
+    import io
+
+    import torch
+
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = {name: value for name, value in content["state_dict"].items() if isinstance(value, torch.Tensor)}
+    buffer = io.BytesIO()
+    torch.save({"state_dict": state, "meta": {"CLASSES": CLASSES}}, buffer)
+    return buffer.getvalue()
+
+
+def fetched(source: str, cache: Path) -> Path:
+    """The bundle of a path, or of a URL that ends in #sha256=<64 hex digits>; downloaded once into `cache`."""
+    if "://" not in source:
+        return Path(source)
+    url, _, digits = source.partition("#sha256=")
+    if len(digits) != 64:
+        raise InputError(f"{source}: a URL without #sha256=<64 hex digits> found, wanted both; `make bundle` says them")
+    path = cache / f"{digits}.zip"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        part = cache / f"{digits}.part"
+        download(url, part, "the model bundle; check the address and the network")
+        if (found := sha256(part)) != digits:
+            part.unlink()
+            raise InputError(f"{url}: SHA-256 is {found}, wanted {digits}; do not use it, or correct the hash")
+        part.replace(path)
+    return path
+
+
+def unpacked(bundle: Path, cache: Path) -> Path:
+    """The folder of an unpacked bundle in `cache`; its files were compared with the hashes in bundle.json."""
+    try:
+        folder = cache / sha256(bundle)
+    except OSError as error:
+        raise InputError(
+            f"{bundle}: cannot be read ({error.strerror}), wanted a model bundle; check the path"
+        ) from None
+    if not zipfile.is_zipfile(bundle):
+        raise InputError(f"{bundle}: no zip file, wanted a model bundle; `make bundle` makes one")
+    if not folder.is_dir():
+        new = folder.with_name(f".{folder.name}.new")
+        remove(new)
+        new.mkdir(parents=True)
+        try:
+            unpack(bundle, new)
+            check_files(new, bundle)
+            new.rename(folder)
+        except (*DAMAGE, OSError) as error:
+            if isinstance(error, InputError):
+                raise
+            if not folder.is_dir():  # else another process was faster
+                raise InputError(
+                    f"{bundle}: damaged ({str(error)[:80]}), wanted a model bundle; copy it again"
+                ) from None
+        finally:
+            remove(new)
+    check_files(folder, bundle)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, where there is one."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_files(folder: Path, bundle: Path) -> None:
+    """Compare an unpacked bundle with its bundle.json. InputError names each file that differs, lacks or is extra."""
+    content = read_json(folder / "bundle.json", "a model bundle") if (folder / "bundle.json").is_file() else {}
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or content.get("format") != FORMAT or set(OWN) - set(files):
+        raise InputError(
+            f"{bundle}: no bundle.json of format {FORMAT} with all files, wanted a model bundle; make it anew"
+        )
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {"bundle.json"}
+    problems = [
+        f"{bundle}: {name} {'is missing' if name in files else 'is not named by bundle.json'}; make the bundle anew"
+        for name in sorted(there ^ set(files))
+    ]
+    problems += [
+        f"{bundle}: {name} has another SHA-256 than bundle.json says; copy the bundle again"
+        for name in sorted(there & set(files))
+        if sha256(folder / name) != files[name]
+    ]
+    if problems:
+        raise InputError(*problems)
+
+
+def open_model(source: str) -> TrainedModel:
+    """The model of a bundle (path or URL) or of a cell's folder, ready for nuclei.prediction.ready_model.
+
+    InputError where it is none, where a hash differs, and where its config holds more than values.
+    """
+    if "://" not in source and Path(source).is_dir():
+        return open_cell(Path(source))
+    cache = cache_folder("bundles")
+    bundle = fetched(source, cache)
+    folder = unpacked(bundle, cache)
+    read_plain_config(folder / "config.py")
+    with written_by("tools/make_bundle.py", bundle):
+        content = read_json(folder / "bundle.json")
+        size = content["pixel_size_um"]
+        return TrainedModel(
+            str(content["name"]),
+            folder / "config.py",
+            folder / "weights.pth",
+            content["files"]["weights.pth"],
+            float(content["zoom"]),
+            int(content["side_px"]),
+            None if size is None else float(size),
+        )

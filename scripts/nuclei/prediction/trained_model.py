@@ -1,0 +1,84 @@
+"""A trained model to predict with, and at which zoom: a cell's folder, or what nuclei.prediction.bundles unpacked.
+
+A detector works at the size at which nuclei were shown to it. mmdet resizes each image to `img_scale`, so images of
+another size than those of the training would be shown at another zoom. A model therefore says its zoom (px that the
+detector sees per px of an image), the pixel size of its images, and how large an image it saw at once; images of other
+sizes and pixel sizes are shown to it in windows and at a scale that give the same.
+"""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nuclei.common.files import read_json, sha256
+from nuclei.common.stage import InputError, written_by
+from nuclei.models.plain_config import read_plain_config
+
+if TYPE_CHECKING:
+    from nuclei.data.image_files import ImageFile
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model: its files, and how it saw its images."""
+
+    name: str
+    config: Path  # config.py
+    weights: Path
+    weights_sha256: str
+    zoom: float  # px that the detector sees per px of an image
+    side: int  # longer side of the images it saw at once, px
+    pixel_size: float | None  # of these images, µm; None where it is not known
+
+
+def test_scale(config: Mapping[str, Any]) -> tuple[int, int]:
+    """(longer, shorter) side that the test images of a config are resized to, px."""
+    (step,) = [step for step in config["data"]["test"]["pipeline"] if step["type"] == "MultiScaleFlipAug"]
+    sides = step["img_scale"]
+    return max(sides), min(sides)
+
+
+def fitting(scale: tuple[int, int], width: float, height: float) -> float:
+    """Factor by which mmdet enlarges an image that it fits into `scale` (longer, shorter side), px."""
+    return min(max(scale) / max(width, height), min(scale) / min(width, height))
+
+
+def seen(config: Mapping[str, Any], images: Iterable[Mapping[str, Any]]) -> tuple[float, int]:
+    """(zoom, side) at which a model sees images; the medians where they differ. images: with width and height, px."""
+    sizes = [(image["width"], image["height"]) for image in images]
+    zoom = statistics.median(fitting(test_scale(config), *size) for size in sizes)
+    return zoom, round(statistics.median(max(size) for size in sizes))
+
+
+def validation_file(cell: Path) -> Path:
+    """COCO JSON of the images that a cell of a run was validated on."""
+    return cell.parents[3] / "data/annotations" / cell.parents[1].name / "validation.json"
+
+
+def open_cell(cell: Path) -> TrainedModel:
+    """The model in the folder of a cell, <run>/cells/setting<N>/<model>/seed<N>. InputError where a file is missing."""
+    cell = cell.resolve()
+    paths = [cell / "config.py", cell / "checkpoint.pth", validation_file(cell)]
+    missing = [
+        f"{path}: not found, wanted it for the model {cell}; name a cell of a finished run, or a bundle"
+        for path in paths
+        if not path.is_file()
+    ]
+    if missing:
+        raise InputError(*missing)
+    config, weights, images = paths
+    with written_by("write_annotations", images):
+        zoom, side = seen(read_plain_config(config), read_json(images, "COCO JSON")["images"])
+    name = "/".join(cell.parts[-2:])
+    return TrainedModel(name, config, weights, sha256(weights), zoom, side, None)
+
+
+def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> float:
+    """How many px of the model's images one px of an image is: 2 for an image of twice the model's pixel size.
+
+    pixel_size: of images whose file tells none, µm. 1 where one of both is not known.
+    """
+    own = image.pixel_size or pixel_size
+    return own / model.pixel_size if own and model.pixel_size else 1.0

@@ -1,0 +1,46 @@
+"""Which images are to be predicted on, and which of them get a job of their own."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from nuclei.common.stage import InputError
+
+SLIDES = {".svs", ".ndpi", ".scn", ".btf", ".tf8"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *SLIDES}
+LARGE = 50_000_000  # bytes from which a file gets a job of its own, whatever its form
+
+
+def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
+    """The images that files, folders and lists name, in order, each once.
+
+    A folder gives its images (SUFFIXES) without those of its subfolders and without hidden ones. A list is a text file
+    (.txt) with a path per line, relative to the list; empty lines and lines that start with # are left out. InputError
+    for what is not there, for a folder or list without images, and for two images whose results would have one name.
+    """
+    found: list[Path] = []
+    problems = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            own = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        elif source.suffix.lower() == ".txt" and source.is_file():
+            lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines()]
+            own = [source.parent / line for line in lines if line and not line.startswith("#")]
+        else:
+            own = [source]
+        if not own:
+            problems.append(f"{source}: no image found, wanted PNG, JPEG, TIFF or slides; add some")
+        problems += [f"{path}: not found, wanted an image; correct the path" for path in own if not path.is_file()]
+        found += [path for path in own if path not in found]
+    names: dict[str, Path] = {}
+    for path in found:
+        other = names.setdefault(path.stem.lower(), path)
+        if other is not path:
+            problems.append(f"{path}: its results would have the names of those of {other}; rename one")
+    if problems:
+        raise InputError(*problems)
+    return found
+
+
+def wants_a_job(path: Path) -> bool:
+    """Whether an image gets a job of its own: a slide, or any file that is as large as one."""
+    return path.suffix.lower() in SLIDES or path.stat().st_size > LARGE

@@ -1,0 +1,25 @@
+"""Take the weights out of a model bundle, for a training that goes on from them.
+
+It reads the bundle from a path, or from a URL with its hash, and compares every file in it with its hash. It writes a
+checkpoint that holds nothing but tensors.
+"""
+
+import argparse
+
+from nuclei.common.stage import run_stage
+from nuclei.models.checkpoints import write_tensors
+from nuclei.models.weight_files import read_published
+from nuclei.prediction.bundles import open_model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", required=True, help="bundle: path, or URL with #sha256=<64 hex digits>")
+    parser.add_argument("--out", required=True, help="where to write the checkpoint with tensors alone")
+    args = parser.parse_args()
+    weights = open_model(args.bundle).weights
+    write_tensors(args.out, {"state_dict": read_published(weights), "meta": {}})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,124 @@
+"""Images and slides that are opened to predict on: sizes, pixel sizes, levels, any part, and what is refused."""
+
+import tarfile
+
+import cv2
+import numpy as np
+import openslide
+import pytest
+import tifffile
+from conftest import SHARED
+from support.slides import tissue_image, write_slide
+
+from nuclei.common.stage import InputError
+from nuclei.data.image_files import open_image_file
+
+needs_formats = pytest.mark.skipif(not (SHARED / "formats.tar.xz").is_file(), reason="no ../shared/data/formats.tar.xz")
+
+
+@pytest.fixture(scope="module")
+def image():
+    """RGB, 300 x 500 px."""
+    return tissue_image(300, 500)
+
+
+@pytest.mark.parametrize("ome", [False, True])
+def test_a_slide_gives_any_part_at_the_level_of_the_wanted_pixel_size(tmp_path, image, ome):
+    path = write_slide(tmp_path / ("a.ome.tif" if ome else "a.tif"), image, 0.25, levels=3, ome=ome)
+    for wanted, level in ((None, 0), (0.2, 0), (0.25, 0), (0.46, 1), (0.6, 1), (3.0, 2)):
+        slide = open_image_file(path, wanted)
+        assert slide.is_slide
+        assert (slide.width, slide.height) == (500 >> level, 300 >> level)
+        assert slide.downsample == pytest.approx(2**level)
+        assert slide.pixel_size == pytest.approx(0.25 * 2**level)
+    whole = open_image_file(path)
+    for left, top, right, bottom in ((0, 0, 500, 300), (100, 50, 351, 299), (499, 299, 500, 300)):
+        assert np.array_equal(whole.read(left, top, right, bottom)[..., ::-1], image[top:bottom, left:right])
+
+
+def test_parts_of_a_coarser_level_are_those_that_openslide_reads(tmp_path, image):
+    path = write_slide(tmp_path / "a.tif", image[:299, :497], 0.25, levels=3)
+    slide, wanted = open_image_file(path, 1.0), openslide.OpenSlide(path)
+    assert (slide.width, slide.height) == wanted.level_dimensions[2]
+    whole = np.asarray(wanted.read_region((0, 0), 2, wanted.level_dimensions[2]))[..., :3]
+    for left, top, right, bottom in ((0, 0, 30, 20), (13, 7, 100, 70), (57, 41, slide.width, slide.height)):
+        assert np.array_equal(slide.read(left, top, right, bottom)[..., ::-1], whole[top:bottom, left:right])
+
+
+@needs_formats
+def test_the_example_slide_is_read_as_openslide_reads_it(tmp_path):
+    with tarfile.open(SHARED / "formats.tar.xz") as archive:
+        member = next(m for m in archive if m.name.endswith(".svs"))
+        (tmp_path / "a.svs").write_bytes(archive.extractfile(member).read())
+    slide, wanted = open_image_file(tmp_path / "a.svs"), openslide.OpenSlide(tmp_path / "a.svs")
+    assert (slide.width, slide.height) == wanted.dimensions == (2220, 2967)
+    assert slide.pixel_size == float(wanted.properties["openslide.mpp-x"])
+    part = np.asarray(wanted.read_region((500, 700), 0, (400, 300)))[..., :3]
+    assert np.array_equal(slide.read(500, 700, 900, 1000)[..., ::-1], part)
+
+
+def test_a_reduced_slide_is_the_mean_of_its_pixels(tmp_path, image):
+    slide = open_image_file(write_slide(tmp_path / "a.tif", image, levels=1))
+    small = slide.small(100)
+    assert small.shape == (60, 100, 3)
+    wanted = cv2.resize(image, (100, 60), interpolation=cv2.INTER_AREA)[..., ::-1]
+    assert np.abs(small.astype(int) - wanted).max() <= 1
+    assert slide.small(5000).shape == image.shape
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif"])
+def test_ordinary_images_are_read_whole(tmp_path, image, name):
+    cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+    found = open_image_file(tmp_path / name, 0.5)
+    assert (found.is_slide, found.downsample, found.pixel_size) == (False, 1, None)
+    assert np.array_equal(found.read(10, 20, 110, 90), image[20:90, 10:110, ::-1])
+
+
+def test_other_kinds_of_pixels_become_colours(tmp_path, image):
+    grey, deep = image[..., 0], image.astype(np.uint16) * 257
+    for name, array in (("grey", grey), ("alpha", np.dstack([image, grey])), ("deep", deep)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", array, tile=(128, 128))
+        found = open_image_file(tmp_path / f"{name}.tif")
+        assert found.is_slide
+        wanted = np.dstack([grey] * 3) if name == "grey" else image
+        assert np.array_equal(found.read(0, 0, 500, 300)[..., ::-1], wanted)
+
+
+def test_the_pixel_size_of_an_ordinary_tiff(tmp_path, image):
+    for number, (size, unit, told) in enumerate([(0.5, "CENTIMETER", 0.5), (25400 / 72, "INCH", None)]):
+        per = {"CENTIMETER": 10_000, "INCH": 25_400}[unit] / size
+        tifffile.imwrite(
+            tmp_path / f"{number}.tif", image, resolution=(per, per), resolutionunit=unit, photometric="rgb"
+        )
+        found = open_image_file(tmp_path / f"{number}.tif").pixel_size
+        assert found == (pytest.approx(told, rel=1e-4) if told else None)
+
+
+def test_what_cannot_be_used_is_named(tmp_path, image):
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "text.svs").write_text("no slide")
+    tifffile.imwrite(tmp_path / "float.tif", image.astype(np.float32), tile=(128, 128))
+    tifffile.imwrite(tmp_path / "dark.tif", image.astype(np.uint16))
+    for name, said in (
+        ("text.png", "not a readable PNG"),
+        ("text.svs", "not a readable PNG"),
+        ("float.tif", "wanted grey, RGB or RGBA of 8 or 16 bits"),
+        ("dark.tif", "values up to 240 found"),
+        ("nothing.png", "cannot be read"),
+    ):
+        with pytest.raises(InputError, match=said) as caught:
+            open_image_file(tmp_path / name).read(0, 0, 10, 10)
+        assert str(tmp_path / name) in str(caught.value)
+
+
+def test_a_damaged_tile_is_named_with_its_place(tmp_path, image):
+    path = write_slide(tmp_path / "a.tif", image, levels=1)
+    with tifffile.TiffFile(path) as file:
+        offset, count = file.pages.first.dataoffsets[0], file.pages.first.databytecounts[0]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + count] = b"x" * count
+    path.write_bytes(content)
+    slide = open_image_file(path)
+    assert slide.read(200, 200, 300, 300).shape == (100, 100, 3)
+    with pytest.raises(InputError, match=r"a.tif: damaged at x 0 to 50, y 0 to 40 \(.+\), wanted a whole slide"):
+        slide.read(0, 0, 50, 40)

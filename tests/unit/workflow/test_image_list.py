@@ -1,0 +1,40 @@
+"""Which images are predicted on."""
+
+import pytest
+
+from nuclei.common.stage import InputError
+from nuclei.workflow.image_list import LARGE, list_image_files, wants_a_job
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.TIF", "c.svs", ".hidden.png", "notes.docx", "sub/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    return tmp_path
+
+
+def test_folders_files_and_lists_each_image_once(folder):
+    (folder / "list.txt").write_text("# slides\n\nsub/d.png\nb.png\n", encoding="utf-8-sig")
+    found = list_image_files([folder, folder / "b.png", folder / "list.txt"])
+    assert [path.relative_to(folder).as_posix() for path in found] == ["a.TIF", "b.png", "c.svs", "sub/d.png"]
+
+
+def test_all_problems_at_once(folder, tmp_path):
+    (folder / "empty").mkdir()
+    (folder / "list.txt").write_text("gone.png\n")
+    (folder / "sub/B.tif").write_bytes(b"x")
+    with pytest.raises(InputError) as caught:
+        list_image_files([folder, folder / "empty", folder / "list.txt", folder / "sub/B.tif"])
+    assert caught.value.problems == [
+        f"{folder / 'empty'}: no image found, wanted PNG, JPEG, TIFF or slides; add some",
+        f"{folder / 'gone.png'}: not found, wanted an image; correct the path",
+        f"{folder / 'sub/B.tif'}: its results would have the names of those of {folder / 'b.png'}; rename one",
+    ]
+
+
+def test_slides_and_large_files_get_a_job_of_their_own(folder):
+    assert [wants_a_job(folder / name) for name in ("b.png", "c.svs")] == [False, True]
+    with (folder / "b.png").open("wb") as file:
+        file.truncate(LARGE + 1)
+    assert wants_a_job(folder / "b.png")

@@ -242,10 +242,13 @@ def raw_input(*parts):
 
 
 def test_options():
-    """{option of import_raw.py after --test-: value} of the config's `raw.test`, those that count alone."""
+    """Options of import_raw.py for the config's `raw.test`, those that count alone, quoted for the shell."""
     test = config["raw"]["test"]
     chosen = {"source": test["path"], "sha256": test["sha256"], "file": test["file"]}
-    return chosen if test["path"] or test["file"] else {"fraction": test["fraction"], "seed": test["seed"]}
+    if not test["path"] and not test["file"]:
+        chosen = {"fraction": test["fraction"], "seed": test["seed"]}
+    options = [option(f"--test-{key}", value) for key, value in chosen.items()]
+    return " ".join([*options, switch("--no-test-masks", not test["masks"])])
 
 
 @functools.cache

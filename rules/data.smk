@@ -67,10 +67,7 @@ elif is_imported():
             state=[source_state("dataset"), source_state("test"), file_state(config["raw"]["test"]["file"])],
             sha256=option("--sha256", config["raw"]["dataset"]["sha256"]),
             format=verbatim(config["raw"]["format"]),
-            test=verbatim(
-                " ".join(option(f"--test-{key}", value) for key, value in test_options().items())
-                + switch(" --no-test-masks", not config["raw"]["test"]["masks"])
-            ),
+            test=verbatim(test_options()),
         message:
             "raw data: import"
         shell:

@@ -47,6 +47,8 @@ def chosen_on(wildcards):
         "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
         "validation images that its training did not see"
     )
+
+
 def asked_images(wildcards):
     """Paths for predict_images.py, quoted for the shell: of one slide in its own job, else as the config gives them."""
     if not SOURCES:

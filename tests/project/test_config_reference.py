@@ -26,7 +26,7 @@ SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 KEYS = {name: list(list_keys(SCHEMA[name])) for name in ("config", "models", "cards")}
 RULES = rules_of([*ROOT.glob("rules/*.smk"), ROOT / "Snakefile"])
-VALUES = {"cosine", "stretched", "exact"}
+VALUES = {"cosine", "stretched", "exact", "course"}
 
 
 def words():

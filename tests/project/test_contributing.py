@@ -97,6 +97,8 @@ def test_a_metric_goes_where_the_page_says():
         assert name in section(PAGE, "A metric")
     assert "CELL_RESULTS = [" in text_of("rules/report.smk")
     assert "from nuclei.scoring import average_precision" in text_of("scripts/nuclei/training/validation.py")
-    for name in ("read_layout", "RawImage"):
-        assert name in section(PAGE, "An input format")
-        assert re.search(rf"^(def|class) {name}\b", text_of("scripts/nuclei/data/raw_layout.py"), re.MULTILINE)
+    assert "FoundImage" in section(PAGE, "An input format")
+    assert re.search(r"^class FoundImage\b", text_of("scripts/nuclei/formats/interface.py"), re.MULTILINE)
+    for reader in (ROOT / "scripts/nuclei/formats").glob("[a-z]*.py"):
+        functions = re.findall(r"^def (fits|read)\(", reader.read_text(), re.MULTILINE)
+        assert functions in ([], ["fits", "read"]), reader

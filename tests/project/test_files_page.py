@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from draw_map import ask, plans
-from support.pages import codes, rows, section, text_of
+from support.pages import codes, key_paths, rows, section, text_of, unknown_key_paths
 
 from nuclei.data.conversion import convert
 from nuclei.data.conversion_loss import compare
@@ -77,35 +77,14 @@ def test_every_kept_result_is_described(run):
     assert [name for name in kept if not any(re.fullmatch(s, f"results/{run.name}/{name}") for s in shapes)] == []
 
 
-def paths(value, prefix=""):
-    """Paths of all keys in JSON, as the page writes them: `a.b` in objects, `a[].b` in lists."""
-    if isinstance(value, list):
-        for item in value:
-            yield from paths(item, f"{prefix}[]" if prefix else "")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            path = f"{prefix}.{key}" if prefix else key
-            yield path
-            yield from paths(item, path)
-
-
-def unknown(found, heading):
-    """Paths that a section of the page does not name; `<word>` in the page stands for any key."""
-    table = [name for first, *_ in rows(section(PAGE, heading)) for name in codes(first)]
-    assert table, heading
-    table += [name.rsplit(".", at)[0] for name in table for at in range(1, name.count(".") + 1)]  # what holds them
-    shapes = [re.sub(r"<\w+>", "[^.]+", re.escape(name)) for name in table]
-    return sorted({path for path in found if not any(re.fullmatch(shape, path) for shape in shapes)})
-
-
 def test_a_key_that_the_page_lacks_is_found():
-    assert unknown({"scored", "per_image[].ap_100", "per_image[].aji", "new"}, "scores.json") == [
+    assert unknown_key_paths({"scored", "per_image[].ap_100", "per_image[].aji", "new"}, "scores.json") == [
         "new",
         "per_image[].aji",
     ]
-    assert unknown({"converters.exact.iou_mean", "converters.exact.iou_least"}, "data/conversion_loss.json") == [
-        "converters.exact.iou_least"
-    ]
+    assert unknown_key_paths(
+        {"converters.exact.iou_mean", "converters.exact.iou_least"}, "data/conversion_loss.json"
+    ) == ["converters.exact.iou_least"]
 
 
 def read(path):
@@ -120,37 +99,42 @@ def kept(name):
 
 @pytest.mark.parametrize("name", ["scores.json", "training.json", "checkpoint.json"])
 def test_keys_of_the_kept_results_of_a_cell(name):
-    assert unknown({path for file in kept(name) for path in paths(read(file))}, name) == []
+    assert unknown_key_paths({path for file in kept(name) for path in key_paths(read(file))}, name) == []
 
 
 def test_keys_of_the_kept_manifests():
     for file in kept("manifest.json"):
         content = read(file)
-        assert unknown({path for cell in content.pop("cells").values() for path in paths(cell)}, "training.json") == []
+        assert (
+            unknown_key_paths(
+                {path for cell in content.pop("cells").values() for path in key_paths(cell)}, "training.json"
+            )
+            == []
+        )
         entries = {key for entry in content.pop("files").values() for key in entry}
         content["config"] = content["environment"]["packages"] = None  # their keys are the config's and the packages'
-        found = {*paths(content), "cells", "files", *(f"files.<path>.{key}" for key in entries)}
-        assert unknown(found, "manifest.json") == []
+        found = {*key_paths(content), "cells", "files", *(f"files.<path>.{key}" for key in entries)}
+        assert unknown_key_paths(found, "manifest.json") == []
 
 
 @pytest.mark.parametrize(("name", "delimiter"), [("epochs.tsv", "\t"), ("cells.csv", ",")])
 def test_columns_of_the_kept_tables_of_cells(name, delimiter):
     for file in kept(name):
         with file.open(newline="", encoding="utf-8") as handle:
-            assert unknown(set(next(csv.reader(handle, delimiter=delimiter))), name) == []
+            assert unknown_key_paths(set(next(csv.reader(handle, delimiter=delimiter))), name) == []
 
 
 def test_columns_of_the_kept_tables():
     for file in [path for run in KEPT for path in run.rglob("table*.csv")]:
         with file.open(newline="", encoding="utf-8") as handle:
-            assert unknown(set(next(csv.reader(handle))), "Tables") == []
+            assert unknown_key_paths(set(next(csv.reader(handle))), "Tables") == []
 
 
 def test_keys_of_the_kept_data():
     old = {f"expected{count}" for count in ("", ".train", ".test", ".setting1_train", ".setting1_validation")}
     for name in ("raw.json", "split.json", "conversion_loss.json"):
-        found = {path for file in kept(name) for path in paths(read(file))}
-        assert unknown(found - old, f"data/{name}") == []  # old: of the first run, today in `comparison`
+        found = {path for file in kept(name) for path in key_paths(read(file))}
+        assert unknown_key_paths(found - old, f"data/{name}") == []  # old: of the first run, today in `comparison`
 
 
 def log_keys(file):
@@ -158,27 +142,27 @@ def log_keys(file):
 
 
 def test_keys_of_the_kept_logs():
-    assert unknown({key for file in kept("log.jsonl") for key in log_keys(file)}, "log.jsonl") == []
+    assert unknown_key_paths({key for file in kept("log.jsonl") for key in log_keys(file)}, "log.jsonl") == []
 
 
 def test_keys_of_what_the_code_writes_today(drawn):
     dataset, masks = drawn / "dataset", drawn / "test_masks"
     split = {"train": ["DEMO-01", "DEMO-02"], "validation": ["DEMO-03"]}
     result = check(dataset, masks, expected={"train": 1, "test": 1}, split=split)
-    assert unknown(set(paths(result)), "data/raw.json") == []
+    assert unknown_key_paths(set(key_paths(result)), "data/raw.json") == []
     images = [image for image in read_layout(dataset)[0] if image.set == "train"]
     contents = [convert(images, method, "polygon") for method in ("exact", "imantics")]
     contents[1]["info"]["dropped"] += [{"image": "", "mask": "", "nucleus_dropped": True, "reason": ""}]
-    assert unknown(set(paths(contents + [convert(images, "exact", "rle")])), "COCO annotations") == []
-    assert unknown(set(paths(compare(images, contents))), "data/conversion_loss.json") == []
+    assert unknown_key_paths(set(key_paths(contents + [convert(images, "exact", "rle")])), "COCO annotations") == []
+    assert unknown_key_paths(set(key_paths(compare(images, contents))), "data/conversion_loss.json") == []
     truth = convert(images, "exact", "rle")
     found = [{**row, "score": 0.5} for row in truth["annotations"]]
-    assert unknown(set(paths(score(truth, found))), "scores.json") == []
-    assert unknown(set(paths(answer(found))), "predictions.json and answer.json") == []
+    assert unknown_key_paths(set(key_paths(score(truth, found))), "scores.json") == []
+    assert unknown_key_paths(set(key_paths(answer(found))), "predictions.json and answer.json") == []
 
 
 def test_keys_of_what_a_training_writes_today(undisturbed):
     _, out = undisturbed
-    assert unknown(set(paths(read(out / "training.json"))), "training.json") == []
-    assert unknown(log_keys(out / "log.jsonl"), "log.jsonl") == []
-    assert unknown(set((out / "epochs.tsv").read_text().splitlines()[0].split("\t")), "epochs.tsv") == []
+    assert unknown_key_paths(set(key_paths(read(out / "training.json"))), "training.json") == []
+    assert unknown_key_paths(log_keys(out / "log.jsonl"), "log.jsonl") == []
+    assert unknown_key_paths(set((out / "epochs.tsv").read_text().splitlines()[0].split("\t")), "epochs.tsv") == []

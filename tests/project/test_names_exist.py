@@ -26,7 +26,9 @@ MODULE_FILES = {PurePosixPath(path).name for path in below("scripts/nuclei/**/*.
 TEXTS = list(all_texts())
 
 # a dotted name that begins with a top-level key, and is no part of a longer name or of a path
-KEY = re.compile(rf"(?<![\w./*-])({'|'.join(CONFIG['properties'])})((?:\.(?:\w+|\*))+)(?![\w/*-]|\.\w)")
+# `model.` begins keys of mmdet's configs, and the config's own `model` has none below it
+SECTIONS = CONFIG["properties"].keys() - {"model"}
+KEY = re.compile(rf"(?<![\w./*-])({'|'.join(SECTIONS)})((?:\.(?:\w+|\*))+)(?![\w/*-]|\.\w)")
 SUFFIXES = {"json", "jsonl", "md", "py", "yaml", "csv", "tsv", "pth", "html", "tex", "png", "jpg", "zip", "smk", "log"}
 MAKE = re.compile(r"(?:`|\brun |\bby )make ([a-z][\w-]*)")
 FOLDERS = "scripts|tools|rules|docs|config|envs|profiles|containers|tests"
@@ -152,7 +154,7 @@ def wrong_settings(settings):
     """Keys of `--config key=value` that the schema does not know."""
     for setting in settings:
         key, _, value = setting.partition("=")
-        value = yaml.safe_load(value)
+        value = None if value == "*" else yaml.safe_load(value)  # a text that says … has * here
         inner = [f"{key}.{name}" for name in value] if isinstance(value, dict) else []
         yield from (name for name in [key, *inner] if not exists(name.split("."), CONFIG))
 

@@ -7,7 +7,7 @@ import json
 import cv2
 import pytest
 from conftest import ROOT
-from project.test_files_page import paths, unknown
+from support.pages import key_paths, unknown_key_paths
 from support.score_cases import random_case
 
 from nuclei.report.instance_rows import TABLES
@@ -57,13 +57,13 @@ def test_the_files_of_a_cell(stage, case, tmp_path):
     assert set(found["scores"]) == set(found["per_image"][0]["scores"]) == set(NAMES)
     assert list(found["organs"]) == ["breast"]
     assert found["organs"]["breast"]["scores"]["pq"]["pooled"] == found["per_image"][0]["scores"]["pq"]
-    assert unknown(set(paths(found)), "instance_scores.json") == []
+    assert unknown_key_paths(set(key_paths(found)), "instance_scores.json") == []
     statistics = json.loads((tmp_path / "image_statistics.json").read_text())
-    assert unknown(set(paths(statistics, "")), "image_statistics.json") == []
+    assert unknown_key_paths(set(key_paths(statistics, "")), "image_statistics.json") == []
     assert [row["image_id"] for row in statistics] == [1, 2, 3, 4]
     with (tmp_path / "errors.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert unknown(set(rows[0]), "errors.csv") == []
+    assert unknown_key_paths(set(rows[0]), "errors.csv") == []
     assert sum(row["what"] == "nucleus" for row in rows) == found["nuclei"]
     kept = sum(row["score"] >= found["threshold"]["value"] for row in json.loads((case / "p0.json").read_text()))
     assert sum(row["what"] == "detection" for row in rows) == kept < found["predictions"]
@@ -143,7 +143,7 @@ def test_comparisons_have_the_keys_of_the_page(compared):
     found = json.loads((compared / "comparisons.json").read_text())
     assert list(found["groups"]) == ["setting1/cascade_r50", "setting1/mask_r50"]
     found["groups"] = {"label": found["groups"]["setting1/mask_r50"]}
-    assert unknown(set(paths(found)), "comparisons.json") == []
+    assert unknown_key_paths(set(key_paths(found)), "comparisons.json") == []
 
 
 def test_tables_say_what_the_files_say(compared):

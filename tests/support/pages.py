@@ -51,3 +51,24 @@ def links(text):
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"\]\(([^)\s]+)\)", text)
     return [tuple(target.partition("#")[::2]) for target in found if "://" not in target]
+
+
+def key_paths(value, prefix=""):
+    """Paths of all keys in JSON, as docs/files.md writes them: `a.b` in objects, `a[].b` in lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from key_paths(item, f"{prefix}[]" if prefix else "")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            path = f"{prefix}.{key}" if prefix else key
+            yield path
+            yield from key_paths(item, path)
+
+
+def unknown_key_paths(found, heading):
+    """Paths that a section of docs/files.md does not name; `<word>` in the page stands for any key."""
+    table = [name for first, *_ in rows(section(text_of("docs/files.md"), heading)) for name in codes(first)]
+    assert table, heading
+    table += [name.rsplit(".", at)[0] for name in table for at in range(1, name.count(".") + 1)]  # what holds them
+    shapes = [re.sub(r"<\w+>", "[^.]+", re.escape(name)) for name in table]
+    return sorted({path for path in found if not any(re.fullmatch(shape, path) for shape in shapes)})

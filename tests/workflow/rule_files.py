@@ -35,6 +35,16 @@ def sections(body, indent):
     return {name: dedent(text).strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
+def with_kept(theirs, own):
+    """The params of a used rule: those of its parent are kept where it has none of their name, as Snakemake does."""
+    parent, child = (ast.parse(f"_(\n{text}\n)", mode="eval").body for text in (theirs, own))
+    names = {word.arg for word in child.keywords}
+    kept = [] if child.args else parent.args
+    kept += [word for word in parent.keywords if word.arg not in names]
+    texts = [ast.get_source_segment(f"_(\n{theirs}\n)", word) for word in kept]
+    return ",\n".join([*texts, own])
+
+
 def read_rules(folder=ROOT):
     """{name: Rule} of every rule of a project, also of those that its config leaves out."""
     found = {}
@@ -42,7 +52,10 @@ def read_rules(folder=ROOT):
         for indent, name, parent, used, body in re.findall(HEAD, path.read_text(), re.MULTILINE):
             own = sections(body, len(indent))
             if parent:
-                found[used] = Rule(used, found[parent].script, found[parent].sections | own)
+                theirs = found[parent].sections
+                if "params" in own:
+                    own["params"] = with_kept(theirs["params"], own["params"])
+                found[used] = Rule(used, found[parent].script, theirs | own)
             else:
                 found[name] = Rule(name, name, own)
     return found

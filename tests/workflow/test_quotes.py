@@ -8,7 +8,7 @@ from conftest import ROOT
 from workflow.rule_files import read_rules
 
 # what quotes its result itself, or can only give what needs no quotes
-QUOTED = {"option", "switch", "braces"}
+QUOTED = {"option", "switch", "braces", "asked_images", "test_options"}
 # names of models and of cells: the schema gives names of models a pattern, and check_config compares the others
 CHECKED = {"models", "ensembles", "model_options"}
 NAMES_ALONE = {"MODELS", "EXPLORED", "TABLED", "ENSEMBLES"}
@@ -60,8 +60,9 @@ def free(node, names):
 
 
 def free_names():
-    """Names of variables and functions of rules/common.smk and results.smk that may hold or return any text of the user."""
-    nodes = [node for name in ("common", "results") for node in ast.walk(ast.parse((ROOT / f"rules/{name}.smk").read_text()))]
+    """Names of variables and functions of common.smk and results.smk that may hold or return any text of the user."""
+    texts = [(ROOT / f"rules/{name}.smk").read_text() for name in ("common", "results")]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
     names = {"CATALOGUE"}
     for _ in range(5):  # until what is found rests
         for node in nodes:

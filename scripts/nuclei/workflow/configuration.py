@@ -128,6 +128,8 @@ def take_known_masks(raw: dict[str, Any]) -> None:
     if raw["test_masks"]["path"] == "auto":
         there = raw["dataset"]["path"] == KNOWN_DATASET and os.path.exists(KNOWN_MASKS)
         raw["test_masks"]["path"] = KNOWN_MASKS if there else None
+
+
 def image_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Images without a model or the other way round, and a model that is not there."""
     model = config["model"]

@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import checkout
 from support.slides import tissue_image, write_slide
-from workflow.tiny import snakemake
+from support.tiny import snakemake
 
 
 @pytest.fixture(scope="module")

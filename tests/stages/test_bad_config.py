@@ -29,7 +29,7 @@ TABLE = [
     ("endless number", lambda: config(training__options={"optimizer.lr": float("inf")}), CONFIG,
      "config: training.options.optimizer.lr is inf, wanted a finite number; correct it"),
     ("value that is not in the list", lambda: config(conversion__method="fast", settings=[3]), CONFIG,
-     "config: conversion.method is 'fast', wanted one of ['exact', 'imantics']; correct it",
+     "config: conversion.method is 'fast', wanted one of ['imantics', 'exact']; correct it",
      "config: settings.0 is 3, wanted one of [1, 2]; correct it"),
     ("weights that are not there", lambda: config(training__weights="imagenet"), CONFIG,
      "config: training.weights imagenet not found, wanted coco, none or a model bundle; correct the path"),

@@ -48,7 +48,10 @@ def test_plain_configs(tmp_path):
 
 def test_statistics_of_images(tmp_path):
     truth, results = random_case(1)
-    whole = [image.row() for image in measure(truth, results, Threshold(value=0.5, chosen_on="nothing", pq=None), {}).statistics]
+    whole = [
+        image.row()
+        for image in measure(truth, results, Threshold(value=0.5, chosen_on="nothing", pq=None), {}).statistics
+    ]
     paths = [tmp_path / name for name in ("a.json", "b.json")]
     paths[0].write_text(json.dumps(whole))
 

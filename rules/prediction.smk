@@ -39,7 +39,7 @@ rule predict:
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --device {params.device} {params.tf32} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --out {output} 2>&1 | tee {log}"
+        " {params.soft} --border {params.look[border]} --out {output} 2>&1 | tee {log}"
 
 
 rule write_answer:

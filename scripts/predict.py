@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="side of the windows that larger images are cut into, px")
     parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
+    parser.add_argument(
+        "--border", type=float, default=1.0, help="factor on the scores of nuclei that touch the border of the image"
+    )
     parser.add_argument("--out", required=True, help="where to write predictions.json")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
@@ -64,10 +67,10 @@ def main() -> None:
         raise InputError(
             f"{args.label}: the model does not fit on {device} ({str(error)[:120]}); free the GPU of other programs"
         ) from None
-    if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft:
+    if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft and args.border == 1:
         found = predict(model, dataset, label=args.label)
     else:
-        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft")}
+        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft", "border")}
         found = predict_views(model, dataset, config.data.test.pipeline, args.label, **options)
     write_json(args.out, found, indent=None)
 

@@ -8,19 +8,23 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
-.PHONY: help setup demo plan docs test test-real test-build test-full test-overfit test-rerun test-damage test-conda \
-        test-image test-slurm simulate-slurm bench bench-full verify clean-work lint mmcv-cuda
+.PHONY: help setup demo plan status docs docs-pictures test test-real test-build test-full test-overfit test-rerun \
+        test-damage test-fuzz test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify \
+        clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
 	@echo "make plan       print what all trainings will take and what is done; trains nothing"
+	@echo "make status     how far runs are, from their files: make status RUN=demo; its exit status says whether all is done"
 	@echo "make test       set up, run the tests that need no special machine and no hours"
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
-	@echo "make test-damage  100 random kills and other damage to runs of the demo's DAG; an hour"
-	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: 40 minutes"
+	@echo "make test-fuzz    2,000 damaged inputs for each reader of files; minutes"
+	@echo "make test-damage  300 random kills over 4 small runs, and other damage to runs; an hour"
+	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: an hour and more"
+	@echo "make test-commands  every command of README and docs as it stands, long trainings as a dry run; 3 minutes"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
@@ -31,6 +35,7 @@ help:
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/map.md, docs/differences.md and the tables of config/README.md anew; downloads mmdet"
 	@echo "                $(REPORTS_MMDET), without network keeps what is said of it"
+	@echo "make docs-pictures  the pictures of README.md, from a whole run on drawn data; wants chromium, takes as long as the demo"
 	@echo "make lint       style checks"
 	@echo "make mmcv-cuda  build mmcv-full with CUDA operators and install it"
 	@echo "make setup      only the set-up: .venv with pinned packages and mmcv-full"
@@ -51,10 +56,11 @@ $(READY): requirements.txt tools/install_packages.sh tools/build_mmcv.py tools/c
 	@bash tools/install_packages.sh --quiet
 	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
 	@.venv/bin/python tools/build_mmcv.py --install
+	@echo "$(CURDIR)/plugins" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nuclei.pth"
 	@touch $@
 
 demo: $(READY)
-	snakemake --cores $(CORES) --configfile config/demo.yaml
+	snakemake --cores $(CORES) --configfile config/demo.yaml --logger nuclei
 	@cat results/demo/tables/table1.md
 	@echo
 	@cat results/demo/tables/table2.md
@@ -83,6 +89,9 @@ docs: $(READY)
 	python -W ignore tools/explain_configs.py; fi
 	@python tools/write_config_reference.py
 
+docs-pictures: $(READY)
+	python tools/draw_pictures.py
+
 lint: $(READY)
 	ruff check .
 	ruff format --check .
@@ -104,8 +113,14 @@ test-overfit: $(READY)
 test-damage: $(READY)
 	python -m pytest -m damage -s tests/workflow/test_damage.py
 
+test-fuzz: $(READY)
+	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz.py tests/unit/test_fuzz_results.py
+
 test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py
+
+test-commands: $(READY)
+	python -m pytest -m commands tests/project/test_commands.py
 
 test-slurm: $(READY)
 	PYTHONPATH=scripts python tests/slurm/cluster.py
@@ -122,7 +137,11 @@ bench: $(READY)
 bench-full: $(READY)
 	PYTHONPATH=scripts:tests python -W ignore -m bench --full --out work/bench-full.md
 
-RUN ?= demo
+# Without a set-up: it needs no package, and whoever looks on a login node has none.
+status:
+	@python3 tools/status.py $(RUN)
+
+verify: RUN ?= demo
 verify: $(READY)
 	python tools/verify_run.py results/$(RUN)
 

@@ -13,26 +13,15 @@ min_version("9.27.1")
 workdir: workflow.basedir  # stages are called by paths from here, so `snakemake -s <path>/Snakefile` works anywhere
 
 
-configfile: "config/config.yaml"
-
-
 container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/environments.md says how to build it
 
 
-include: "rules/common.smk"
+include: "rules/common.smk"  # reads config/config.yaml
 include: "rules/data.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
-
-
-wildcard_constraints:
-    setting="[12]",
-    model="|".join(MODELS),
-    seed="[0-9]+",
-    method="exact|imantics",
-    ensemble="|".join(ENSEMBLES) or "-",
 
 
 localrules:
@@ -55,6 +44,13 @@ rule all:
         published_files() if config["published"]["submissions"] else [],
 
 
-rule answers:
-    input:
-        answer_files(),
+onstart:
+    RECORD.begin(log)
+
+
+onsuccess:
+    RECORD.end("done")
+
+
+onerror:
+    RECORD.end("failed")

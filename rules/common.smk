@@ -4,12 +4,14 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
+RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
 import json
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -19,10 +21,11 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.workflow.code_hash import code_hash, local_modules
-from nuclei.workflow.configuration import check_config, expand_home, explored_models
+from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
 from nuclei.workflow.run_folder import cell_folder, ensemble_folder
+from nuclei.workflow.run_record import RunRecord
 
 if Path.cwd().resolve() != Path(workflow.basedir).resolve():
     raise WorkflowError(
@@ -35,6 +38,16 @@ if set("{}") & set(str(workflow.basedir)):
         f"error: {workflow.basedir}: braces found, wanted none in the path of the project, since Snakemake takes them "
         "for wildcards; rename the folder"
     )
+
+# Files of --configfile are read before any line of this project, so only the default config can be checked ahead.
+try:
+    check_encoding("config/config.yaml")
+except InputError as error:
+    raise WorkflowError(f"error: {error}")
+
+
+configfile: "config/config.yaml"
+
 
 try:
     expand_home(config)
@@ -64,7 +77,17 @@ METHOD = config["conversion"]["method"]
 TRAINING = fill_training(config["training"], PROTOCOL)
 NOTE = config["tables"]["note"] or ""
 FORMS = ["csv", "md", "tex", "html"]
+RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
+PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
+
+
+wildcard_constraints:
+    setting="[12]",
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    method="exact|imantics",
+    ensemble="|".join(ENSEMBLES) or "-",
 
 
 def code(script, environment):
@@ -242,8 +265,11 @@ def training_images(wildcards):
 
 
 def polygons():
-    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE)."""
-    return METHOD == "imantics" or config["conversion"]["segmentation"] == "polygon"
+    """Whether the training annotations hold polygons; otherwise they hold run-length codes (RLE).
+
+    imantics writes polygons alone, but tiles are cut anew, in the form that the config asks for.
+    """
+    return config["conversion"]["segmentation"] == "polygon" or (METHOD == "imantics" and not config["tiles"])
 
 
 def table_files(family="", forms=FORMS):
@@ -265,3 +291,13 @@ def table_columns(models):
 def published_files():
     """Paths of both tables of the published submissions, scored again, in every form."""
     return expand(f"{RESULTS}/published/table{{table}}.{{form}}", table=[1, 2], form=FORMS)
+
+
+def published_wanted(wildcards):
+    """The same as an input. Raises WorkflowError, before any work, where the config names no submissions."""
+    if not config["published"]["submissions"]:
+        raise WorkflowError(
+            "error: config: published.submissions null found, wanted a folder of the author's answer_*.zip; set it: "
+            "--config 'published={submissions: folder}'"
+        )
+    return published_files()

@@ -28,7 +28,6 @@ rule predict:
         *code("predict", "mmdet"),
         content=raw_state("test"),
         device=config["compute"]["device"],
-        tf32=switch("--tf32", config["compute"]["tf32"]),
         look=config["inference"],
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
         window=option("--window", config["inference"]["window"]),
@@ -37,7 +36,7 @@ rule predict:
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} {params.tf32} --threads {threads}"
+        " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
         " {params.soft} --border {params.look[border]} --out {output} 2>&1 | tee {log}"
 
@@ -104,3 +103,8 @@ use rule write_answer as write_ensemble_answer with:
         f"{ENSEMBLE_LOGS}.write_ensemble_answer.log",
     message:
         "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+
+
+rule answers:
+    input:
+        answer_files(),

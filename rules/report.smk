@@ -259,6 +259,7 @@ rule write_manifest:
             rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],
         ],
+        published=ancient(PUBLISHED_SCORES) if config["published"]["submissions"] else [],
     output:
         f"{RESULTS}/manifest.json",
     log:
@@ -282,4 +283,4 @@ rule write_manifest:
     shell:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
         " --models {params.models:q} --trainings {params.cells}/training.json"
-        " --files {params.cells}/{params.results} {input.files} --out {output} > {log} 2>&1"
+        " --files {params.cells}/{params.results} {input.files} {input.published} --out {output} > {log} 2>&1"

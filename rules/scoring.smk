@@ -4,6 +4,7 @@ It takes predictions.json, and data/coco/test.json with the nuclei of the test m
 scores, and scores.json says so. It makes:
   scores.json               in the folder of each cell and of each ensemble
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
+  published/scores/         the scores of each of these submissions
 """
 
 
@@ -47,6 +48,7 @@ rule score_published:
         published=ancient("config/published.tsv"),
     output:
         published_files(),
+        directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
     conda:
@@ -71,4 +73,4 @@ rule score_published:
 
 rule published:
     input:
-        published_files(),
+        published_wanted,

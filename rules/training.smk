@@ -9,10 +9,32 @@ file. It makes, in the folder of each cell (results/<run>/cells/setting<setting>
   training.json     what was trained, with which data, code and device
   checkpoint.pth    the chosen weights
   checkpoint.json   which epoch was chosen, and why
-The published weights lie in work/weights/. The state of unfinished trainings lies in work/<run>/cells/ and is no
-output; scripts/train.py says how a training goes on from it.
+The published weights lie in work/weights/, and what check_device found in work/<run>/device.json. The state of
+unfinished trainings lies in work/<run>/cells/ and is no output; scripts/train.py says how a training goes on from it.
 `snakemake plan` prints what the trainings will take and how much of it is done; it makes no file.
 """
+
+
+# First of all jobs, so that a GPU on which nothing can be trained costs no hours.
+rule check_device:
+    output:
+        f"{WORK}/device.json",
+    log:
+        f"{RESULTS}/logs/check_device.log",
+    priority: 1
+    conda:
+        "../envs/mmdet.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(5),
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+    params:
+        *code("check_device", "mmdet"),
+        device=config["compute"]["device"],
+    message:
+        "device and operators of the trainings"
+    shell:
+        "python scripts/check_device.py --device {params.device} --out {output} > {log} 2>&1"
 
 
 # Neither code nor packages are among the params: the hash of the file is checked, so it is the same whatever made it.
@@ -60,13 +82,14 @@ rule resolve_config:
         test_images=verbatim(f"{raw_folder('dataset')}/test"),
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
+        tf32=switch("--tf32", config["compute"]["tf32"]),
     message:
         "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
         " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
         " --test {params.test} {params.test_images:q}"
-        " {params.polygons} {params.weights} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " {params.polygons} {params.weights} {params.tf32} --seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
 rule train:
@@ -77,6 +100,7 @@ rule train:
         images=ancient([f"{WORK}/tiles/setting{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=weights,
+        device=ancient(rules.check_device.output),  # an order alone: another device or check trains nothing again
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",
@@ -96,7 +120,6 @@ rule train:
         content=raw_state("train"),
         work=str(cell_folder(WORK, "{setting}", "{model}", "{seed}")),
         device=config["compute"]["device"],
-        tf32=switch("--tf32", config["compute"]["tf32"]),
         keep=config["checkpoints"],
     message:
         "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
@@ -104,7 +127,7 @@ rule train:
         # the shell ignores TERM, so that it stops the training alone, at a safe point, and gives on its exit status
         "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} {params.tf32} --threads {threads}"
+        " --device {params.device} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
         " --out-provenance {output.provenance} 2>&1 | tee {log}"
@@ -137,8 +160,9 @@ rule select_checkpoint:
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
 
 
-# memory that full-size tests measured, by model and setting; of narrow models there is none
-MEASURED = "docs/full_size.csv" if TRAINING["width"] == 1 and Path("docs/full_size.csv").is_file() else []
+# memory that full-size tests measured, by model and setting; of narrow or shallow models there is none
+FULL_SIZE = TRAINING["width"] == TRAINING["depth"] == 1
+MEASURED = "docs/full_size.csv" if FULL_SIZE and Path("docs/full_size.csv").is_file() else []
 
 
 rule plan:

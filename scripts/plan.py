@@ -17,6 +17,8 @@ from nuclei.common.stage import run_stage
 from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
 from nuclei.training.cost import PlannedCell, Size, count_model, epochs_done, plan_cell, shapes
+from nuclei.training.kept_epochs import add_options, keep_of
+from nuclei.training.negatives import train_on_negatives
 from nuclei.training.types import Keep
 from nuclei.workflow.run_folder import cell_folder
 
@@ -36,6 +38,7 @@ def plan(
     rows: dict[str, PlannedCell] = {}
     for cell, path in configs.items():
         config = Config.fromfile(path)
+        train_on_negatives(config)
         sizes = shapes(config)
         read[cell] = config, sizes, (repr(config.model), sizes)
     distinct = len({key for _, _, key in read.values()})
@@ -46,7 +49,7 @@ def plan(
             print(f"plan: counted {model} {len(counted)}/{distinct}: {found} GFLOPs", file=sys.stderr, flush=True)
         macs, weights = counted[key]
         folder = Path(configs[setting, model, seed]).parent
-        done = epochs_done(folder, cell_folder(work, setting, model, seed), config)
+        done = epochs_done(folder, cell_folder(work, setting, model, seed), config, keep)
         row = plan_cell(config, [macs[shape] for shape in sizes], weights, done, keep)
         rows[f"setting{setting}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
     return rows
@@ -68,11 +71,7 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
-    parser.add_argument("--keep-best", type=int, default=1, help="how many checkpoints train.py keeps by each metric")
-    parser.add_argument(
-        "--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that train.py ranks checkpoints by"
-    )
-    parser.add_argument("--keep-every", type=int, default=0, help="train.py also keeps each n-th epoch (0: none)")
+    add_options(parser)
     args = parser.parse_args()
     cards = read_cards(args.cards, args.schema)
     configs = {
@@ -80,8 +79,7 @@ def main() -> None:
         for setting, paths in by_setting(args.settings, args.models, args.seeds, args.configs, "--configs").items()
         for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
     }
-    keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-    print(page(plan(configs, args.work, keep, args.measured), cards))
+    print(page(plan(configs, args.work, keep_of(args), args.measured), cards))
 
 
 if __name__ == "__main__":

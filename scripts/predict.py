@@ -22,7 +22,6 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True, help="checkpoint.pth, the chosen weights of the cell")
     parser.add_argument("--label", default="predict", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
-    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the process")
     parser.add_argument(
         "--views", type=int, choices=[1, 2, 4, 8], default=1, help="how many flipped and turned views are fused"
@@ -38,6 +37,13 @@ def main() -> None:
     )
     parser.add_argument("--out", required=True, help="where to write predictions.json")
     args = parser.parse_args()
+    if args.window is not None and args.window < 1:
+        raise InputError(f"--window {args.window}: wanted a side of 1 px or more; correct it")
+    if args.window and not 0 <= args.overlap < args.window:
+        raise InputError(
+            f"--overlap {args.overlap} with --window {args.window}: wanted 0 or more and less than the window; "
+            "correct one"
+        )
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     config, device = set_up(args, trains=False)
     import torch

@@ -40,7 +40,7 @@ def main() -> None:
         raise InputError(f"{args.submissions}: no answer_*.zip found, wanted the author's; set published.submissions")
     scores = score_files(files, truth, args.threads)
     for name, found in scores.items():
-        write_json(f"{args.out_dir}/scores_{name}.json", found)
+        write_json(f"{args.out_dir}/scores/{name}.json", found)
     for table in (1, 2):
         rows, values = table_rows(table, entries, published, scores)
         title = f"Table {table} as published, re-scored"

@@ -7,8 +7,8 @@ training is complete.
 
 While it trains, its state lies in WORK/<hash>/. The hash is that of the config, the annotations, the images and the
 weights. A training with the same hash goes on from the last finished epoch, also after its end if it is given more
-epochs of a step schedule. A training with another hash starts beside it. SIGTERM, SIGINT and SIGUSR1 stop it at the
-next safe point.
+epochs of a step schedule; given fewer, its outputs are cut to them. A training with another hash starts beside it.
+Each epoch is saved before it is validated. SIGTERM, SIGINT and SIGUSR1 stop it at the next safe point.
 """
 
 import argparse
@@ -21,9 +21,11 @@ from nuclei.common.files import sha256, write_json
 from nuclei.common.stage import run_stage
 from nuclei.compute.device import describe, set_up
 from nuclei.compute.stop import Stopped, StopRequest
+from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.loop import train
+from nuclei.training.negatives import train_on_negatives
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
-from nuclei.training.types import Keep, Provenance
+from nuclei.training.types import Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
 
 
@@ -36,13 +38,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
-    parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
-    parser.add_argument("--keep-best", type=int, default=1, help="how many checkpoints are kept by each metric")
-    parser.add_argument(
-        "--keep-metrics", nargs="*", default=["ap50_100"], help="validation scores that rank the checkpoints"
-    )
-    parser.add_argument("--keep-every", type=int, default=0, help="also keep the weights of each n-th epoch (0: none)")
+    add_options(parser)
     parser.add_argument("--out-checkpoints", required=True, help="folder to write the kept weights to")
     parser.add_argument("--out-epochs", required=True, help="where to write epochs.tsv")
     parser.add_argument("--out-log", required=True, help="where to write log.jsonl")
@@ -65,8 +62,7 @@ def main() -> None:
     import numpy
     import torch
 
-    if args.tf32:
-        config.tf32 = True  # gives other weights, so it needs another work folder
+    train_on_negatives(config)
     weights = sha256(config.load_from) if config.load_from else None
     data = training_data_sha256(config)
     bound = binding(config, data, weights)
@@ -76,15 +72,14 @@ def main() -> None:
     try:
         StopRequest.check()
         held = hold_work_folder(work, args.label, StopRequest.check)
-        keep: Keep = {"best": args.keep_best, "metrics": args.keep_metrics, "every": args.keep_every}
-        state = train(config, work, device, args.label, keep)
+        trained = train(config, work, device, args.label, keep_of(args))
     except Stopped as stop:
         print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
         sys.exit(128 + stop.number)
     outputs = Outputs(*map(Path, (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)))
-    if are_in_place(work, config.runner.max_epochs, sha256(args.config), outputs):
+    if are_in_place(trained, work.name, sha256(args.config), outputs):
         return
-    put_in_place(work, state["rows"], outputs)
+    put_in_place(trained, outputs)
     modules = {"torch": torch, "mmcv-full": mmcv, "mmdet": mmdet, "numpy": numpy, "opencv": cv2}
     found = {
         "cell": args.label,
@@ -94,13 +89,13 @@ def main() -> None:
         **describe(device, config),
         "threads": args.threads,
         "epochs": config.runner.max_epochs,
-        "wall_seconds": round(state["seconds"], 1),
+        "wall_seconds": round(trained.seconds, 1),
         "config_sha256": sha256(args.config),
         "data_sha256": data,
         "weights_sha256": weights,
         "started": started,
         "finished": now(),
-        "code_version": state.get("code_version", "unknown"),  # of the code that trained the last epoch
+        "code_version": trained.records[-1]["code_version"],  # of the code that trained the last epoch
         "versions": {"python": sys.version.split()[0], **{k: v.__version__ for k, v in modules.items()}},
     }
     write_json(outputs.provenance, cast(Provenance, found))

@@ -108,3 +108,20 @@ def made_run(tmp_path_factory):
     from support.run_folder import make_run
 
     return make_run(tmp_path_factory.mktemp("made") / "r")
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A checkpoint in the form of mmdet's published ones, see support/published_weights.py."""
+    from support.published_weights import make_published
+
+    return make_published(tmp_path)
+
+
+@pytest.fixture
+def address(published):
+    """(address of the server of the published file, its requests)."""
+    from support.published_weights import serve
+
+    with serve(published.parent) as served:
+        yield served

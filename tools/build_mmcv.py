@@ -6,7 +6,8 @@ kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named
 depends on.
 
 It needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda,
-and without being asked for where torch finds a GPU and nvcc is there. nvcc alone, as on a login node, is not enough.
+and without being asked for where torch finds a GPU and there is an nvcc of torch's CUDA. nvcc alone, as on a login
+node, is not enough.
 """
 
 import argparse
@@ -26,10 +27,10 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.files import cache_folder, sha256
+from nuclei.common.files import cache_folder, sha256, whole_file
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.locks import hold
@@ -125,55 +126,107 @@ def cuda_home() -> Path:
     raise InputError("nvcc: does not say where its toolkit is (nvcc --dryrun); set CUDA_HOME to the toolkit's folder")
 
 
+def find_nvcc() -> str | None:
+    """Path of the nvcc that torch builds with: that of $CUDA_HOME, or else the one on PATH; None for none."""
+    given = os.environ.get("CUDA_HOME")
+    return (shutil.which("nvcc", path=str(Path(given) / "bin")) if given else None) or shutil.which("nvcc")
+
+
 def nvcc_version() -> str:
     """Last line of `nvcc --version`."""
-    return subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    command = [find_nvcc() or "nvcc", "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def nvcc_problem() -> str | None:
+    """What is wrong with nvcc for this torch, or None: torch builds nothing with one of another major version."""
+    import torch
+
+    nvcc = find_nvcc()
+    if not nvcc:
+        return "not found on PATH"
+    if not torch.version.cuda:
+        return f"{nvcc} found, but torch {torch.__version__} was built without CUDA"
+    said = subprocess.run([nvcc, "--version"], capture_output=True, text=True)
+    release = re.search(r"release (\d+)\.\d+", said.stdout)
+    if said.returncode or not release:
+        return f"{nvcc} does not say its version (nvcc --version)"
+    if release[1] != torch.version.cuda.split(".")[0]:
+        return f"{nvcc} is of CUDA {release[0].removeprefix('release ')}"
+    return None
 
 
 def wants_cuda(choice: Choice) -> bool:
-    """Whether to build the CUDA operators. InputError where they are asked for and nvcc is missing."""
+    """Whether to build the CUDA operators. InputError where they are asked for and no nvcc fits torch.
+
+    auto: where there are a GPU and an nvcc that fits; where one of the two is there, a line says what is missing.
+    """
     import torch
 
-    nvcc = shutil.which("nvcc")
-    if choice == "yes" and not nvcc:
-        raise InputError("nvcc: not found on PATH, wanted for --cuda; install the CUDA toolkit or build without --cuda")
-    if choice == "auto" and nvcc and not torch.cuda.is_available():
+    problem, gpu = nvcc_problem(), torch.cuda.is_available()
+    wanted = f"wanted nvcc of CUDA {torch.version.cuda}, for which torch was built"
+    if choice == "yes" and problem:
+        raise InputError(f"nvcc: {problem}, {wanted}, for --cuda; install that CUDA toolkit or build without --cuda")
+    if choice == "auto" and gpu and problem:
+        print(
+            f"mmcv-full: nvcc: {problem}, {wanted}: building without CUDA operators, so that this GPU cannot train. "
+            "Install that CUDA toolkit, then run make mmcv-cuda (docs/environments.md)",
+            file=sys.stderr,
+        )
+    if choice == "auto" and not gpu and not problem:
         print("mmcv-full: nvcc found but no GPU: building without CUDA operators (--cuda builds them)", file=sys.stderr)
-    return choice == "yes" or (choice == "auto" and bool(nvcc) and torch.cuda.is_available())
+    return choice == "yes" or (choice == "auto" and gpu and not problem)
+
+
+def download(archive: Path) -> None:
+    """Download the source distribution from where pip is told to look, by the classes behind `pip download`.
+
+    That command also runs the set-up script, which fails under Python 3.13.
+    """
+    from pip._internal.commands import create_command
+    from pip._vendor.packaging.specifiers import SpecifierSet
+
+    command: Any = create_command("download")
+    options, _ = command.parse_args(["--quiet", "--quiet", "--no-binary", ":all:"])
+    try:
+        with command.main_context(), command.get_default_session(options) as session:
+            finder = command._build_package_finder(options, session)
+            found = finder.find_best_candidate("mmcv-full", specifier=SpecifierSet(f"=={VERSION}")).best_candidate
+            if not found:
+                raise InputError(
+                    f"mmcv-full=={VERSION}: pip finds no source distribution; check the network and pip's index"
+                )
+            answer = session.get(found.link.url_without_fragment, headers={"Accept-Encoding": "identity"})
+            answer.raise_for_status()
+            content = answer.content
+    except OSError as error:  # so are those of pip's requests
+        raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded ({error}); check the network") from None
+    with whole_file(archive) as path:
+        path.write_bytes(content)
 
 
 def fetch_source(folder: Path) -> Path:
-    """Download the source distribution by pip into `folder`, check its SHA-256 and unpack it; returns its folder."""
+    """Download the source distribution into `folder`, check its SHA-256 and unpack it; returns its folder."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
     if not archive.exists():
-        # pip runs the set-up script of a source distribution that it downloads, so it compares the hash before that
-        pin = folder / "sdist.txt"
-        pin.write_text(f"mmcv-full=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation",
-                   "--no-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(pin)]  # fmt: skip
-        # with operators its set-up script gives the name mmcv-full, without them mmcv, which pip refuses
-        done = subprocess.run(command, env={**os.environ, "MMCV_WITH_OPS": "1"}, capture_output=True, text=True)
-        other = re.search(r"Got +([0-9a-f]{64})", done.stderr)
-        if other:
-            raise InputError(
-                f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {other[1]}, wanted {SDIST_SHA256}; let pip "
-                "take it from another package index"
-            )
-        if done.returncode or not archive.exists():
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InputError(f"mmcv-full=={VERSION}: cannot be downloaded by pip ({last}); check the network")
+        download(archive)
     found = sha256(archive)
     if found != SDIST_SHA256:
         archive.unlink()
-        raise InputError(f"{archive}: SHA-256 is {found}, wanted {SDIST_SHA256}; run again")
+        raise InputError(
+            f"mmcv-full=={VERSION}: SHA-256 of the downloaded file is {found}, wanted {SDIST_SHA256}; let pip take it "
+            "from another package index"
+        )
     with tarfile.open(archive) as file:
         file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
         file.extractall(folder)
     source = folder / f"mmcv-full-{VERSION}"
     setup = source / "setup.py"
-    setup.write_text(setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD))
+    text = setup.read_text().replace("-std=c++17", STANDARD).replace("-std=c++14", STANDARD)
+    # since Python 3.13, locals() does not hold what exec() has set
+    setup.write_text(text.replace("locals()['__version__']", repr(VERSION)))
     return source
 
 
@@ -215,11 +268,16 @@ def count_sources(source: Path, cuda: bool) -> int:
 
 
 def watch(source: Path, total: int, ended: threading.Event) -> None:
-    """Print progress until `ended` is set."""
-    progress = Progress("mmcv-full:", total, "files", every=5)
+    """Print progress until `ended` is set. The clock starts with the first file, after torch's headers."""
+    print("mmcv-full: parses torch's headers, which all files share", file=sys.stderr)
+    progress = None
     while not ended.wait(1):
-        progress.step(len(list(source.glob("build/temp*/**/*.o"))) - progress.done)
-    progress.close()
+        done = len(list(source.glob("build/temp*/**/*.o")))
+        if done:
+            progress = progress or Progress("mmcv-full:", total, "files", every=5)
+            progress.step(done - progress.done)
+    if progress:
+        progress.close()
 
 
 def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:

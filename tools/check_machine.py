@@ -8,14 +8,19 @@ import platform
 import shutil
 import sys
 
+PYTHONS = ((3, 11), (3, 12), (3, 13))  # requirements.txt has the packages of each
 DISK_GB = 12  # .venv with torch's CUDA libraries, and the build of mmcv-full
 
 
 def problems(version, machine, disk_gb, which, has_module):
     """All reasons why set-up cannot work. version: (major, minor); which, has_module: look-ups by name."""
     found = []
-    if version != (3, 11):
-        found.append("Python {}.{} found, wanted 3.11; install it and run make PYTHON=python3.11".format(*version))
+    if version not in PYTHONS:
+        names = ["{}.{}".format(*known) for known in PYTHONS]
+        found.append(
+            "Python {}.{} found, wanted {} or {last}; install one (pip install uv; uv python install {last}) and run "
+            "make PYTHON=python{last}".format(*version, ", ".join(names[:-1]), last=names[-1])
+        )
     if machine not in ("x86_64", "aarch64"):
         found.append(f"processor {machine} found, wanted x86_64 or aarch64; use such a machine")
     for module in ("venv", "ensurepip"):

@@ -2,7 +2,8 @@
 
 Run it in the project's folder. Without --yes it only shows what would go, why, and how many bytes that frees:
   work/<run>/cells/…/<hash>   state of trainings under a config, data or weights that the cell no longer has
-  results/<run>/…             results of cells that the run's manifest no longer names, older than the manifest
+  results/<run>/…             with --former <run>: finished results of cells that the last config of this run did not
+                              name, such as those of other `models`
   temporary files             left by stages that were killed
   work/fingerprints/          remembered hashes of raw data that is gone
   work/<run>/raw, tiles       with --raw: of runs whose results are all there and whose raw data can be had again
@@ -19,7 +20,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,14 @@ def read(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where there is none that can be read."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    return found if isinstance(found, dict) else {}
+
+
+def part(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """The JSON object below a key of another one, or {} where there is none."""
+    found = content.get(key)
     return found if isinstance(found, dict) else {}
 
 
@@ -72,10 +79,12 @@ def bound_folder(config: Path, data: str | None = None, weights: str | None = No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mmcv speaks of its next version
         from mmcv import Config
+    from nuclei.training.negatives import train_on_negatives
     from nuclei.training.work_folder import binding, training_data_sha256
 
     found = Config.fromfile(str(config))
     if data is None:
+        train_on_negatives(found)
         data, weights = training_data_sha256(found), sha256(found.load_from) if found.load_from else None
     return binding(found, data, weights)[:16]
 
@@ -127,9 +136,11 @@ def stale_trainings(run: str) -> tuple[list[Stale], dict[Path, str]]:
 
 
 def former_results(run: str) -> Iterator[Stale]:
-    """The results of cells that a finished run no longer has: no cells of its manifest, and older than it.
+    """The results of cells that a finished run had before: no cells of its manifest, and older than it.
 
-    A cell that is newer than the manifest is one that the run is about to have.
+    Two configs of one `run` with other `models`, settings or seeds, used in turn, each make the other's results former
+    ones. So they go only where they are asked for. A cell that is newer than the manifest is one that the run is about
+    to have.
     """
     top = Path("results", run)
     manifest = top / NAME
@@ -144,7 +155,7 @@ def former_results(run: str) -> Iterator[Stale]:
             continue
         files = [path, *path.rglob("*")]
         if all(file.lstat().st_mtime_ns < manifest.stat().st_mtime_ns for file in files if not file.is_dir()):
-            yield path, "results of a cell that the run no longer has"
+            yield path, f"finished results of a cell that the last config of run {run} did not name"
 
 
 def part_of_stale(path: Path, stale: Iterable[Stale]) -> bool:
@@ -185,15 +196,15 @@ def temporaries(now: float) -> Iterator[Stale]:
 
 def sources(config: dict[str, Any]) -> list[str]:
     """The paths that a run's resolved config names for raw data and published submissions."""
-    raw = config.get("raw") or {}
-    found = [(raw.get(part) or {}).get("path") for part in ("dataset", "test_masks")]
-    return [path for path in [*found, (config.get("published") or {}).get("submissions")] if path]
+    raw = part(config, "raw")
+    found = [part(raw, name).get("path") for name in ("dataset", "test_masks")]
+    return [path for path in [*found, part(config, "published").get("submissions")] if path and isinstance(path, str)]
 
 
 def vanished_fingerprints() -> Iterator[Stale]:
     """Files of remembered hashes whose source, which a run's manifest names, is gone."""
     for manifest in sorted(Path("results").glob(f"*/{NAME}")):
-        for source in sources(read(manifest).get("config") or {}):
+        for source in sources(part(read(manifest), "config")):
             if Path(source).exists():
                 continue
             folders = [Path(source), *(Path(source, part) for part in ("dataset", "test_masks"))]
@@ -206,8 +217,8 @@ def vanished_fingerprints() -> Iterator[Stale]:
 def needless_raw(run: str) -> Iterator[Stale]:
     """The unpacked raw data and the tiles of a finished run, if they can be made again."""
     manifest = read(Path("results", run, NAME))
-    raw: dict[str, Any] = (manifest.get("config") or {}).get("raw") or {}
-    finished = raw and all(Path("results", run, name).exists() for name in manifest.get("files", {}))
+    raw, files = part(part(manifest, "config"), "raw"), part(manifest, "files")
+    finished = raw and files and all(Path("results", run, name).exists() for name in files)
     again = finished and (
         raw.get("draw") or all("://" in path or Path(path).exists() for path in sources({"raw": raw}))
     )
@@ -217,10 +228,12 @@ def needless_raw(run: str) -> Iterator[Stale]:
                 yield Path("work", run, name), "the run is finished; a later change makes it again, and all after it"
 
 
-def plan(raw: bool = False, now: float | None = None) -> tuple[list[Stale], dict[Path, str]]:
-    """What can go, and {folder: reason} of trainings that are running or may be needed.
+def plan(
+    raw: bool = False, now: float | None = None, former: Collection[str] = ()
+) -> tuple[list[Stale], dict[Path, str]]:
+    """What can go, and {path: reason} of trainings that are running or may be needed and of former results.
 
-    raw: also raw data and tiles of finished runs. now: s since 1970, for tests.
+    raw: also raw data and tiles of finished runs. now: s since 1970, for tests. former: runs whose former results go.
     """
     stale: list[Stale] = []
     kept: dict[Path, str] = {}
@@ -231,7 +244,12 @@ def plan(raw: bool = False, now: float | None = None) -> tuple[list[Stale], dict
         kept |= unknown
         stale += needless_raw(run) if raw else []
     for manifest in sorted(Path("results").glob(f"*/{NAME}")):
-        stale += former_results(manifest.parent.name)
+        run = manifest.parent.name
+        for path, reason in former_results(run):
+            if run in former:
+                stale.append((path, reason))
+            else:
+                kept[path] = f"{reason}; a config that names it uses them again, --former {run} lists them to go"
     stale += [(path, why) for path, why in temporaries(now or time.time()) if not part_of_stale(path, stale)]
     stale += dict(vanished_fingerprints()).items()
     return stale, kept
@@ -283,6 +301,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--yes", action="store_true", help="remove what is listed; without it nothing is touched")
     parser.add_argument("--raw", action="store_true", help="also list unpacked raw data and tiles of finished runs")
+    parser.add_argument(
+        "--former",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="also list the finished results that these runs have of cells which their last config did not name",
+    )
     args = parser.parse_args()
     if not Path("Snakefile").is_file():
         raise InputError(f"{Path.cwd()}: holds no Snakefile, wanted the project's folder; change to it")
@@ -290,7 +315,10 @@ def main() -> None:
         raise InputError(
             ".snakemake/locks: found a run under way, wanted none; wait for its end (snakemake --unlock if it crashed)"
         )
-    stale, kept = plan(args.raw)
+    lacking = [run for run in args.former if not Path("results", run, NAME).is_file()]
+    if lacking:
+        raise InputError(*(f"--former: {run} found, wanted a run with results/{run}/{NAME}" for run in lacking))
+    stale, kept = plan(args.raw, former=args.former)
     for folder, reason in kept.items():
         print(f"kept {folder}: {reason}")
     total, gone = sizes([path for path, _ in stale])[1], 0

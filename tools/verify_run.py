@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import library  # noqa: F401 - lets the library be found
+from nuclei.common.archives import DAMAGE
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.report.titles import score_of
@@ -52,9 +53,17 @@ def read_manifest(run: Path | str) -> Manifest:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"file {name}")
             int(entry["size"]), str.lower(entry["sha256"])
-        [found["cells"].items(), list(found["models"]), found["config"]["seeds"], found["data"]["sha256"]]
-        str.lower(found["config_sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        for name, training in found["cells"].items():
+            cell = cell_of(f"{name}/x")
+            if cell != name:
+                raise ValueError(f"cell {name}")
+            if not isinstance(training.get("data_sha256"), str | None):
+                raise ValueError(f"data_sha256 of {name}")
+        [str.lower(name) for name in found["models"]]
+        [int(number) for key in ("seeds", "settings") for number in found["config"][key]]
+        [list(cells or []) for cells in found["config"].get("ensembles", {}).values()]
+        str.lower(found["config_sha256"]), str.lower(found["data"]["sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: found no manifest ({error!r}), wanted what write_manifest.py writes; {AGAIN}"
         ) from None
@@ -74,17 +83,19 @@ def not_kept(recorded: Iterable[str], absent: Collection[str]) -> dict[str, str]
     return allowed
 
 
-def same(text: str, value: object) -> bool:
-    """Whether a field of a CSV says the value of a JSON file.
+def same(text: str | None, value: object) -> bool:
+    """Whether a field of a CSV says the value of a JSON file. text: None where a row is too short to have the field.
 
     Numbers are compared as floats; None is an empty field or `not scored`.
     """
+    if not isinstance(text, str):
+        return False
     if value is None:
         return text in ("", "not scored")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return abs(float(text) - value) <= 1e-12 * max(1, abs(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
     return text == str(value)
 
@@ -159,7 +170,7 @@ def check_answer(run: Path, cell: str) -> Iterator[str]:
     try:
         with zipfile.ZipFile(packed) as file:
             fits = file.namelist() == ["answer.json"] and file.read("answer.json") == answer.read_bytes()
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (OSError, *DAMAGE) as error:
         yield f"{cell}/answer.zip: found no zip that can be read ({error}), wanted answer.json in it; {AGAIN}"
         return
     if not fits:
@@ -179,13 +190,13 @@ def check_data(cells: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 yield contradiction(f"{cell}/training.json", "data_sha256", found, wanted, f"{source}/training.json")
 
 
-def extra(name: str, cells: Collection[str]) -> str:
-    """The line about a result that the manifest does not name. cells: folders of the run's cells."""
+def extra(name: str, cells: Collection[str], run: str) -> str:
+    """The line about a result that the manifest does not name. cells: folders of the run's cells. run: its name."""
     cell = cell_of(name)
     if cell and cell not in cells:
         return (
-            f"{name}: found, wanted no such file, because {cell} is a cell that the run no longer has; "
-            "`make clean-work` shows such results and `make clean-work YES=--yes` removes them"
+            f"{name}: found, wanted no such file, because the run's last config did not name {cell}; "
+            f"give the config that names it a `run` of its own, or call tools/clean_work.py --former {run} --yes"
         )
     return f"{name}: found, wanted no such file; remove it or run the pipeline again"
 
@@ -238,7 +249,9 @@ def check_table(files: Cells, name: str, cells: Sequence[Sequence[str]], models:
             key, deviation = score_of(column or "") or (None, False)
             if not key or not all(scores):
                 continue
-            values = [value for score in scores if isinstance(value := score.get(key), (int, float))]
+            values = [
+                value for score in scores if isinstance(value := score.get(key), (int, float)) and -1 <= value <= 1
+            ]
             how = statistics.stdev if deviation else statistics.mean
             wanted = how(values) if len(values) == len(scores) else None
             if not same(text, wanted):
@@ -295,7 +308,7 @@ def verify(run: Path | str, strict: bool = False) -> tuple[dict[str, list[str]],
             lines["changed"].append(f"{name}: found {texts[0]}, wanted {texts[1]}; {AGAIN}")
     for name in present:
         if name not in recorded:
-            lines["extra"].append(extra(name, manifest["cells"]))
+            lines["extra"].append(extra(name, manifest["cells"], Path(run).name))
     hashes = {name: entry["sha256"] for name, entry in {**recorded, **found}.items()}
     lines["contradicting"] = list(contradictions(run, manifest, hashes))
     kinds = list(allowed.values())

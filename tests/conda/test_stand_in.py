@@ -16,7 +16,7 @@ import yaml
 from conftest import ROOT, checkout
 from packaging.utils import canonicalize_name
 from stages import ENVIRONMENTS, scripts_of, third_party
-from workflow.tiny import CONFIG, planned
+from support.tiny import CONFIG, planned
 
 pytestmark = pytest.mark.conda
 HERE = Path(__file__).parent

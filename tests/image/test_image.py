@@ -17,7 +17,7 @@ from conftest import ROOT, checkout
 from definitions import DOCKERFILE
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from workflow.tiny import CONFIG
+from support.tiny import CONFIG
 
 pytestmark = pytest.mark.image
 TOOLS = ROOT / ".venv/tools"  # see Makefile

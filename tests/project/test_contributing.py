@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT, checkout
 from draw_map import filled, parts
 from support.pages import blocks, codes, section, text_of
-from workflow.tiny import overlay, planned, snakemake
+from support.tiny import overlay, planned, snakemake
 
 PAGE = text_of("CONTRIBUTING.md")
 
@@ -96,7 +96,7 @@ def test_a_metric_goes_where_the_page_says():
     for name in ("CELL_RESULTS", "score_predictions", "make_table"):
         assert name in section(PAGE, "A metric")
     assert "CELL_RESULTS = [" in text_of("rules/report.smk")
-    assert "from nuclei.scoring.average_precision import" in text_of("scripts/nuclei/training/hooks.py")
+    assert "from nuclei.scoring import average_precision" in text_of("scripts/nuclei/training/validation.py")
     for name in ("read_layout", "RawImage"):
         assert name in section(PAGE, "An input format")
         assert re.search(rf"^(def|class) {name}\b", text_of("scripts/nuclei/data/raw_layout.py"), re.MULTILINE)

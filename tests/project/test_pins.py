@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([A-Za-z0-9.]+)(; platform_machine == \"x86_64\")?$")
-HASHES = re.compile(r"( --hash=sha256:[0-9a-f]{64}){1,2}$")
+HASHES = re.compile(r"( --hash=sha256:[0-9a-f]{64})+$")
 
 
 def plain(name):

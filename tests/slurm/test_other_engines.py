@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 from conftest import ROOT, checkout
-from workflow.tiny import CONFIG, planned, snakemake, verified
+from support.tiny import CONFIG, planned, snakemake, verified
 
 pytestmark = pytest.mark.slurm
 
@@ -32,9 +32,9 @@ def test_a_submit_script_of_two_lines_runs_the_dag(tmp_path):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     assert verified(folder / "results/tiny").endswith("0 missing, 0 changed, 0 extra, 0 contradicting, 0 not kept here")
-    # data, config, training, evaluation, tables
+    # device, data, config, training, evaluation, tables
     asked = (folder / "submitted.txt").read_text().splitlines()
-    assert len(asked) == 5
+    assert len(asked) == 6
     assert asked.count("1 threads, 2000 MB, 60 min, 1 GPUs") == 1
-    assert sum(line.endswith(" 1 GPUs") for line in asked) == 2
+    assert sum(line.endswith(" 1 GPUs") for line in asked) == 3
     assert planned(snakemake(folder, "-n")) == {}

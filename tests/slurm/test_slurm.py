@@ -18,7 +18,7 @@ import pytest
 import yaml
 from cluster import Cluster, command, install, wait
 from conftest import checkout
-from workflow.tiny import CONFIG, MODELS
+from support.tiny import CONFIG, MODELS
 
 pytestmark = pytest.mark.slurm
 
@@ -271,9 +271,10 @@ def disturbed(cluster, project, tmp_path_factory):
 def test_twelve_cells_make_tens_of_jobs(cluster, project):
     found = jobs(cluster, project)
     assert {job["JobState"] for job in found} == {"COMPLETED"}
-    counts = {name: len(jobs(cluster, project, name)) for name in ("data", "configs", "train", "evaluation", "tables")}
-    assert counts == {"data": 1, "configs": 2, "train": 12, "evaluation": 12, "tables": 1}
-    assert len(found) == 28
+    wanted = {"device": 1, "data": 1, "configs": 2, "train": 12, "evaluation": 12, "tables": 1}
+    counts = {name: len(jobs(cluster, project, name)) for name in wanted}
+    assert counts == wanted
+    assert len(found) == 29
 
 
 def test_every_training_has_a_gpu_of_its_own_on_both_nodes(cluster, project):

@@ -4,20 +4,7 @@ import hashlib
 
 import pytest
 import torch
-from support.published_weights import Runs, make_published, serve
-
-
-@pytest.fixture
-def published(tmp_path):
-    """See support/published_weights.py."""
-    return make_published(tmp_path)
-
-
-@pytest.fixture
-def address(published):
-    """(address of the server of the published file, its requests)."""
-    with serve(published) as served:
-        yield served
+from support.published_weights import Runs, make_published
 
 
 def test_fetched_once_and_kept_as_tensors(address, published, stage, tmp_path):

@@ -38,7 +38,12 @@ def test_prediction_follows_the_checkpoint(undisturbed, stage, tmp_path):
 def test_one_window_of_the_image_equals_no_window(undisturbed, stage, tmp_path):
     config, wanted = undisturbed
     found = []
-    looks = {"none": [], "one": ["--window", 128], "soft": ["--soft-nms"], "more": ["--views", 4, "--scales", 1, 1.5]}
+    looks = {
+        "none": [],
+        "one": ["--window", 128, "--overlap", 64],
+        "soft": ["--soft-nms"],
+        "more": ["--views", 4, "--scales", 1, 1.5],
+    }
     for name, options in looks.items():
         out, checkpoint = tmp_path / f"{name}.json", wanted / "checkpoints/epoch_3.pth"
         done = stage(
@@ -59,6 +64,25 @@ def test_one_window_of_the_image_equals_no_window(undisturbed, stage, tmp_path):
         assert (wanted_scores < scores).any()
         found_scores = [lowered[*row["bbox"], row["segmentation"]["counts"]] for row in rows]
         assert found_scores == pytest.approx(wanted_scores.tolist())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--window", 64, "--overlap", 64),
+            "--overlap 64 with --window 64: wanted 0 or more and less than the window; ",
+        ),
+        (("--window", 100), "--overlap 128 with --window 100: wanted 0 or more and less than the window; correct one"),
+        (("--window", 64, "--overlap", -1), "--overlap -1 with --window 64: wanted 0 or more and less than"),
+        (("--window", 0), "--window 0: wanted a side of 1 px or more; correct it"),
+    ],
+)
+def test_windows_that_cannot_be_are_refused_before_any_work(stage, options, said):
+    done = stage("predict", "--config", "-", "--checkpoint", "-", "--out", "-", *options)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize(

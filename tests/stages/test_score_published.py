@@ -72,7 +72,7 @@ def test_rows_differences_and_files(stage, drawn_submissions):
     text = (out / "table1.md").read_text()
     assert "files of no row, with their re-scored mAP: answer_999.zip (1.0000)" in text
     assert "| 0.2574          | 0.2574          | 0.0000       |" in text
-    assert json.loads((out / "scores_222.json").read_text())["map_report"] == pytest.approx(51 / 101)
+    assert json.loads((out / "scores/222.json").read_text())["map_report"] == pytest.approx(51 / 101)
 
 
 def test_all_bad_files_are_named(stage, drawn_submissions):

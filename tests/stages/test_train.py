@@ -12,7 +12,7 @@ import time
 import pytest
 import torch
 from conftest import ROOT
-from support.training_cell import command, cut, flip, rows_of, train, without_memory
+from support.training_cell import command, cut, flip, rows_of, struck_in_validation, train, without_memory
 
 from nuclei.training.selection import read_epochs
 
@@ -38,35 +38,54 @@ def test_only_the_state_holds_the_optimizer(undisturbed):
     assert "optimizer" not in torch.load(out / "checkpoints/epoch_3.pth", weights_only=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
-def test_stopped_and_resumed_equals_undisturbed(undisturbed, tmp_path, number):
+def assert_equal_outputs(found, wanted):
+    """All that a training of three epochs leaves is equal byte for byte, but for times of the clock."""
+    for name in [f"checkpoints/epoch_{epoch}.pth" for epoch in (1, 2, 3)] + ["epochs.tsv"]:
+        assert (found / name).read_bytes() == (wanted / name).read_bytes()
+    assert rows_of(found) == rows_of(wanted)
+
+
+def test_stopped_and_resumed_equals_undisturbed(undisturbed, tmp_path):
     config, wanted = undisturbed
     process = subprocess.Popen(command(config, tmp_path, keep_every=1), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob("work/*/last.pth")) and process.poll() is None:
+    while not list(tmp_path.glob("work/*/validation/epoch_1.json")) and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(number)
+    process.send_signal(signal.SIGUSR1)
     errors = process.stderr.read()
-    code = process.wait()
-    assert code == (-9 if number == signal.SIGKILL else 128 + number), errors
-    if number != signal.SIGKILL:
-        assert f"stopped by {signal.Signals(number).name}; run again" in errors
-        assert "Traceback" not in errors
+    assert process.wait() == 128 + signal.SIGUSR1, errors
+    assert "stopped by SIGUSR1; run again" in errors
+    assert "Traceback" not in errors
     assert not (tmp_path / "epochs.tsv").exists()
     done = train(config, tmp_path, keep_every=1)
     assert done.returncode == 0, done.stderr
     assert "resumes after epoch" in done.stderr
-    for epoch in (1, 2, 3):
-        name = f"checkpoints/epoch_{epoch}.pth"
-        assert (tmp_path / name).read_bytes() == (wanted / name).read_bytes()
-    assert (tmp_path / "epochs.tsv").read_bytes() == (wanted / "epochs.tsv").read_bytes()
-    assert rows_of(tmp_path) == rows_of(wanted)
+    assert_equal_outputs(tmp_path, wanted)
+
+
+@pytest.mark.parametrize(("number", "epoch"), [(signal.SIGKILL, 2), (signal.SIGTERM, 3)])
+def test_a_stop_in_validation_loses_no_training(undisturbed, tmp_path, number, epoch):
+    """The epoch is validated, with the same scores, before the next one begins; it is not trained again."""
+    config, wanted = undisturbed
+    done = struck_in_validation(number, epoch, command(config, tmp_path, keep_every=1))
+    assert done.returncode == (-number if number == signal.SIGKILL else 128 + number), done.stderr
+    assert "Traceback" not in done.stderr
+    (work,) = (tmp_path / "work").iterdir()
+    assert torch.load(work / "last.pth", weights_only=True)["meta"]["epoch"] == epoch
+    assert not (work / f"validation/epoch_{epoch}.json").exists()
+    assert not (tmp_path / "epochs.tsv").exists()
+    done = train(config, tmp_path, keep_every=1)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if re.search(r": (resumes|all|validation) |/3: ", line)]
+    assert f"epoch {epoch}/3: validation ap50_100" in said[0]
+    assert ("resumes after epoch 2 of 3" if epoch == 2 else "all 3 epochs are trained already") in said[1]
+    assert_equal_outputs(tmp_path, wanted)
 
 
 def test_finished_training_is_not_repeated(undisturbed, tmp_path):
     config, wanted = undisturbed
     found = []
     for _ in range(2):
-        done = train(config, tmp_path, work=wanted / "work")
+        done = train(config, tmp_path, work=wanted / "work", keep_every=1)
         assert done.returncode == 0
         assert "all 3 epochs are trained already" in done.stderr
         found.append((tmp_path / "training.json").read_text())
@@ -75,7 +94,7 @@ def test_finished_training_is_not_repeated(undisturbed, tmp_path):
     # outputs that are there stay as they are: a process that waited comes after the one that it waited for
     assert found[0] == found[1]
     (tmp_path / "epochs.tsv").unlink()
-    assert train(config, tmp_path, work=wanted / "work").returncode == 0
+    assert train(config, tmp_path, work=wanted / "work", keep_every=1).returncode == 0
     assert (tmp_path / "epochs.tsv").read_bytes() == (wanted / "epochs.tsv").read_bytes()
     assert not (tmp_path / "checkpoints/mark").exists()
 
@@ -85,8 +104,9 @@ def test_provenance_names_the_code_that_trained(undisturbed, tmp_path):
     shutil.copytree(wanted / "work", tmp_path / "work")
     (last,) = tmp_path.glob("work/*/last.pth")
     state = torch.load(last, weights_only=True)
-    assert state["meta"]["nuclei"]["code_version"] == json.loads((wanted / "training.json").read_text())["code_version"]
-    state["meta"]["nuclei"]["code_version"] = "older"
+    (known,) = {epoch["code_version"] for epoch in state["meta"]["nuclei"]["epochs"]}
+    assert known == json.loads((wanted / "training.json").read_text())["code_version"]
+    state["meta"]["nuclei"]["epochs"][-1]["code_version"] = "older"
     torch.save(state, last)
     assert train(config, tmp_path).returncode == 0
     assert json.loads((tmp_path / "training.json").read_text())["code_version"] == "older"
@@ -104,10 +124,26 @@ def test_more_epochs_go_on_and_another_rate_starts_beside(cell, tmp_path):
         assert done.returncode == 0, done.stderr
         assert (said or "resumes") in done.stderr if said else "resumes" not in done.stderr
     assert len(list((tmp_path / "work").iterdir())) == 2
-    rounded = subprocess.run([*command(short, tmp_path), "--tf32"], cwd=ROOT, capture_output=True, text=True)
+    rounded = train(cell("rounded", tf32=True, epochs=1, **steps), tmp_path)
     assert rounded.returncode == 0, rounded.stderr
     assert "are trained already" not in rounded.stderr
     assert json.loads((tmp_path / "training.json").read_text())["tf32_matmul"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("keep_metrics", ["ap50_100", "ap50"], "argument --keep-metrics: invalid choice: 'ap50' (choose from"),
+        ("keep_best", -1, "argument --keep-best: '-1' found, wanted a whole number from 0 on"),
+        ("keep_every", "two", "argument --keep-every: 'two' found, wanted a whole number from 0 on"),
+    ],
+)
+def test_a_wrong_value_of_what_is_kept_is_one_clear_error_before_work(tmp_path, option, value, said):
+    done = train(tmp_path / "config.py", tmp_path, **{option: value})
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nan_is_one_clear_error(cell, tmp_path):
@@ -172,10 +208,14 @@ def test_damaged_checkpoints_are_made_again(undisturbed, tmp_path, damage, names
     assert "mmcv - INFO" not in done.stderr
     for name in names:
         assert f"{work / name}.pth is damaged and removed" in done.stderr
-    for name in [f"checkpoints/epoch_{epoch}.pth" for epoch in (1, 2, 3)] + ["epochs.tsv"]:
-        assert (tmp_path / name).read_bytes() == (wanted / name).read_bytes()
-    assert rows_of(tmp_path) == rows_of(wanted)
-    kept = {f"epoch_{epoch}.pth" for epoch in (1, 2, 3)} | {"last.pth", "previous.pth", "log.jsonl", "lock"}
+    assert_equal_outputs(tmp_path, wanted)
+    kept = {f"epoch_{epoch}.pth" for epoch in (1, 2, 3)} | {
+        "last.pth",
+        "previous.pth",
+        "log.jsonl",
+        "lock",
+        "validation",
+    }
     assert {path.name for path in work.iterdir()} == kept
 
 

@@ -34,15 +34,15 @@ def make_published(folder, **meta):
 
 
 @contextlib.contextmanager
-def serve(published):
-    """Serve the published file on loopback: (its address, list that grows with each request)."""
+def serve(folder):
+    """Serve a folder on loopback: (its address, list that grows with each request)."""
     requests = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             requests.append(arguments)
 
-    handler = functools.partial(Handler, directory=published.parent)
+    handler = functools.partial(Handler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

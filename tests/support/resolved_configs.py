@@ -4,6 +4,7 @@ import yaml
 from conftest import ROOT
 from mmcv import Config
 
+import nuclei.models.shallow  # noqa: F401  # registers what custom_imports of a config.py would import
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import zoo_path
 from nuclei.workflow.protocols import fill_training, read_protocol

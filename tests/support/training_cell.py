@@ -23,7 +23,7 @@ def writer(folder, drawn):
     test = convert([i for i in images if i.set == "test"], "exact")
     (folder / "test.json").write_text(json.dumps(test))
 
-    def write(name, **change):
+    def write(name, tf32=False, validation=folder / "val.json", **change):
         section = (
             training("demo") | {"epochs": 3, "repeat": 2, "train_scales": [[96, 96], [128, 128]], "warmup": 2} | change
         )
@@ -39,12 +39,13 @@ def writer(folder, drawn):
             str(folder / "train.json"),
             str(drawn / "dataset/train"),
             "--validation",
-            str(folder / "val.json"),
+            str(validation),
             str(drawn / "dataset/train"),
             "--test",
             str(folder / "test.json"),
             str(drawn / "dataset/test"),
             "--polygons",
+            *(["--tf32"] if tf32 else []),
             "--seed",
             "0",
             "--out",
@@ -108,6 +109,36 @@ def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+# Runs a stage that gets a signal while its detector looks at the n-th image of a validation.
+STRUCK = """
+import os, sys, runpy
+from mmdet.models.detectors import BaseDetector
+number, calls = int(sys.argv[1]), int(sys.argv[2])
+original = BaseDetector.forward_test
+def struck(self, *arguments, **options):
+    global calls
+    calls -= 1
+    if not calls:
+        os.kill(os.getpid(), number)
+    return original(self, *arguments, **options)
+BaseDetector.forward_test = struck
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def struck_in_validation(number, calls, arguments):
+    """Run a training's command line, which gets a signal in the validation of its n-th image; the finished process."""
+    python, *rest = arguments
+    return subprocess.run(
+        [python, "-c", STRUCK, str(int(number)), str(calls), *rest],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "scripts"},
+    )
 
 
 # Runs a stage with a detector that has no memory left from its n-th call on.

@@ -7,6 +7,7 @@ import tarfile
 
 import build_mmcv
 import pytest
+import torch
 from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from conftest import ROOT
 
@@ -132,10 +133,75 @@ def test_missing_compiler_gets_one_line(monkeypatch):
 
 
 def test_cuda_without_nvcc_gets_one_line(monkeypatch):
-    monkeypatch.setattr(build_mmcv.shutil, "which", lambda name: None)
-    with pytest.raises(InputError, match="nvcc: not found on PATH, wanted for --cuda"):
+    monkeypatch.setattr(build_mmcv.shutil, "which", lambda name, path=None: None)
+    with pytest.raises(
+        InputError, match="nvcc: not found on PATH, wanted nvcc of CUDA .*, for --cuda; install that CUDA"
+    ):
         build_mmcv.wants_cuda("yes")
     assert build_mmcv.wants_cuda("auto") is False
+
+
+@pytest.fixture
+def nvcc(tmp_path, monkeypatch):
+    """A function: put an nvcc on PATH that answers --version as a release does, or by another command."""
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    def put(release, command=None, folder=tmp_path):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = f"Cuda compilation tools, release {release}, V{release}.1"
+        (folder / "nvcc").write_text(f"#!/bin/sh\n{command or f'echo {text!r}'}\n")
+        (folder / "nvcc").chmod(0o755)
+        return folder / "nvcc"
+
+    return put
+
+
+@pytest.fixture(params=[True, False], ids=["GPU", "no GPU"])
+def gpu(request, monkeypatch):
+    """Whether torch finds a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("release", "command", "problem"),
+    [
+        ("12.4", None, "{nvcc} is of CUDA 12.4"),
+        ("14.0", None, "{nvcc} is of CUDA 14.0"),
+        ("13.0", "exit 127", "{nvcc} does not say its version (nvcc --version)"),
+        ("", "echo no version", "{nvcc} does not say its version (nvcc --version)"),
+    ],
+)
+def test_an_nvcc_that_does_not_fit_torch_gives_the_cpu_build_and_a_line(nvcc, gpu, capsys, release, command, problem):
+    problem = problem.format(nvcc=nvcc(release, command))
+    assert build_mmcv.wants_cuda("auto") is False
+    wanted = (
+        f"mmcv-full: nvcc: {problem}, wanted nvcc of CUDA 13.0, for which torch was built: building without CUDA "
+        "operators, so that this GPU cannot train. Install that CUDA toolkit, then run make mmcv-cuda "
+        "(docs/environments.md)\n"
+    )
+    assert capsys.readouterr().err == (wanted if gpu else "")
+    with pytest.raises(InputError) as error:
+        build_mmcv.wants_cuda("yes")
+    assert str(error.value).startswith(f"nvcc: {problem}, wanted nvcc of CUDA 13.0")
+
+
+@pytest.mark.parametrize("release", ["13.0", "13.2"])  # torch takes another minor version
+def test_an_nvcc_that_fits_torch_is_used_where_there_is_a_gpu(nvcc, gpu, capsys, release):
+    nvcc(release)
+    assert build_mmcv.wants_cuda("auto") is gpu
+    assert ("nvcc found but no GPU" in capsys.readouterr().err) is not gpu
+    assert build_mmcv.wants_cuda("yes") is True
+
+
+def test_the_nvcc_of_cuda_home_goes_before_that_on_path(nvcc, tmp_path, monkeypatch):
+    nvcc("13.0")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    other = nvcc("12.1", folder=tmp_path / "toolkit/bin")
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "toolkit"))
+    assert build_mmcv.nvcc_problem() == f"{other} is of CUDA 12.1"
 
 
 def test_a_source_of_another_hash_is_refused_before_its_set_up_script_runs(tmp_path, monkeypatch):
@@ -143,7 +209,7 @@ def test_a_source_of_another_hash_is_refused_before_its_set_up_script_runs(tmp_p
     source.mkdir()
     (source / "setup.py").write_text(
         f"import pathlib, setuptools\npathlib.Path({str(ran)!r}).touch()\n"
-        f"setuptools.setup(name='mmcv-full', version='{build_mmcv.VERSION}')\n"
+        "setuptools.setup(name='mmcv-full', version=locals()['__version__'])\n"
     )
     (tmp_path / "index").mkdir()
     archive = tmp_path / "index" / f"{source.name}.tar.gz"
@@ -157,7 +223,9 @@ def test_a_source_of_another_hash_is_refused_before_its_set_up_script_runs(tmp_p
         build_mmcv.fetch_source(tmp_path / "build")
     assert not ran.exists()
     monkeypatch.setattr(build_mmcv, "SDIST_SHA256", found)
-    assert (build_mmcv.fetch_source(tmp_path / "build") / "setup.py").is_file()
+    text = (build_mmcv.fetch_source(tmp_path / "build") / "setup.py").read_text()
+    assert f"version='{build_mmcv.VERSION}')" in text  # for Python 3.13
+    assert not ran.exists()
 
 
 def test_no_disk_gets_one_line(tmp_path, monkeypatch):

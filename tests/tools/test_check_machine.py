@@ -15,14 +15,20 @@ def machine(**change):
     return problems(**{**facts, **change})
 
 
-def test_a_good_machine_has_no_problems():
-    assert machine() == []
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
+def test_a_good_machine_has_no_problems(version):
+    assert machine(version=version) == []
 
 
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ({"version": (3, 9)}, "Python 3.9 found, wanted 3.11"),
+        (
+            {"version": (3, 9)},
+            "Python 3.9 found, wanted 3.11, 3.12 or 3.13; install one (pip install uv; uv python install 3.13) and run "
+            "make PYTHON=python3.13",
+        ),
+        ({"version": (3, 14)}, "Python 3.14 found, wanted 3.11, 3.12 or 3.13"),
         ({"which": lambda name: None if name == "g++" else "x"}, "g++ not found on PATH"),
         ({"disk_gb": 1}, "1.0 GB free here, wanted 12"),
         ({"has_module": lambda name: name != "ensurepip"}, "Python module ensurepip not found"),

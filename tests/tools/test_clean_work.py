@@ -246,7 +246,7 @@ def test_fingerprints_of_the_parts_of_a_vanished_folder_go(tmp_path):
     assert goes() == dict.fromkeys(stores, "given/dataset is gone")
 
 
-GONE = "results of a cell that the run no longer has"
+GONE = "finished results of a cell that the last config of run r did not name"
 
 
 def past(path):
@@ -256,24 +256,28 @@ def past(path):
     return path
 
 
-def test_results_of_cells_that_the_manifest_does_not_name_go(project):
+def test_results_of_cells_that_the_manifest_does_not_name_go_when_asked(project):
     finish()
     old = past(put("results/r/cells/setting1/mask_x101/seed0/scores.json").removesuffix("/scores.json"))
     picture = past(put("results/r/figures/overlays/setting1.mask_x101.seed0.jpg"))
     past(put("results/r/figures/overlays/setting1.mask_r50.seed0.jpg"))
-    assert goes() == {}  # no manifest: nothing says which cells the run has
+    assert goes(former=["r"]) == {}  # no manifest: nothing says which cells the run has
     put("results/r/manifest.json", {"cells": {CELL: {}}})
-    assert goes() == {old: GONE, picture: GONE}
+    assert goes(former=["r"]) == {old: GONE, picture: GONE}
+    assert goes() == goes(former=["other"]) == {}  # two configs of one run may be used in turn
+    assert stays() == dict.fromkeys(
+        (old, picture), f"{GONE}; a config that names it uses them again, --former r lists them to go"
+    )
     put(f"{old}/checkpoints/epoch_1.pth")  # made after the manifest: a cell that the run is about to have
-    assert goes() == {picture: GONE}
+    assert goes(former=["r"]) == {picture: GONE}
     past(old)
     (lock,) = [put(f"work/r/cells/setting1/mask_x101/seed0/{OTHER}/lock")]
     with open(lock) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        assert goes() == {}
+        assert goes(former=["r"]) == {}
     for broken in ({}, {"cells": []}, {"cells": {}}):
         put("results/r/manifest.json", broken)
-        assert old not in goes()
+        assert old not in goes(former=["r"])
 
 
 def test_raw_data_go_only_when_asked_finished_and_to_be_had_again(project):
@@ -338,6 +342,12 @@ def test_command_line_shows_first_and_removes_with_yes(stage, tmp_path, project,
     assert os.path.isfile(f"{RESULTS}/checkpoints/epoch_1.pth")
     main()
     assert capsys.readouterr().out == "nothing to free\n"
+
+
+def test_a_run_without_a_manifest_has_no_former_results(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["clean_work.py", "--former", "r"])
+    with pytest.raises(InputError, match="--former: r found, wanted a run with results/r/manifest.json"):
+        main()
 
 
 def test_outside_a_project_nothing_is_looked_at(monkeypatch):

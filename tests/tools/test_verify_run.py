@@ -242,7 +242,7 @@ def test_results_of_a_cell_that_the_run_no_longer_has_are_called_so(run):
     put(run / "figures/overlays/setting1.mask_x101.seed0.jpg", "")
     put(run / "figures/overlays/setting1.mask_r50.seed1.jpg", "")  # of a cell that the run has
     lines = verify(run)[0]["extra"]
-    own = [line for line in lines if f"because {gone} is a cell that the run no longer has; `make clean-work`" in line]
+    own = [line for line in lines if f"because the run's last config did not name {gone}; " in line]
     assert (len(own), len(lines)) == (10 + 1, 10 + 1 + 1)
     assert "figures/overlays/setting1.mask_r50.seed1.jpg: found, wanted no such file; remove it or" in "".join(lines)
 

@@ -1,15 +1,12 @@
 """The whole DAG on a very small drawn data set: all six models in both settings, by real training."""
 
 import csv
-import functools
 import hashlib
-import http.server
 import json
 import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 from pathlib import Path
 
 import numpy
@@ -19,7 +16,8 @@ import yaml
 from conftest import ROOT, checkout
 from mmcv import Config
 from mmdet.models import build_detector
-from workflow.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
+from support.published_weights import serve
+from support.tiny import CELLS, CONFIG, MODELS, cell, overlay, planned, reverse_times, snakemake, verified
 
 from nuclei.models.zoo import zoo_path
 from nuclei.prediction.ensembles import fuse_predictions
@@ -250,6 +248,19 @@ def test_a_wrong_config_is_one_line_before_any_work(project):
     assert "Traceback" not in said
 
 
+def test_a_default_config_in_another_encoding_is_one_line(project):
+    path = project / "config/config.yaml"
+    before = path.read_bytes()
+    path.write_bytes(before.decode().encode("utf-16"))
+    try:
+        done = snakemake(project, "-n")
+    finally:
+        path.write_bytes(before)
+    said = done.stdout + done.stderr
+    assert "error: config/config.yaml: UTF-16 found, wanted text in UTF-8; save it as UTF-8" in said
+    assert done.returncode == 1 and "Traceback" not in said
+
+
 @pytest.fixture(scope="module")
 def archive(project):
     """The drawn data as an archive, without and beside its test masks."""
@@ -297,12 +308,16 @@ def test_cleaning_up_leaves_nothing_more_to_do(project):
     assert planned(snakemake(project, "-n")) == {}
 
 
-def test_tiles_and_the_reports_converter_run(project):
+def test_tiles_published_submissions_and_the_reports_converter_run(project):
+    (project / "zips").mkdir()
+    for name in ("23101", "none"):
+        shutil.copy(cell(project, 1, "mask_r50") / "answer.zip", project / f"zips/answer_{name}.zip")
     config = overlay(
         project,
         run="tiled",
         models=["mask_r50"],
         settings=[1],
+        published={"submissions": "zips"},
         tiles={"size": 64, "stride": 32, "min_area": 16},
         conversion={"method": "imantics", "segmentation": "polygon"},
     )
@@ -311,7 +326,11 @@ def test_tiles_and_the_reports_converter_run(project):
     tiles = json.loads((project / "results/tiled/data/annotations/setting1/tiles.json").read_text())
     assert len(tiles["images"]) == 2 * 4
     assert tiles["info"]["converter"] == "imantics"
-    assert verified(project / "results/tiled")
+    scores = json.loads((cell(project, 1, "mask_r50") / "scores.json").read_text())
+    published = sorted((project / "results/tiled/published/scores").glob("[!.]*"))
+    assert [path.name for path in published] == ["23101.json", "none.json"]
+    assert all(json.loads(path.read_text())["map_report"] == scores["map_report"] for path in published)
+    assert ", 0 extra, " in verified(project / "results/tiled")  # the published scores are in the manifest, too
 
 
 @pytest.mark.parametrize("name", ["config", "cpu"])
@@ -357,16 +376,13 @@ def test_published_weights_come_from_a_mirror_and_only_class_layers_start_anew(p
     path = path.rename(path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"))
     catalogue["models"]["mask_r50"]["weights"] = f"mask_rcnn/{path.name}"
     (project / "mirrored.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+    with serve(tmp_path) as (address, _):
         change = {"run": "coco", "models": ["mask_r50"], "settings": [1], "models_file": "mirrored.yaml"}
-        change["weights_folder"] = f"http://127.0.0.1:{server.server_port}/"
+        change["weights_folder"] = f"{address}/"
         change["training"] = CONFIG["training"] | {"weights": "coco", "width": 1}
         environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         target = "results/coco/cells/setting1/mask_r50/seed0/scores.json"
         done = snakemake(project, "--", target, config=overlay(project, **change), environment=environment)
-        server.shutdown()
     assert done.returncode == 0, done.stderr[-5000:]
     said = (project / "results/coco/logs/setting1.mask_r50.seed0.train.log").read_text()
     assert f"{len(state) - 6} layers loaded from work/weights/mask_r50.pth, 6 start anew" in said

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import yaml
 from conftest import ROOT, checkout
-from workflow.tiny import CONFIG, planned, snakemake
+from support.tiny import CONFIG, planned, snakemake
 
 from nuclei.data.drawing import draw
 

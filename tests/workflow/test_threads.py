@@ -10,7 +10,7 @@ import psutil
 import pytest
 import yaml
 from conftest import checkout
-from workflow.tiny import CONFIG
+from support.tiny import CONFIG
 
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
 

@@ -52,7 +52,7 @@ def written_by(script: str, path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         found = f"{type(error).__name__} {str(error)[:60]}"
         raise InputError(f"{path}: other content found ({found}), wanted what {script} writes; run it again") from None
 

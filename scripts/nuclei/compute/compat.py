@@ -53,6 +53,28 @@ def patch_epoch_sleep() -> None:
     loop.time = NoSleep
 
 
+def patch_points() -> None:
+    """Let PointRend train on a batch without any nucleus. For mmdet 2.28.2 and mmcv-full 1.7.2.
+
+    Its mask and point heads join the features of the instances of each image, and fail where no image has one. Both
+    losses are then 0, with a gradient of 0, as the mask losses of mmdet's other models are.
+    """
+    from mmdet.models.roi_heads import PointRendRoIHead
+
+    original = PointRendRoIHead._mask_forward_train
+
+    @functools.wraps(original)
+    def train_masks(self: Any, x: Any, sampling_results: Any, *others: Any) -> Any:
+        if any(len(result.pos_bboxes) for result in sampling_results):
+            return original(self, x, sampling_results, *others)
+        heads = {"loss_mask": self.mask_head, "loss_point": self.point_head}
+        losses = {name: sum(p.sum() for p in head.parameters()) * 0 for name, head in heads.items()}
+        return {"loss_mask": losses}
+
+    if not hasattr(original, "__wrapped__"):
+        PointRendRoIHead._mask_forward_train = train_masks
+
+
 def patch_paste() -> None:
     """Let mmdet paste the mask of a box that lies outside of the image, as an empty mask. For mmdet 2.28.2 on a CPU.
 

@@ -100,7 +100,7 @@ def claim_gpu(
 def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, torch.device]:
     """Make a stage that computes with torch ready: its threads, device and precision as its command line asks for them.
 
-    args: parsed command line with config (path of config.py), device, threads and tf32. trains: whether the stage
+    args: parsed command line with config (path of config.py), device and threads. trains: whether the stage
     trains. Call it before torch is imported, which reads the environment once. Returns the config and the device, of
     which a GPU is not held yet; see claim_gpu. Raises InputError where the device is missing or cannot compute in the
     config's precision.
@@ -115,8 +115,8 @@ def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, 
     cv2.setNumThreads(0)
     device = find_device(args.device)
     mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # otherwise it prints a line for each layer that it initialises
-    set_tf32(args.tf32)
     config = mmcv.Config.fromfile(args.config)
+    set_tf32(config.get("tf32", False))
     check_precision(config, device, trains)
     return config, device
 

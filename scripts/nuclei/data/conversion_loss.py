@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from nuclei.coco.rle import as_rle, bounding_box, encode
+from nuclei.coco.rle import as_rle, encode_part
 from nuclei.coco.types import RLE, Content, Dropped, Segmentation
 from nuclei.common.files import read_json
 from nuclei.common.markdown import escape, table_lines
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
-from nuclei.data.masks import read_mask
+from nuclei.data.masks import read_nucleus
 from nuclei.data.raw_layout import RawImage
 
 Segmentations = dict[tuple[int, str], Segmentation]  # by (image id, name of the mask file)
@@ -52,9 +52,8 @@ class Loss(TypedDict):
 
 
 def shape_of(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """(number of 8-connected parts, number of holes) of a bool mask, height x width, that is not empty."""
-    left, top, right, bottom = bounding_box(mask)
-    part = np.pad(mask[top:bottom, left:right], 1).astype(np.uint8)
+    """(number of 8-connected parts, number of holes) of a bool mask, height x width, or of all of it that is true."""
+    part = np.pad(mask, 1).astype(np.uint8)
     parts = cv2.connectedComponents(part, connectivity=8)[0] - 1
     # The nucleus is taken as 8-connected, so the background must be 4-connected. Each part of it is a hole, but one is
     # the outside. OpenCV also counts the pixels of value 0 as a label, hence 2 less.
@@ -70,10 +69,10 @@ def compare_image(image: RawImage, converters: Mapping[str, Segmentations]) -> l
     """One row per mask: {"parts", "holes", <converter>: IoU, or None where the mask has no annotation}."""
     rows = []
     for path in image.masks:
-        mask = read_mask(path)
-        parts, holes = shape_of(mask)
+        part, left, top, size = read_nucleus(path)
+        parts, holes = shape_of(part)
         row: Row = {"parts": parts, "holes": holes}
-        truth = encode(mask)
+        truth = encode_part(part, left, top, size)
         for name, segmentations in converters.items():
             segmentation = segmentations.get((image.number, path.name))
             row[name] = None if segmentation is None else round_trip_iou(truth, segmentation)
@@ -179,7 +178,9 @@ def read_contents(paths: Sequence[Path | str]) -> list[Content]:
     problems: list[str] = []
     seen: dict[Any, Path | str] = {}  # by converter
     for path, content in zip(paths, contents, strict=True):
-        name = content.get("info", {}).get("converter") if isinstance(content, dict) else None
+        info = content.get("info") if isinstance(content, dict) else None
+        name = info.get("converter") if isinstance(info, dict) else None
+        name = name if isinstance(name, str) else None
         if not name or not isinstance(content.get("annotations"), list):
             problems.append(
                 f"{path}: no converter in info or no annotations, wanted COCO JSON of convert_train.py; make it"

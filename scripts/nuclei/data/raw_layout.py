@@ -17,12 +17,13 @@ The functions here add to two lists that they are given, so that a person sees a
 (file, reason), and `problems`, of lines.
 """
 
+import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short  # of any depth and length
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
@@ -53,32 +54,54 @@ def clutter_reason(path: Path) -> str | None:
     return "system file" if path.name in CLUTTER else None
 
 
-def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path]:
+class Entry(NamedTuple):
+    """A file or folder that may be data, as the folder above it says: it is not asked for once more."""
+
+    path: Path
+    is_dir: bool  # of what a link leads to
+
+
+def listing(folder: Path, ignored: Ignored, problems: list[str]) -> list[Entry]:
     """The entries of a folder, sorted, without those that are no data (see clutter_reason), which are ignored.
 
-    InputError where the folder cannot be listed.
+    InputError where the folder cannot be listed or entered.
     """
     entries = []
     try:
-        found = sorted(folder.iterdir())
+        with os.scandir(f"{folder}/.") as inside:  # "/." wants a folder that can be entered, too
+            found = sorted(inside, key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed ({error.strerror}), wanted a readable folder; check it") from None
-    for path in found:
+    for entry in found:
+        path = folder / entry.name
+        # a link is asked by its path, because only a path takes a link that leads to itself for a link to nothing
+        kind = path if entry.is_symlink() else entry
+        is_dir = kind.is_dir()
         reason = clutter_reason(path)
-        if not reason and path.is_symlink() and not path.exists():
+        if reason:
+            if path.name != ".snakemake_timestamp":
+                files = sorted(p for p in path.rglob("*") if p.is_file()) if is_dir else [path]
+                ignored += [(file, reason) for file in files]
+        elif kind is path and not path.exists():
             problems.append(f"{path}: link to nothing found, wanted a file or folder; correct or remove the link")
-        elif not reason and path.exists() and not path.is_dir() and not path.is_file():
+        elif not is_dir and not kind.is_file():
             problems.append(f"{path}: neither a file nor a folder found, wanted one of them; remove it")
-        elif not reason and not path.name.isprintable():
+        elif not path.name.isprintable():
             problems.append(
                 f"{folder}: name {path.name!a} found, wanted letters that can be printed (UTF-8); rename it"
             )
-        elif not reason:
-            entries.append(path)
-        elif path.name != ".snakemake_timestamp":
-            files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            ignored += [(file, reason) for file in files]
+        else:
+            entries.append(Entry(path, is_dir))
     return entries
+
+
+def split_pictures(entries: Iterable[Entry]) -> tuple[list[Path], list[Path]]:
+    """(PNG files, all other entries), by their paths."""
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for path, is_dir in entries:
+        (others if is_dir or path.suffix.lower() != ".png" else pictures).append(path)
+    return pictures, others
 
 
 def name_clashes(paths: Iterable[Path]) -> Iterator[str]:
@@ -115,9 +138,7 @@ def read_masks(folder: Path, ignored: Ignored, problems: list[str]) -> list[Path
             f"{folder}: no folder masks found, wanted one with a PNG a nucleus; add it or remove {folder.name}"
         )
         return []
-    entries = listing(folder / "masks", ignored, problems)
-    masks = [path for path in entries if path.suffix.lower() == ".png" and path.is_file()]
-    others = [path for path in entries if path not in masks]
+    masks, others = split_pictures(listing(folder / "masks", ignored, problems))
     ignored += [(path, "no PNG") for path in others]
     pictures = list(picture_problems(folder / "masks", others, "masks"))
     problems += pictures
@@ -134,14 +155,14 @@ def read_train(folder: Path, ignored: Ignored, problems: list[str]) -> list[RawI
     """The training images with their masks, numbered from 1 in the order of their ids. folder: dataset/train."""
     images: list[RawImage] = []
     entries = listing(folder, ignored, problems) if folder.is_dir() else []
-    problems += name_clashes(path for path in entries if path.is_dir())
-    for path in entries:
-        if not path.is_dir():
+    problems += name_clashes(path for path, is_dir in entries if is_dir)
+    for path, is_dir in entries:
+        if not is_dir:
             ignored.append((path, "no folder"))
             continue
         wanted = path / "images" / f"{path.name}.png"
         inside = listing(path / "images", ignored, problems) if (path / "images").is_dir() else []
-        others = [p for p in inside if p != wanted]
+        others = [p for p, _ in inside if p != wanted]
         ignored += [(p, "not the image of its folder") for p in others]
         masks = read_masks(path, ignored, problems)
         if wanted.is_file():
@@ -197,8 +218,8 @@ def read_test(
     ids_file = dataset / "test_img_ids.json"
     rows = read_test_ids(ids_file, problems)
     entries = listing(dataset / "test", ignored, problems) if (dataset / "test").is_dir() else []
-    files = {path.name: path for path in entries if path.suffix.lower() == ".png" and path.is_file()}
-    others = [path for path in entries if path.name not in files]
+    pictures, others = split_pictures(entries)
+    files = {path.name: path for path in pictures}
     ignored += [(path, "no PNG") for path in others]
     problems += picture_problems(dataset / "test", others, "test images")
     problems += name_clashes(files.values())
@@ -207,7 +228,7 @@ def read_test(
         problems.append(f"{dataset / 'test' / name}: found in {where} but not in {lacks}, wanted in both; correct one")
     images = [RawImage("test", Path(name).stem, files[name], [], rows[name][0]) for name in rows if name in files]
     if masks_folder:
-        folders = {path.name: path for path in listing(masks_folder, ignored, problems) if path.is_dir()}
+        folders = {path.name: path for path, is_dir in listing(masks_folder, ignored, problems) if is_dir}
         for image in images:
             if image.id in folders:
                 image.masks = read_masks(folders.pop(image.id), ignored, problems)

@@ -1,7 +1,8 @@
-"""Narrow copies of a model: the same layers, with fewer channels, so that a CPU can train them."""
+"""Narrow and shallow copies of a model, with fewer channels and fewer layers, so that a CPU can train them."""
 
 from typing import Any
 
+from nuclei.common.stage import InputError
 from nuclei.models.config_tree import Tree, walk
 
 # The keys that a narrow copy scales; the value of each is a number of channels, or a list of them.
@@ -43,3 +44,16 @@ def narrow(model: Tree, width: float) -> None:
         # In mmdet a block has floor(planes * base_width / base_channels) * groups channels. planes is a multiple of
         # base_channels, so scaling both changes nothing in the quotient; only fewer groups make the block narrower.
         backbone["groups"] = max(4, int(backbone["groups"] * width))
+
+
+def make_shallow(backbone: Tree, fraction: float) -> None:
+    """Let a backbone config of a ResNet or ResNeXt have `fraction` of its blocks in each stage, in place.
+
+    The blocks that stay are those of nuclei.models.shallow. InputError: the backbone is of another kind.
+    """
+    if backbone["type"] not in ("ResNet", "ResNeXt"):
+        raise InputError(
+            f"config: training.depth {fraction:g} with a backbone of type {backbone['type']} found, wanted ResNet or "
+            "ResNeXt; set training.depth to 1 or leave the model out"
+        )
+    backbone.update(type=f"Shallow{backbone['type']}", fraction=fraction)

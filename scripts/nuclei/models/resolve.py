@@ -5,7 +5,8 @@ The result is in mmdet's own format and inherits from no other file, so that mmd
 How do I add a model? By an entry in config/models.yaml; nuclei/models/catalogue.py lists the steps. resolve() below
 does with this entry, in this order: options of the protocol, one class in place of COCO's 80, our data, images per
 iteration, the learning-rate schedule, what happens to the gradients, image scales, augmentation, fewer channels,
-weights, memory, detections per image, and last the options of the config and of the entry, which can change any key.
+weights, TF32, memory, detections per image, and last the options of the config and of the entry, which can change any
+key.
 
 So a model needs code only where its zoo config says one of these things in another way than all models until now:
     the number of classes under another key than num_classes        nuclei/models/classes.py
@@ -19,7 +20,7 @@ from typing import Any
 
 from nuclei.models.classes import CLASSES, set_classes
 from nuclei.models.config_tree import Tree, set_option, training_set, walk
-from nuclei.models.narrow import narrow
+from nuclei.models.narrow import make_shallow, narrow
 from nuclei.models.schedule import set_schedule
 from nuclei.workflow.training_section import Scale, Training
 
@@ -59,10 +60,14 @@ def set_scales(config: Tree, train_scales: list[Scale] | None, test_scale: Scale
                     step["img_scale"] = tuple(test_scale)
 
 
-def import_steps(config: Tree) -> None:
-    """Let mmdet find the steps of nuclei.models.augmentation."""
-    # finished configs name it so; scripts/nuclei/augmentation.py stands for it
-    config["custom_imports"] = dict(imports=["nuclei.augmentation"], allow_failed_imports=False)
+def add_import(config: Tree, module: str = "nuclei.augmentation") -> None:
+    """Let mmdet find what a module of this project registers; as a rule the steps of nuclei.models.augmentation.
+
+    Finished configs name those steps' module as nuclei.augmentation; scripts/nuclei/augmentation.py stands for it.
+    """
+    imports = config.setdefault("custom_imports", dict(imports=[], allow_failed_imports=False))["imports"]
+    if module not in imports:
+        imports.append(module)
 
 
 def set_offset(config: Tree, offset: list[float] | None) -> None:
@@ -74,7 +79,7 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
         for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):
             at = next(i for i, step in enumerate(dataset["pipeline"]) if step["type"] == "LoadImageFromFile")
             dataset["pipeline"].insert(at + 1, dict(type="MoveImage", offset=tuple(offset)))
-        import_steps(config)
+        add_import(config)
 
 
 def ignore_cut(config: Tree) -> None:
@@ -107,7 +112,7 @@ def set_augmentation(config: Tree, training: Training) -> None:
     after = 1 + max((i for i, step in enumerate(pipeline) if step["type"] in ("Resize", "RandomCrop")), default=0)
     if training["turns"]:
         pipeline.insert(after, dict(type="QuarterTurn"))
-        import_steps(config)
+        add_import(config)
     if training["crop"]:
         size = (training["crop"], training["crop"])
         pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
@@ -118,11 +123,11 @@ def set_augmentation(config: Tree, training: Training) -> None:
         for step in pipeline:
             if step["type"] == "Resize":
                 step["type"] = "AlignedResize"
-        import_steps(config)
+        add_import(config)
     if training["stain"]:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(at, dict(type="StainJitter", sigma=training["stain"]))
-        import_steps(config)
+        add_import(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
         pipeline.insert(
@@ -192,6 +197,7 @@ def resolve(
     seed: int | str,
     polygons: bool,
     weights: str | None = None,
+    tf32: bool = False,
 ) -> Tree:
     """The resolved mmdet config of a cell; see the module for the order of the changes.
 
@@ -199,7 +205,8 @@ def resolve(
     workflow.protocols.fill_model gives it, with `protocol_options` and `options`, {dotted path: value}; both may be
     missing. training: `training` of the config, filled by the protocol. paths: files and folders of the three data
     sets. polygons: whether the annotations hold polygons, not RLE. weights: path of the COCO checkpoint, or None for a
-    random start. InputError names an option whose path the config does not have.
+    random start. tf32: whether a GPU may round fp32 products to TF32 in training and prediction. InputError names an
+    option whose path the config does not have.
     """
     config = copy.deepcopy(zoo_config)
     # first, because they stand for another zoo config
@@ -220,11 +227,16 @@ def resolve(
                 step.pop("poly2mask", None)  # mmdet can decode RLE only into bitmaps
     if training["width"] != 1:
         narrow(config["model"], training["width"])
+    if training["depth"] != 1:
+        make_shallow(config["model"]["backbone"], training["depth"])
+        add_import(config, "nuclei.models.shallow")
     if weights:
         config["load_from"] = weights
         config["model"]["backbone"]["init_cfg"] = None  # not needed: the COCO checkpoint holds the backbone too
     else:
         random_start(config["model"])
+    if tf32:
+        config["tf32"] = True  # mmdet's own tools do not know it, and leave torch's switches as they are
     set_memory(config["model"], training)
     for node in walk(config["model"].get("test_cfg") or {}):
         if "score_thr" in node and "max_per_img" in node and training["detections"]:

@@ -60,9 +60,12 @@ def set_schedule(config: Tree, training: Training) -> None:
     elif training["schedule"] == "stretched":
         rate.update(step=[round(step * training["epochs"] / zoo_length) for step in rate["step"]], by_epoch=True)
     elif isinstance(training["schedule"], list):
-        rate.update(policy="step", step=training["schedule"])
+        for key in [key for key in rate if not key.startswith("warmup")]:  # of another policy, or of another unit
+            rate.pop(key)
+        rate.update(policy="step", step=training["schedule"], by_epoch=True)
     if training["warmup"]:
         rate.update(warmup_iters=training["warmup"])
+        rate.pop("warmup_by_epoch", None)  # else they would be epochs
 
 
 def iterations_an_epoch(groups: Iterable[int], batch: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from nuclei.common.archives import DAMAGE, download
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
+from nuclei.models.checkpoints import read_tensors
 
 
 def published_digits(source: str) -> str:
@@ -76,7 +77,7 @@ def read_published(path: Path, whole: str | None = None) -> dict[str, Any]:
     try:
         try:
             with torch.serialization.safe_globals(harmless):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+                content = read_tensors(path)
         except pickle.UnpicklingError:
             if not whole:
                 raise InputError(
@@ -86,6 +87,8 @@ def read_published(path: Path, whole: str | None = None) -> dict[str, Any]:
                 ) from None
             content = torch.load(path, map_location="cpu", weights_only=False)
         state: dict[str, Any] = content["state_dict"]
+        if not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise TypeError("other values than tensors in state_dict")
     except (*DAMAGE, AttributeError, pickle.UnpicklingError) as error:
         found = " ".join(str(error).split())[:80]
         raise InputError(

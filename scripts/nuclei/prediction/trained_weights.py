@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nuclei.common.stage import InputError
-from nuclei.models.checkpoints import intact
+from nuclei.models.checkpoints import intact, read_tensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,15 +17,16 @@ def load_weights(model: "nn.Module", path: Path | str) -> None:
     Nothing but tensors is unpickled, because any other Python object in the file could run code. InputError where the
     file is damaged, holds other objects, or does not fit the model.
     """
-    import torch
-
+    damage = (
+        f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
+        "and run again, which trains what is lost"
+    )
     if not intact(path):
-        raise InputError(
-            f"{path}: damaged or no checkpoint, wanted the cell's weights; remove the folder checkpoints beside it "
-            "and run again, which trains what is lost"
-        )
+        raise InputError(damage)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        state = read_tensors(path)["state_dict"]
+    except (ValueError, KeyError):
+        raise InputError(damage) from None
     except pickle.UnpicklingError:
         raise InputError(
             f"{path}: holds Python objects, which can run code, wanted tensors alone; if you trust its source, name "

@@ -65,7 +65,7 @@ def read_part(path: str | Path, part: str) -> dict[str, Any]:
     """
     _, keys, script = PARTS[part]
     content: dict[str, Any] = read_json(path, f"what {script}.py writes")
-    lacking = [key for key in keys if key not in content]
+    lacking = [key for key in keys if not isinstance(content, dict) or key not in content]
     if lacking:
         raise InputError(f"{path}: lacks {', '.join(lacking)}; run {script}.py again")
     return content
@@ -149,8 +149,8 @@ def check_same_data(cells: Iterable[Cell]) -> None:
         first = first or (found, path)
         if found != first[0]:
             raise InputError(
-                f"{path}: data_sha256 is {found[:16]}, wanted {first[0][:16]} as in {first[1]}; both belong to one "
-                "setting, so run the pipeline again, which trains again what was trained on other data"
+                f"{path}: data_sha256 is {str(found)[:16]}, wanted {str(first[0])[:16]} as in {first[1]}; both belong "
+                "to one setting, so run the pipeline again, which trains again what was trained on other data"
             )
 
 

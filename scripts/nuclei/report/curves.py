@@ -17,20 +17,30 @@ from nuclei.scoring.names import ScoreName
 
 
 def read_scores(path: Path | str, metric: ScoreName) -> tuple[list[int], list[float]]:
-    """(epochs, scores) of epochs.tsv, for the epochs that were validated."""
-    with Path(path).open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row[metric]]
-    return [int(row["epoch"]) for row in rows], [float(row[metric]) for row in rows]
+    """(epochs, scores) of epochs.tsv, for the epochs that were validated. InputError where it is no such table."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file, delimiter="\t") if row[metric]]
+        return [int(row["epoch"]) for row in rows], [float(row[metric]) for row in rows]
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"{path}: not a score table ({error!r}), wanted epoch and {metric}; train again") from None
 
 
 def read_losses(path: Path | str) -> tuple[list[float], list[float]]:
-    """(epochs, losses) of log.jsonl. A row of epoch 3 that ends in its middle lies at 2.5."""
-    rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    rows = [row for row in rows if row["mode"] == "train"]
+    """(epochs, losses) of log.jsonl. A row of epoch 3 that ends in its middle lies at 2.5.
+
+    InputError where the file is no such log, or has no row of a training.
+    """
+    try:
+        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        rows = [row for row in rows if row["mode"] == "train"]
+        length = max((row["iter"] for row in rows), default=0)
+        found = [row["epoch"] - 1 + row["iter"] / length for row in rows], [float(row["loss"]) for row in rows]
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a training log ({error!r:.80}), wanted rows of JSON; train again") from None
     if not rows:
         raise InputError(f"{path}: no training rows found, wanted one at least; train again")
-    length = max(row["iter"] for row in rows)
-    return [row["epoch"] - 1 + row["iter"] / length for row in rows], [row["loss"] for row in rows]
+    return found
 
 
 def draw(

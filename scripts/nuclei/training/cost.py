@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from nuclei.common.files import read_json, sha256
 from nuclei.compute.precision import precision
-from nuclei.models.checkpoints import epoch_of
 from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch
+from nuclei.training.resume import finished_epochs
+from nuclei.training.shortened import lacking, shorter_folder
 from nuclei.training.types import Keep
+from nuclei.training.validation import Validation
 from nuclei.training.work_folder import binding, training_data_sha256
 
 if TYPE_CHECKING:
@@ -190,10 +192,11 @@ def count_model(config: "Config", shapes: Collection[Size]) -> tuple[dict[Size, 
     return counts, sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
-def epochs_done(folder: Path, work: Path, config: "Config") -> int:
+def epochs_done(folder: Path, work: Path, config: "Config", keep: Keep) -> int:
     """How many epochs of a cell are trained: all if training.json is this config's, else those in its work folder.
 
     folder: the cell's folder in results/. work: the cell's folder in work/. config: resolved mmdet Config of the cell.
+    keep: which epochs' weights stay.
     """
     wanted: int = config.runner.max_epochs
     record = folder / "training.json"
@@ -203,8 +206,11 @@ def epochs_done(folder: Path, work: Path, config: "Config") -> int:
         return 0
     weights = sha256(config.load_from) if config.load_from else None
     bound = work / binding(config, training_data_sha256(config), weights)[:16]
-    # the last finished epoch's weights always stay
-    return min(wanted, max(map(epoch_of, bound.glob("epoch_*.pth")), default=0))
+    records = finished_epochs(bound)
+    validation = Validation(config, bound, "plan", writes=False)
+    if len(records) > wanted and lacking(bound, validation, records[:wanted], keep):
+        records = finished_epochs(shorter_folder(bound, wanted))
+    return min(wanted, len(records))
 
 
 def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, done: int, keep: Keep) -> CellCost:
@@ -215,6 +221,8 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
     """
     import numpy as np
     from mmdet.datasets import build_dataset
+
+    import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
 
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools narrates
         dataset = build_dataset(config.data.train)

@@ -1,10 +1,12 @@
-"""Hooks of mmdet's training loop: seeding, progress lines and log, validation, checkpoints, clean stops.
+"""Hooks of mmdet's training loop: seeding, progress lines and log, checkpoints, validation, clean stops.
 
 A training has these files in its work folder:
   epoch_N.pth   weights after epoch N, of the epochs that are kept: the best ones, each n-th, and the last
-  last.pth      state after the last finished epoch: weights, optimizer, score table; a training goes on from it
+  last.pth      state after the last finished epoch: weights, optimizer, a record of each epoch; a training goes on from
+                it
   previous.pth  the same of the epoch before, for the case that last.pth is damaged or could not be written
-  log.jsonl     one row for each part of an epoch (a tenth) and one for each validation
+  log.jsonl     one row for each part of an epoch (a tenth)
+  validation/   predictions and scores of each validated epoch; see nuclei.training.validation
 Every file appears by rename, and last.pth is written after the files that it speaks of. A kill at any moment therefore
 loses at most the epoch under way; nuclei.training.resume says how a training goes on.
 """
@@ -14,32 +16,28 @@ import functools
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from mmcv.runner import HOOKS, GradientCumulativeFp16OptimizerHook, GradientCumulativeOptimizerHook, Hook
 from mmcv.runner.checkpoint import get_state_dict, weights_to_cpu
 from mmdet.apis import set_random_seed
-from mmdet.datasets import build_dataset
 from mmdet.datasets.builder import worker_init_fn
 
 import nuclei.models.augmentation  # noqa: F401 - registers the steps that config.py names
-from nuclei.common.files import whole_file
+from nuclei.common.files import sha256, write_text
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.compute.stop import StopRequest
 from nuclei.models.checkpoints import epoch_of, write_tensors
-from nuclei.prediction.single_look import predict
-from nuclei.scoring.average_precision import score
-from nuclei.scoring.names import NAMES
-from nuclei.scoring.types import AveragePrecisions
 from nuclei.training.kept_epochs import epochs_to_keep
-from nuclei.training.resume import LAST, PREVIOUS
-from nuclei.training.types import EpochRow, Keep, SavedMeta
+from nuclei.training.outputs import log_rows, log_text
+from nuclei.training.resume import LAST, PREVIOUS, weights_of
+from nuclei.training.types import EpochRecord, Keep, SavedMeta
+from nuclei.training.validation import Validation
 
 
 def save_checkpoint(
@@ -63,7 +61,7 @@ def log_row(path: Path, **row: Any) -> None:
 
 @HOOKS.register_module()
 class EpochSeed(Hook):
-    """Seed everything again before each epoch, so that a resumed training gives the same weights as an unbroken one."""
+    """Seed everything again before each epoch, so that a resumed training gives an unbroken one's weights, on a CPU."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -152,16 +150,7 @@ class Narrate(Hook):
     def before_run(self, runner: Any) -> None:
         """Drop log rows of epochs that will be trained again."""
         Narrate.runner = runner
-        rows = self.log.read_text().splitlines() if self.log.exists() else []
-        kept = []
-        for row in rows:
-            try:
-                if json.loads(row)["epoch"] <= runner.epoch:
-                    kept.append(row)
-            except ValueError:  # half a line, left by a kill
-                break
-        with whole_file(self.log) as temporary:
-            temporary.write_text("".join(row + "\n" for row in kept))
+        write_text(self.log, log_text(list(log_rows(self.log, runner.epoch))))
 
     def before_train_epoch(self, runner: Any) -> None:
         """Start the progress line with the first epoch, and the clock of a log row with each epoch."""
@@ -205,80 +194,53 @@ class Narrate(Hook):
         StopRequest.check()
 
 
+def remove_needless(work: Path, validation: Validation, keep: Keep, records: list[EpochRecord]) -> None:
+    """Remove the weights of a work folder that do not stay. records: of all its finished epochs."""
+    staying = epochs_to_keep(validation.rows(records, regular=True), keep["best"], keep["metrics"], keep["every"])
+    for path in work.glob("epoch_*.pth"):
+        if epoch_of(path) not in staying:
+            path.unlink()
+
+
 @HOOKS.register_module()
 class EpochEnd(Hook):
-    """After each epoch: validate, save the weights, save the state to resume from, remove weights that do not stay.
+    """After each epoch: save the weights and the state to resume from, validate, remove weights that do not stay.
 
-    work: the work folder. validation: the validation data set's section of the config. keep: which epochs' weights
-    stay. label: name of the cell in progress lines. every: validate after each n-th epoch and after the last (0:
-    never). workers: processes that load images. version: commit of the code.
+    work: the work folder. validation: that of this training. keep: which epochs' weights stay. version: commit of the
+    code.
     """
 
-    def __init__(
-        self,
-        work: Path | str,
-        validation: dict[str, Any],
-        keep: Keep,
-        label: str,
-        every: int,
-        workers: int = 0,
-        version: str = "unknown",
-    ) -> None:
-        self.work, self.keep, self.label, self.every = Path(work), keep, label, every
-        self.workers, self.version = workers, version
-        self.dataset: Any = build_dataset(validation, dict(test_mode=True)) if every else None
-        self.log = self.work / "log.jsonl"
-        self.rows: list[EpochRow] = []
-        self.seconds, self.start = 0.0, time.monotonic()
+    def __init__(self, work: Path | str, validation: Validation, keep: Keep, version: str = "unknown") -> None:
+        self.work, self.validation, self.keep, self.version = Path(work), validation, keep, version
+        self.records: list[EpochRecord] = []
+        self.start = time.monotonic()
 
     def before_run(self, runner: Any) -> None:
-        """Take the score table and the time spent from the state that is resumed."""
-        state = (runner.meta or {}).get("nuclei") or {}
-        self.rows, self.seconds = list(state.get("rows", [])), state.get("seconds", 0.0)
+        """Take the records of the finished epochs from the state that is resumed."""
+        self.records = list(((runner.meta or {}).get("nuclei") or {}).get("epochs", []))
         self.start = time.monotonic()
 
     def after_train_epoch(self, runner: Any) -> None:
         """Do what the class says; raise Stopped after a signal."""
         epoch = runner.epoch + 1
-        row = cast(EpochRow, {"epoch": epoch, **dict.fromkeys(NAMES)})
-        if self.every and (epoch % self.every == 0 or epoch == runner.max_epochs):
-            row.update(self.validate(runner, epoch))
-        rows = [*self.rows, row]
-        keep = epochs_to_keep(rows, self.keep["best"], self.keep["metrics"], self.keep["every"])
-        save_checkpoint(self.work / f"epoch_{epoch}.pth", runner.model, {"epoch": epoch, "CLASSES": ("nucleus",)})
-        meta: SavedMeta = {
-            "epoch": epoch,
-            "iter": runner.iter,
-            "nuclei": {
-                "rows": rows,
-                "seconds": self.seconds + time.monotonic() - self.start,
-                "code_version": self.version,
-            },
+        weights = self.work / f"epoch_{epoch}.pth"
+        write_tensors(weights, weights_of(epoch, weights_to_cpu(get_state_dict(runner.model))))
+        record: EpochRecord = {
+            "weights": sha256(weights),
+            "seconds": time.monotonic() - self.start,
+            "code_version": self.version,
         }
+        self.records = [*self.records, record]
+        # runner.iter already counts this epoch's iterations: the hook runs after the last of them
+        meta: SavedMeta = {"epoch": epoch, "iter": runner.iter, "nuclei": {"epochs": self.records}}
         if "fp16" in (runner.meta or {}):  # the loss scaler, which mmcv's hook reads back when resuming
             meta["fp16"] = runner.meta["fp16"]
         if (self.work / LAST).exists():
             os.replace(self.work / LAST, self.work / PREVIOUS)
-        # runner.iter already counts this epoch's iterations: the hook runs after the last of them
         save_checkpoint(self.work / LAST, runner.model, meta, runner.optimizer)
-        self.rows = rows
-        for path in self.work.glob("epoch_*.pth"):
-            if epoch_of(path) not in keep:
-                path.unlink()
         StopRequest.check()
-
-    def validate(self, runner: Any, epoch: int) -> AveragePrecisions:
-        """The six scores of the validation images; they are printed and logged, too."""
-        found = predict(
-            runner.model,
-            self.dataset,
-            self.workers,
-            label=f"{self.label} validation, epoch {epoch}:",
-            between=StopRequest.check,
-        )
-        everything = score(self.dataset.coco.dataset, found, per_image=False)
-        scores = cast(AveragePrecisions, {name: everything[name] for name in NAMES})
-        line = ", ".join(f"{name} {scores[name]:.4f}" for name in ("ap50_100", "ap_100", "ap50_1000", "ap_1000"))
-        print(f"{self.label} epoch {epoch}/{runner.max_epochs}: validation {line}", file=sys.stderr, flush=True)
-        log_row(self.log, mode="val", epoch=epoch, **scores)
-        return scores
+        if epoch in self.validation.asked and self.validation.scores(epoch, record["weights"]) is None:
+            self.validation.validate(runner.model, epoch, record["weights"])
+        remove_needless(self.work, self.validation, self.keep, self.records)
+        StopRequest.check()
+        self.start = time.monotonic()

@@ -10,8 +10,8 @@ def left_out(dataset: Any) -> Iterator[str]:
     """Yield a line for each image of the annotations on which a model is not trained, with the reason.
 
     dataset: mmdet's training data set, perhaps within a RepeatDataset. mmdet leaves out images with a side below 32 px
-    and, unless filter_empty_gt is false, images without any annotation: those without a nucleus, and those all of whose
-    nuclei the converter dropped.
+    and images without any annotation, of which nuclei/training/negatives.py keeps those that have no nucleus: those all
+    of whose nuclei the converter dropped stay out, and tiles without a nucleus of an image that has some.
     """
     while hasattr(dataset, "dataset"):
         dataset = dataset.dataset

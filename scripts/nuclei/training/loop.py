@@ -1,23 +1,37 @@
-"""One training, from its start or its last finished epoch to its last epoch."""
+"""One training, from its start or its last finished epoch to its last epoch, with its validations.
 
+nuclei.training.shortened says what happens where more epochs are trained already than the config asks for.
+"""
+
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nuclei.compute.device import claim_gpu
 from nuclei.compute.precision import precision
 from nuclei.compute.stop import StopRequest
+from nuclei.prediction.trained_weights import load_weights
+from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.left_out import left_out
-from nuclei.training.resume import LAST, newest_state
-from nuclei.training.types import Keep, TrainingState
+from nuclei.training.outputs import Trained
+from nuclei.training.resume import LAST, finished_epochs, newest_state, restore_weights, weights_there
+from nuclei.training.shortened import lacking, shorter_folder
+from nuclei.training.types import EpochRecord, Keep
+from nuclei.training.validation import Validation
 from nuclei.workflow.code_version import code_version
 
 if TYPE_CHECKING:
     import torch
     from mmcv import Config
 
+    from nuclei.compute.locks import Held
 
-def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep) -> None:
+    Claim = Callable[[], tuple[torch.device, Held | None]]
+
+
+def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep, validation: Validation) -> None:
     """Put this project's hooks (nuclei.training.hooks) in place of mmdet's logs, checkpoints and validation.
 
     config: resolved mmdet Config, changed in place; the other arguments are those of train().
@@ -31,20 +45,27 @@ def use_own_hooks(config: "Config", work: Path, label: str, keep: Keep) -> None:
         dict(
             type="EpochEnd",
             work=str(work),
-            validation=config.data.val.to_dict(),
+            validation=validation,
             keep=keep,
-            label=label,
-            every=config.evaluation.interval,
-            workers=config.data.workers_per_gpu,
             version=code_version() or "unknown",
             priority="LOW",
         ),
     ]
 
 
+def use_device(model: Any, config: "Config", device: "torch.device") -> None:
+    """Let a detector compute as training does on this device: memory layout and bf16."""
+    from nuclei.compute.acceleration import use_bf16, use_channels_last, use_fast_ious
+
+    if device.type == "cpu":
+        use_channels_last(model)
+        use_fast_ious()
+    if precision(config) == "bf16":
+        use_bf16(model)
+
+
 def model_to_train(config: "Config", device: "torch.device", classes: tuple[str, ...], label: str) -> Any:
     """The detector of a resolved Config, with its published weights unless a state is resumed, ready for the device."""
-    from nuclei.compute.acceleration import use_bf16, use_channels_last
     from nuclei.models.detector import build_model
     from nuclei.models.pretrained import load_published
 
@@ -53,52 +74,125 @@ def model_to_train(config: "Config", device: "torch.device", classes: tuple[str,
     if config.load_from and not config.resume_from:
         load_published(model, config, config.load_from, label)
     config.load_from = None  # else mmdet would load it once more
-    if device.type == "cpu":
-        use_channels_last(model)
-    if precision(config) == "bf16":
-        use_bf16(model)
+    use_device(model, config, device)
     return model
 
 
-def train(config: "Config", work: Path, device: "torch.device", label: str, keep: Keep) -> TrainingState:
-    """Train to the last epoch, from last.pth if there is one. Returns what this project saved with the last epoch.
+def validate_finished(
+    config: "Config", work: Path, validation: Validation, records: list[EpochRecord], claim: "Claim"
+) -> bool:
+    """Validate the finished epochs that have no scores yet and whose weights are there. Arguments as in go_on().
 
-    config: resolved mmdet Config, changed in place. work: the held work folder. device: as find_device gives it.
-    label: name of the cell in progress lines. keep: which epochs' weights stay on disk.
-    Raises Stopped at the next safe point after a signal, and InputError where the loss is not finite or a GPU's memory
-    does not suffice.
+    Returns whether there were such epochs.
     """
-    import torch
+    from mmcv.runner import wrap_fp16_model
+    from mmdet.utils import build_dp
+
+    from nuclei.compute.compat import patch_streams, quiet_amp
+    from nuclei.models.detector import build_model
+
+    due = sorted(weights_there(work, records, validation.unknown(records)))
+    if not due:
+        return False
+    device = claim()[0]
+    patch_streams()
+    quiet_amp()
+    model = build_model(config)
+    use_device(model, config, device)
+    if precision(config) == "fp16":  # as mmcv's hook does in training
+        wrap_fp16_model(model)
+    parallel = build_dp(model, device.type, device_ids=[device.index or 0])
+    for epoch in due:
+        load_weights(model, work / f"epoch_{epoch}.pth")
+        validation.validate(parallel, epoch, records[epoch - 1]["weights"])
+    return True
+
+
+def fit(
+    config: "Config", work: Path, label: str, keep: Keep, validation: Validation, claim: "Claim", resumes: bool
+) -> None:
+    """Train to the last epoch, from last.pth if `resumes`. config is changed in place; arguments as in go_on()."""
     from mmdet.apis import set_random_seed, train_detector
     from mmdet.datasets import build_dataset
 
-    from nuclei.compute.compat import patch_epoch_sleep, patch_streams, quiet_amp
+    import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
+    from nuclei.compute.compat import patch_epoch_sleep, patch_points, patch_streams, quiet_amp
     from nuclei.training.hooks import memory_errors
 
-    state = newest_state(work, label)
-    if state:
-        done, wanted = state["epoch"], config.runner.max_epochs
-        if done >= wanted:
-            print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
-            return state["nuclei"]
-        config.resume_from = str(work / LAST)
-        print(f"{label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
-    device, _gpu = claim_gpu(device, label, StopRequest.check)  # held as long as it is referenced
+    device = claim()[0]
+    config.resume_from = str(work / LAST) if resumes else None
     config.device = device.type
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
-    use_own_hooks(config, work, label, keep)
+    use_own_hooks(config, work, label, keep, validation)
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
     for line in left_out(dataset):
         print(f"warning: {label}: {line}", file=sys.stderr)
     model = model_to_train(config, device, dataset.CLASSES, label)
     patch_streams()
+    patch_points()
     quiet_amp()
     if not config.data.workers_per_gpu:
         patch_epoch_sleep()
     with memory_errors(label):
         train_detector(model, dataset, config, validate=False, meta={})
-    meta = torch.load(work / LAST, map_location="cpu", weights_only=True)["meta"]
-    state_at_the_end: TrainingState = meta["nuclei"]
-    return state_at_the_end
+
+
+def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim") -> Trained:
+    """train(), in one folder. claim(): the device, of which a GPU is held from the first call on."""
+    from nuclei.training.hooks import remove_needless
+
+    wanted = config.runner.max_epochs
+    state = newest_state(work, label)
+    records = state["nuclei"]["epochs"] if state else []
+    done = len(records)
+    validation = Validation(config, work, label)
+    if done > wanted:
+        restore_weights(work, wanted)
+    worked = validate_finished(config, work, validation, records[:wanted], claim) or done < wanted
+    if done < wanted:
+        if done:
+            print(f"{label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
+        fit(config, work, label, keep, validation, claim, resumes=done > 0)
+        records = finished_epochs(work)
+    elif done > wanted and lacking(work, validation, records[:wanted], keep):
+        shorter = shorter_folder(work, wanted)
+        print(
+            f"{label}: {done} epochs are trained in {work}, {wanted} are wanted, of which not all weights are kept: "
+            f"trains them in {shorter}",
+            file=sys.stderr,
+        )
+        shorter.mkdir(exist_ok=True)
+        return go_on(config, shorter, label, keep, claim)
+    else:
+        print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
+    if worked and done <= wanted:
+        remove_needless(work, validation, keep, records)
+    return published(work, validation, records[:wanted], keep, label)
+
+
+def published(work: Path, validation: Validation, records: list[EpochRecord], keep: Keep, label: str) -> Trained:
+    """What of a work folder goes to the cell's folder. records: of the epochs that the config asks for."""
+    rows, unknown = validation.rows(records), validation.unknown(records)
+    if unknown:
+        print(
+            f"warning: {label}: no scores of {len(unknown)} epochs from {unknown[0]} on, since neither their weights "
+            "nor their predictions are kept",
+            file=sys.stderr,
+        )
+    kept = weights_there(work, records, epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"]))
+    seconds = sum(record["seconds"] for record in records) + validation.seconds(records)
+    return Trained(work, records, rows, set(validation.asked) - set(unknown), kept, seconds)
+
+
+def train(config: "Config", work: Path, device: "torch.device", label: str, keep: Keep) -> Trained:
+    """Train to the last epoch, from last.pth if there is one, and validate; the module says more.
+
+    config: resolved mmdet Config, changed in place. work: the held work folder. device: as find_device gives it.
+    label: name of the cell in progress lines. keep: which epochs' weights stay on disk.
+    Raises Stopped at the next safe point after a signal, and InputError where the loss is not finite or a GPU's memory
+    does not suffice.
+    """
+    claim = functools.cache(functools.partial(claim_gpu, device, label, StopRequest.check))
+    return go_on(config, work, label, keep, claim)

@@ -20,9 +20,9 @@ from nuclei.training.choice import Choice, KeptEpochRow, Policy
 
 def read_epochs(path: Path | str) -> list[KeptEpochRow]:
     """Rows of epochs.tsv, one for each epoch; InputError where the file is not such a table."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
         return [
             cast(
                 KeptEpochRow,
@@ -35,7 +35,7 @@ def read_epochs(path: Path | str) -> list[KeptEpochRow]:
             )
             for row in rows
         ]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{path}: not a score table ({error!r}), wanted epoch, kept and scores; train again") from None
 
 
@@ -81,8 +81,8 @@ def choose(
     choice = [row for row in scored if row["kept"]]
     if not choice:
         raise InputError(
-            f"selection.metric: no kept epoch has a score {metric}; "
-            "set training.validate_every or selection.policy: last"
+            f"selection.metric: no kept epoch has a score {metric}, wanted one at least; set training.validate_every, "
+            "or selection.policy to last, as where the validation images hold no nucleus"
         )
     best, top = max(choice, key=rank), max(scored, key=rank)
     reason = f"highest {metric} on the validation images of {len(scored)} scored epochs"

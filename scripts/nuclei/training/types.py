@@ -27,16 +27,22 @@ class EpochRow(AveragePrecisions):
     epoch: int
 
 
-class TrainingState(TypedDict):
-    """What this project adds to last.pth.
+class EpochRecord(TypedDict):
+    """What is known of a finished epoch.
 
-    rows: one for each finished epoch. seconds: wall time of the training so far, over all of its processes.
-    code_version: commit of the code that trained the last of these epochs.
+    weights: SHA-256 of epoch_N.pth. seconds: wall time of its training, without validation. code_version: commit of the
+    code that trained it.
     """
 
-    rows: list[EpochRow]
+    weights: str
     seconds: float
     code_version: str
+
+
+class TrainingState(TypedDict):
+    """What this project adds to last.pth. epochs: one record for each finished epoch, from the first on."""
+
+    epochs: list[EpochRecord]
 
 
 class SavedMeta(TypedDict):

@@ -16,18 +16,21 @@ import copy
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
+from nuclei.compute.lock_state import this_process
 from nuclei.compute.locks import Held, hold_first_free
 from nuclei.models.config_tree import Tree, training_set
 
 if TYPE_CHECKING:
     from mmcv import Config
+
+# Form of the saved state, which is counted up where an older state cannot be read any more.
+STATE = 2
 
 # Keys of a config that do not reach the weights: when to validate; which modules to import, whose steps the pipelines
 # name; and what mmcv writes, where, and with how many machines it could.
@@ -90,7 +93,7 @@ def binding(config: "Config", data: str, weights: str | None) -> str:
     from, or None for a random start. What is hashed is JSON with sorted keys, so that the order of keys and the form of
     a list (list or tuple) count for nothing.
     """
-    bound = {"config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
+    bound = {"state": STATE, "config": recipe(config._cfg_dict.to_dict()), "data": data, "weights": weights}
     text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -105,5 +108,4 @@ def hold_work_folder(folder: Path, label: str, between: Callable[[], object]) ->
     def waiting() -> str:
         return f"another training ({(folder / 'lock').read_text() or 'unknown'}) works in {folder}: waits for it"
 
-    holder = f"process {os.getpid()} on {platform.node()}"
-    return hold_first_free(["lock"], folder, waiting, label, between, holder=holder)[1]
+    return hold_first_free(["lock"], folder, waiting, label, between, holder=this_process())[1]

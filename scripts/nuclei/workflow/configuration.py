@@ -3,6 +3,7 @@
 Functions named `..._problems` yield one line for each problem.
 """
 
+import codecs
 import difflib
 import os
 import re
@@ -25,6 +26,9 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("weights_folder",),
     ("published", "submissions"),
 )
+
+# The report's data, by the names under which they are looked for.
+KNOWN_DATASET, KNOWN_MASKS = "data/vrdl-raw.tar.xz", "data/vrdl-test-masks.tar.xz"
 
 
 def retype(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -110,6 +114,16 @@ def ensemble_problems(config: Mapping[str, Any], models: Mapping[str, ModelEntry
                 )
 
 
+def take_known_masks(raw: dict[str, Any]) -> None:
+    """Replace the path `auto` of the test masks, in place, by the known archive if it belongs to the data set, or None.
+
+    raw: the config's section. The known masks are those of the known data set alone.
+    """
+    if raw["test_masks"]["path"] == "auto":
+        there = raw["dataset"]["path"] == KNOWN_DATASET and os.path.exists(KNOWN_MASKS)
+        raw["test_masks"]["path"] = KNOWN_MASKS if there else None
+
+
 def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
     """Raw data that is not there, or that is both given and to be drawn. raw: the config's section."""
     if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
@@ -167,6 +181,11 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
             "all channels; set training.weights to none or training.width to 1"
         )
+    if training["weights"] == "coco" and training["depth"] != 1:
+        yield (
+            f"config: training.depth {training['depth']} found, wanted 1 with training.weights coco, whose backbone "
+            "has all blocks; set training.weights to none or training.depth to 1"
+        )
     if training["precision"] == "fp16" and config["compute"]["device"] == "cpu":
         yield (
             "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; "
@@ -188,6 +207,30 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"
+    elif submissions and not config["raw"]["draw"] and not config["raw"]["test_masks"]["path"]:
+        yield (
+            f"config: published.submissions {submissions} found without test masks, wanted masks to score them by; "
+            f"put {KNOWN_MASKS} there or set raw.test_masks.path"
+        )
+
+
+def check_encoding(path: str | os.PathLike[str]) -> None:
+    """InputError where a config file that Snakemake is about to read is no text in UTF-8, of which it knows no other.
+
+    A byte order mark and line ends of Windows are no problem. A file that is not there is Snakemake's to report.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            right = "\0" not in file.read()  # as in UTF-16 without a byte order mark
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        right = False
+    if not right:
+        with open(path, "rb") as binary:
+            start = binary.read(4)
+        found = "UTF-16" if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or 0 in start else "other bytes"
+        raise InputError(f"{path}: {found} found, wanted text in UTF-8; save it as UTF-8")
 
 
 def expand_home(config: dict[str, Any]) -> None:
@@ -206,8 +249,9 @@ def expand_home(config: dict[str, Any]) -> None:
 def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> Catalogue:
     """Check a run's config and its models file, before any work.
 
-    config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, and keys get the
-    schema's order (see retype). models_file, schema_file: paths of models.yaml and schema.yaml.
+    config: Snakemake's; it is changed in place: texts become numbers where the schema asks for them, keys get the
+    schema's order (see retype), and test masks that lie under their known name are named. models_file, schema_file:
+    paths of models.yaml and schema.yaml.
     Returns the models file's content. Raises InputError with every problem of form; where there is none, with every
     problem of content (names, paths, what does not go together).
     """
@@ -221,6 +265,7 @@ def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> 
         config["training"]["options"] = numbers_with_exponents(config["training"]["options"])
         config["model_options"] = numbers_with_exponents(config["model_options"])
         catalogue["models"] = numbers_with_exponents(catalogue["models"])
+        take_known_masks(config["raw"])
         problems += model_name_problems(config, models_file, list(map(str, catalogue["models"])))
         problems += ensemble_problems(config, catalogue["models"])
         problems += raw_problems(config["raw"])

@@ -8,11 +8,14 @@ the whole table of what runs again.
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from nuclei.common.files import sha256, write_json
+
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def file_state(path: str | os.PathLike[str]) -> list[int]:
@@ -35,7 +38,7 @@ def files_hash(files: Mapping[str, str | os.PathLike[str]], store: str | Path) -
     """
     try:
         known = json.loads(Path(store).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         known = {}
     known = known if isinstance(known, dict) else {}
     seen, digest = {}, hashlib.sha256()
@@ -43,7 +46,11 @@ def files_hash(files: Mapping[str, str | os.PathLike[str]], store: str | Path) -
         path = os.fspath(files[name])
         try:
             state, before = file_state(path), known.get(path)
-            content = before[1] if isinstance(before, list) and before[:1] == [state] else sha256(path)
+            match before:
+                case [remembered, str(content)] if remembered == state and SHA256.fullmatch(content):
+                    pass
+                case _:
+                    content = sha256(path)
             seen[path] = [state, content]
         except OSError:
             content = "unreadable"

@@ -26,6 +26,7 @@ class Training(TypedDict):
     checkpointing: bool
     gpu_assign_thr: int | None  # nuclei in one image
     width: float  # factor on every number of channels, a multiple of 1/8, at most 1
+    depth: float  # fraction of the blocks that stays in each stage of the backbone, above 0, at most 1
     train_scales: list[Scale] | None
     test_scale: Scale | None
     offset: list[float] | None  # [x right, y down], px

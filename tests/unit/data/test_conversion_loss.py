@@ -6,8 +6,10 @@ from conftest import needs_real_data
 from pycocotools import mask as coco_mask
 from support.true_masks import true_masks
 
+from nuclei.coco.rle import encode
 from nuclei.data.conversion import convert
-from nuclei.data.conversion_loss import compare, shape_of
+from nuclei.data.conversion_loss import compare, compare_image, round_trip_iou, shape_of
+from nuclei.data.masks import read_mask
 from nuclei.data.raw_layout import read_layout
 
 
@@ -29,6 +31,18 @@ def test_loss_of_both_converters(training_images):
         ious.append((found & truth).sum() / (found | truth).sum())
     assert loose["iou_mean"] == pytest.approx(np.mean(ious), abs=1e-12)
     assert (result["with_holes"], result["with_parts"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("method", "form"), [("imantics", "polygon"), ("exact", "polygon"), ("exact", "rle")])
+def test_each_nucleus_by_its_part_is_as_by_its_whole_mask(training_images, method, form):
+    image = training_images[0]
+    rows = {row["mask"]: row["segmentation"] for row in convert([image], method, form)["annotations"]}
+    found = compare_image(image, {method: {(image.number, name): value for name, value in rows.items()}})
+    for path, row in zip(image.masks, found, strict=True):
+        mask = read_mask(path)
+        iou = round_trip_iou(encode(mask), rows[path.name]) if path.name in rows else None
+        parts, holes = shape_of(mask)
+        assert row == {"parts": parts, "holes": holes, method: iou}
 
 
 def test_parts_and_holes():

@@ -102,7 +102,11 @@ def test_clutter_changes_nothing(raw, hashes, name):
 
 
 @pytest.mark.parametrize("name", ["x.png", os.fsdecode(b"\xff.png")])
-@pytest.mark.parametrize("make", [lambda path: path.symlink_to("nowhere"), os.mkfifo], ids=["dangling link", "pipe"])
+@pytest.mark.parametrize(
+    "make",
+    [lambda path: path.symlink_to("nowhere"), lambda path: path.symlink_to(path.name), os.mkfifo],
+    ids=["dangling link", "link to itself", "pipe"],
+)
 def test_what_the_check_refuses_changes_the_hash_and_ends_nothing(raw, hashes, name, make):
     before = hashes()
     make((raw / MASK).with_name(name))
@@ -134,3 +138,20 @@ def test_a_folder_that_cannot_be_entered_ends_nothing(raw, hashes, monkeypatch):
     found = hashes()
     assert differ(before, found) == {"train", "test", "test_masks"}
     assert found["train"].endswith("DEMO-01: Permission denied")
+
+
+def test_no_mask_is_asked_for_more_than_once(raw, hashes, monkeypatch):
+    hashes()
+    asked = []
+
+    def counted(call):
+        def count(path, *args, **options):
+            asked.append(os.fspath(path))
+            return call(path, *args, **options)
+
+        return count
+
+    monkeypatch.setattr(os, "stat", counted(os.stat))  # what Path.exists, is_file and is_dir call, too
+    hashes()
+    masks = [path for path in asked if "/masks/" in path]
+    assert len(masks) == len(set(masks)) > 20

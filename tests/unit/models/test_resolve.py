@@ -9,6 +9,7 @@ from support.resolved_configs import MODELS, PATHS, resolved, training, zoo
 
 from nuclei.models.config_tree import training_set, walk
 from nuclei.models.resolve import resolve
+from nuclei.models.schedule import learning_rates
 
 
 def test_every_row_of_the_tables_has_its_zoo_config():
@@ -105,6 +106,23 @@ def test_flips_colour_clip_and_schedule():
         7,
         0.5,
     )
+
+
+def test_a_list_of_epochs_is_read_as_epochs_whatever_the_zoo_config_says():
+    """mmcv's own hook: a tenth from epoch 2 on, a hundredth from 3 on, though the zoo config counts iterations."""
+    before = zoo("mask_r50")
+    before["lr_config"] |= {"by_epoch": False, "gamma": 0.5, "min_lr": 1.0, "warmup_by_epoch": True}
+    section = training("demo") | {"schedule": [2, 3], "warmup": 2, "lr": 0.5, "epochs": 4}
+    found = resolve(before, MODELS["mask_r50"], section, PATHS, 0, True)
+    rates = learning_rates(found, an_epoch=5)
+    assert rates[2:] == pytest.approx([0.5] * 8 + [0.05] * 5 + [0.005] * 5)
+    assert rates[0] == pytest.approx(0.5 * 0.001)
+
+
+def test_tf32_is_part_of_the_recipe_where_it_is_on():
+    for on, wanted in ((True, True), (False, None)):
+        found = resolve(zoo("mask_r50"), MODELS["mask_r50"], training("demo"), PATHS, 0, True, tf32=on)
+        assert found.get("tf32") is wanted
 
 
 @pytest.mark.parametrize("model", MODELS)

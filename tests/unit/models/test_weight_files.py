@@ -5,23 +5,9 @@ import hashlib
 import numpy
 import pytest
 import torch
-from support.published_weights import make_published, serve
 
 from nuclei.common.stage import InputError
 from nuclei.models.weight_files import check_hash, fetch, read_published
-
-
-@pytest.fixture
-def published(tmp_path):
-    """See support/published_weights.py."""
-    return make_published(tmp_path)
-
-
-@pytest.fixture
-def address(published):
-    """(address of the server of the published file, its requests)."""
-    with serve(published) as served:
-        yield served
 
 
 def test_wrong_download_leaves_nothing(address, published, tmp_path):

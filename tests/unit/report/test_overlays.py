@@ -1,10 +1,13 @@
 """Overlays: colours where they belong, one colour where nuclei are not known."""
 
+import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 from support.overlay_scene import make_scene
+from support.score_cases import encode
 
-from nuclei.report.overlays import FALSE, FOUND, MISSED, draw
+from nuclei.report.overlays import FALSE, FOUND, MISSED, draw, outlines
 
 
 @pytest.fixture
@@ -41,3 +44,40 @@ def test_without_known_nuclei_predictions_are_not_called_wrong(scene):
     assert coloured(picture, FALSE) == coloured(picture, MISSED) == (None, 0)
     assert coloured(picture, FOUND)[1] > 200
     assert not (picture[:40] == FALSE).all(axis=2).any()
+
+
+def whole_outlines(image, segmentations, colour):
+    """The same drawing by way of whole masks, which takes time and memory for the whole image per nucleus."""
+    for segmentation in segmentations:
+        mask = cv2.resize(coco_mask.decode(segmentation), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, contours, -1, colour, 2 if image.shape[1] >= 2 * segmentation["size"][1] else 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nuclei_are_drawn_by_parts_as_by_whole_masks(seed):
+    random = np.random.default_rng(seed)
+    height, width, drawn_height, drawn_width = random.integers(1, 200, 4)
+    masks = [np.zeros((height, width), bool), np.ones((height, width), bool)]
+    for _ in range(8):
+        left, top, side = random.integers(0, width), random.integers(0, height), random.integers(1, 60)
+        mask = np.zeros((height, width), bool)
+        place = mask[top : top + side, left : left + side]
+        place[:] = random.random(place.shape) < random.choice([0.5, 0.9, 1])  # ragged, with holes, of several parts
+        masks.append(mask)
+    codes = [encode(mask) | {"size": [int(height), int(width)]} for mask in masks]
+    by_parts, by_masks = (np.zeros((drawn_height, drawn_width, 3), np.uint8) for _ in range(2))
+    for place, code in enumerate(codes, 1):
+        outlines(by_parts, [code], (place, 0, 0))
+        whole_outlines(by_masks, [code], (place, 0, 0))
+    assert np.array_equal(by_parts, by_masks) and by_parts.any()
+
+
+def test_a_nucleus_of_a_large_image_costs_no_whole_image(monkeypatch):
+    size = 30_000
+    code = coco_mask.merge(coco_mask.frPyObjects([[29_000.0, 5, 29_040, 5, 29_040, 60, 29_000, 60]], size, size))
+    monkeypatch.setattr("pycocotools.mask.decode", lambda *_: pytest.fail("a whole mask"))
+    picture = np.zeros((640, 640, 3), np.uint8)
+    outlines(picture, [{"size": [size, size], "counts": code["counts"].decode()}], FOUND)
+    shown = set(zip(*np.nonzero(picture[..., 0]), strict=True))
+    assert shown == {(1, 619)}  # the pixel (46, 29015), as each that is drawn stands for 46.875 of them

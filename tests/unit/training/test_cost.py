@@ -122,19 +122,30 @@ def test_a_detector_without_forward_dummy_is_not_counted():
 
 def test_epochs_done(cell):
     config, work = Config.fromfile(cell / "config.py"), cell / "work"
-    assert epochs_done(cell, work, config) == 0
+
+    def done():
+        return epochs_done(cell, work, config, KEEP)
+
+    assert done() == 0
     other, own = work / ("0" * 16), work / binding(config, training_data_sha256(config), None)[:16]
-    for folder, epochs in ((other, [9]), (own, [3, 10, 7])):
+    for folder, epochs in ((other, 12), (own, 10)):
         folder.mkdir(parents=True)
-        for epoch in epochs:
-            (folder / f"epoch_{epoch}.pth").touch()
-    assert epochs_done(cell, work, config) == 10
+        records = [{"weights": "", "seconds": 1.0, "code_version": ""}] * epochs
+        meta = {"epoch": epochs, "nuclei": {"epochs": records}}
+        torch.save({"meta": meta, "state_dict": {"weights": torch.zeros(9)}}, folder / "last.pth")
+    assert done() == 10
     config.runner.max_epochs = 300
-    assert epochs_done(cell, work, config) == 10  # more epochs go on with the same training
+    assert done() == 10  # more epochs go on with the same training
+    config.runner.max_epochs = 8
+    assert done() == 0  # its last epoch's weights are gone
+    config.runner.max_epochs = 300
     (cell / "training.json").write_text(json.dumps({"config_sha256": "of another config"}))
-    assert epochs_done(cell, work, config) == 10
+    assert done() == 10
     (cell / "training.json").write_text(json.dumps({"config_sha256": sha256(cell / "config.py")}))
-    assert epochs_done(cell, work, config) == 300
+    assert done() == 300
     (cell / "training.json").unlink()
-    config.seed = 4
-    assert epochs_done(cell, work, config) == 0
+    config.tf32 = True
+    assert done() == 0
+    del config._cfg_dict["tf32"]
+    (own / "last.pth").write_bytes(b"half")
+    assert done() == 0

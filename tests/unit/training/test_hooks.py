@@ -9,6 +9,7 @@ from mmcv import Config
 from mmcv.runner import EpochBasedRunner, Fp16OptimizerHook
 
 from nuclei.training.hooks import EpochEnd, WithinEpoch
+from nuclei.training.validation import Validation
 
 
 class Line(torch.nn.Module):
@@ -76,8 +77,8 @@ def test_mixed_precision_is_built_from_the_config(cell, accumulate):
 
 def test_the_loss_scale_lives_in_the_state(cell, tmp_path):
     """EpochEnd keeps what mmcv's fp16 hook left in the runner's meta; mmcv loads it again without pickled code."""
-    validation = Config.fromfile(cell("plain")).data.val.to_dict()
-    hook = EpochEnd(tmp_path, validation, {"best": 0, "metrics": [], "every": 0}, "cell", every=0)
+    validation = Validation(Config.fromfile(cell("unvalidated", validate_every=0)), tmp_path, "cell")
+    hook = EpochEnd(tmp_path, validation, {"best": 0, "metrics": [], "every": 0})
     model = Line()
     scaler = torch.amp.GradScaler("cpu", init_scale=8.0).state_dict()
     runner = EpochBasedRunner(

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from nuclei.training.outputs import Outputs, are_in_place, put_in_place
+from nuclei.scoring.names import NAMES
+from nuclei.training.outputs import Outputs, Trained, are_in_place, put_in_place
 from nuclei.training.selection import read_epochs
 
 
@@ -15,7 +16,8 @@ def work(tmp_path):
     folder.mkdir(parents=True)
     for name in ("epoch_2.pth", "epoch_3.pth", "last.pth"):
         (folder / name).write_text(name)
-    (folder / "log.jsonl").write_text("{}\n")
+    lines = [json.dumps({"mode": "train", "epoch": epoch, "loss": 0.5}) for epoch in (1, 2, 3, 4)]
+    (folder / "log.jsonl").write_text("\n".join([*lines, '{"mode": "tr']))  # a later epoch, and what a kill left
     return folder
 
 
@@ -26,16 +28,32 @@ def outputs(tmp_path):
     return Outputs(folder / "checkpoints", folder / "epochs.tsv", folder / "log.jsonl", folder / "training.json")
 
 
-ROWS = [{"epoch": epoch, "ap50_100": score} for epoch, score in ((1, None), (2, 0.5), (3, 0.25))]
+ROWS = [{"epoch": epoch, **dict.fromkeys(NAMES, score)} for epoch, score in ((1, None), (2, 0.5), (3, None))]
+
+
+def trained(work, kept=(2, 3)):
+    """A training of three epochs; the validation images of the third hold no nucleus."""
+    return Trained(work, [], ROWS, {2, 3}, set(kept), 1.0)
 
 
 def test_kept_weights_are_linked_and_the_table_says_which(work, outputs):
-    put_in_place(work, ROWS, outputs)
+    (work / "epoch_1.pth").write_text("not kept by this config")
+    put_in_place(trained(work), outputs)
     assert sorted(path.name for path in outputs.checkpoints.iterdir()) == ["epoch_2.pth", "epoch_3.pth"]
     assert (outputs.checkpoints / "epoch_3.pth").samefile(work / "epoch_3.pth")
-    assert outputs.epochs.read_text() == "epoch\tap50_100\tkept\n1\t\t0\n2\t0.5\t1\n3\t0.25\t1\n"
+    header, *rows = outputs.epochs.read_text().splitlines()
+    assert header == "\t".join(["epoch", *NAMES, "kept"])
+    assert rows == ["1\t\t\t\t\t\t\t0", "2" + 6 * "\t0.5" + "\t1", "3\t\t\t\t\t\t\t1"]
     assert [row["kept"] for row in read_epochs(outputs.epochs)] == [False, True, True]
-    assert outputs.log.read_text() == "{}\n"
+    log = [json.loads(line) for line in outputs.log.read_text().splitlines()]
+    assert [(row["mode"], row["epoch"]) for row in log] == [
+        ("train", 1),
+        ("train", 2),
+        ("val", 2),
+        ("train", 3),
+        ("val", 3),
+    ]
+    assert (log[2]["ap50_100"], log[4]["ap50_100"]) == (0.5, None)
     assert not outputs.provenance.exists()
 
 
@@ -43,19 +61,23 @@ def test_older_outputs_are_replaced(work, outputs):
     for folder in (outputs.checkpoints, outputs.checkpoints.with_name(".checkpoints.new")):
         folder.mkdir(parents=True)
         (folder / "epoch_9.pth").write_text("older")
-    put_in_place(work, ROWS, outputs)
+    put_in_place(trained(work), outputs)
     assert sorted(path.name for path in outputs.checkpoints.iterdir()) == ["epoch_2.pth", "epoch_3.pth"]
     assert not outputs.checkpoints.with_name(".checkpoints.new").exists()
 
 
 def test_outputs_are_in_place_only_for_this_work_folder_this_config_and_all_epochs(work, outputs):
-    assert not are_in_place(work, 3, "c", outputs)
-    put_in_place(work, ROWS, outputs)
-    assert not are_in_place(work, 3, "c", outputs)
+    def there(found=None, name=work.name, config="c"):
+        return are_in_place(found or trained(work), name, config, outputs)
+
+    assert not there()
+    put_in_place(trained(work), outputs)
+    assert not there()
     outputs.provenance.write_text(json.dumps({"work": work.name, "epochs": 3, "config_sha256": "c"}))
-    assert are_in_place(work, 3, "c", outputs)
-    assert not are_in_place(work, 4, "c", outputs)
-    assert not are_in_place(work, 3, "of moved data", outputs)
-    assert not are_in_place(work.with_name("fedcba9876543210"), 3, "c", outputs)
+    assert there()
+    assert not there(Trained(work, [], ROWS[:2], {2}, {2}, 1.0))
+    assert not there(trained(work, kept=[3]))  # other checkpoints are asked for
+    assert not there(config="of moved data")
+    assert not there(name="fedcba9876543210")
     outputs.log.unlink()
-    assert not are_in_place(work, 3, "c", outputs)
+    assert not there()

@@ -11,7 +11,7 @@ from support.merged_config import merged
 
 from nuclei.common.stage import InputError
 from nuclei.training.kept_epochs import epochs_to_keep
-from nuclei.workflow.configuration import PATHS, check_config, expand_home, kept_for_sure
+from nuclei.workflow.configuration import PATHS, check_config, check_encoding, expand_home, kept_for_sure
 
 
 @pytest.fixture
@@ -118,3 +118,65 @@ def test_every_key_that_holds_a_path_is_known():
 
     schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
     assert set(keys(schema)) == set(PATHS)
+
+
+@pytest.mark.parametrize(
+    "dataset, given, there, wanted",
+    [
+        ("data/vrdl-raw.tar.xz", "auto", True, "data/vrdl-test-masks.tar.xz"),
+        ("data/vrdl-raw.tar.xz", "auto", False, None),
+        ("data/vrdl-raw.tar.xz", None, True, None),
+        ("mine", "auto", True, None),  # the masks of other images
+        ("mine", "masks", True, "masks"),
+    ],
+    ids=str,
+)
+def test_test_masks_of_the_known_name_are_taken(tmp_path, monkeypatch, dataset, given, there, wanted):
+    found = merged()
+    assert found["raw"]["test_masks"]["path"] == "auto"
+    found["raw"]["dataset"]["path"], found["raw"]["test_masks"]["path"] = dataset, given
+    found["models_file"] = str(ROOT / "config/models.yaml")
+    found["split"]["file"] = None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("data/vrdl-raw.tar.xz", "mine", "masks", *(["data/vrdl-test-masks.tar.xz"] if there else [])):
+        (tmp_path / name).touch()
+    check_config(found, found["models_file"], str(ROOT / "config/schema.yaml"))
+    assert found["raw"]["test_masks"]["path"] == wanted
+
+
+def test_submissions_want_test_masks_before_any_work(config):
+    config["published"]["submissions"] = "config"  # any folder
+    check_config(config, "config/models.yaml", "config/schema.yaml")  # drawn data have masks
+    config["raw"] |= {"draw": None, "dataset": {"path": "config", "sha256": None}}
+    with pytest.raises(InputError) as error:
+        check_config(config, "config/models.yaml", "config/schema.yaml")
+    assert error.value.problems == [
+        "config: published.submissions config found without test masks, wanted masks to score them by; "
+        "put data/vrdl-test-masks.tar.xz there or set raw.test_masks.path"
+    ]
+
+
+def test_a_notification_is_a_text(config):
+    config["notify"] = ["mail", "me"]
+    with pytest.raises(InputError, match="config: notify"):
+        check_config(config, "config/models.yaml", "config/schema.yaml")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("latin-1", "other bytes")],
+)
+def test_a_config_that_is_not_utf_8_is_refused_by_its_name(tmp_path, encoding, found):
+    path = tmp_path / "config.yaml"
+    path.write_text("run: grün\n", encoding=encoding)
+    with pytest.raises(InputError, match=f"config.yaml: {found} found, wanted text in UTF-8; save it as UTF-8$"):
+        check_encoding(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_config_in_utf_8_passes_with_any_mark_and_line_ends(tmp_path, encoding):
+    path = tmp_path / "config.yaml"
+    path.write_text("run: grün\n", encoding=encoding, newline="\r\n")
+    check_encoding(path)
+    check_encoding(tmp_path / "not there")

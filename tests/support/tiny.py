@@ -38,8 +38,11 @@ def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
     )
 
 
-def interrupted(folder, config="tiny.yaml"):
-    """Run Snakemake, and stop it as Ctrl-C does as soon as its first job has finished; returns (exit status, text)."""
+def interrupted(folder, config="tiny.yaml", after="Finished jobid"):
+    """Run Snakemake, and stop it as Ctrl-C does as soon as it says a line that starts so; returns (exit status, text).
+
+    after: start of the line; the default stops it when its first job has finished.
+    """
     command = ["snakemake", "--cores", "2", "--configfile", "config/demo.yaml", config]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -47,7 +50,7 @@ def interrupted(folder, config="tiny.yaml"):
         said = []
         for line in process.stderr:
             said.append(line)
-            if line.startswith("Finished jobid"):
+            if line.startswith(after):
                 os.killpg(process.pid, signal.SIGINT)
                 break
         said.append(process.stderr.read())

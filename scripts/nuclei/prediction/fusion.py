@@ -14,8 +14,8 @@ Score and box are those of weighted boxes fusion (Solovyev, Wang and Gabruseva, 
 section 3). There, groups are found by the IoU of boxes; the vote of the masks is this project's.
 
 Two further functions deal with nuclei that overlap: `distinct` is non-maximum suppression, which removes the less
-certain of two; `soft_nms` lowers the scores of both. A third, `doubt_cut`, lowers those of nuclei that the image's border
-may cut.
+certain of two; `soft_nms` lowers the scores of both. A third, `doubt_cut`, lowers those of nuclei that the border
+of the image may cut.
 """
 
 from collections.abc import Sequence

@@ -7,8 +7,8 @@
    request, the scores of nuclei that overlap are then lowered (soft-NMS).
 4. The fused nuclei of the window are moved to the coordinates of the image. The window reports those that it sees whole
    or that have their centre in its core: a nucleus that the border of one window cuts is reported by the next window.
-5. When all windows are done, non-maximum suppression removes nuclei that two windows reported. On request, the scores of
-   nuclei that touch the border of the image are then lowered.
+5. When all windows are done, non-maximum suppression removes nuclei that two windows reported. On request, the scores
+   of nuclei that touch the border of the image are then lowered.
 
 So the views come first and the windows second. Memory depends on the size of the window and on the number of nuclei,
 not on the size of the image. Coordinates are px, x right, y down, with pixel edges at integers.

@@ -30,7 +30,8 @@ def run_folder(material, config, weights, content):
     annotations.mkdir(parents=True)
     shutil.copy(config, folder / "config.py")
     shutil.copy(weights, folder / "checkpoint.pth")
-    (annotations / "validation.json").write_text(json.dumps(content))
+    for name in ("train", "validation"):
+        (annotations / f"{name}.json").write_text(json.dumps(content))
     return folder
 
 

@@ -169,5 +169,6 @@ def test_a_cell_without_its_files_is_named(tmp_path):
     assert names == [
         "cells/setting1/mask_r50/seed0/config.py",
         "cells/setting1/mask_r50/seed0/checkpoint.pth",
+        "data/annotations/setting1/train.json",
         "data/annotations/setting1/validation.json",
     ]

@@ -17,7 +17,7 @@ import tifffile
 from conftest import ROOT
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from support.model_run import make_cell
+from support.model_run import THRESHOLD, make_cell
 from support.slides import write_slide
 
 from nuclei.common.files import sha256
@@ -121,7 +121,8 @@ def test_images_of_the_size_of_the_training_give_what_predict_gives(made, undist
     wanted = json.loads((tmp_path / "p.json").read_text())
     names = {row["id"]: row["file_name"] for row in json.loads((config.parent / "test.json").read_text())["images"]}
     for image_id, name in names.items():
-        rows = [row for row in wanted if row["image_id"] == image_id and coco_mask.area(row["segmentation"])]
+        rows = [row for row in wanted if row["image_id"] == image_id and row["score"] >= THRESHOLD]
+        rows = [row for row in rows if coco_mask.area(row["segmentation"])]
         coco = COCO(made[0] / f"{name.removesuffix('.png')}.coco.json")
         found = sorted((coco.annToRLE(a)["counts"].decode(), a["score"]) for a in coco.loadAnns(coco.getAnnIds()))
         expected = sorted((row["segmentation"]["counts"], row["score"]) for row in rows)

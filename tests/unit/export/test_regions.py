@@ -12,7 +12,6 @@ from nuclei.data.left_out import CLIPPED
 from nuclei.export.regions import regions, write_regions
 from nuclei.formats.geojson import nuclei, read
 
-
 ROWS = [
     row("annotation", "Tumor", square(0, 0, 500, 300)),  # tissue around all, not a nucleus beside detections
     row("annotation", "Region*", square(100.4, 50, 220, 149.6)),

@@ -55,7 +55,7 @@ def many():
         mask = picture[top:bottom, left:right] > 0
         place = int(random.integers(SIDE - 30)), int(random.integers(SIDE - 30))
         nuclei.append(measure(Nucleus(float(random.random()), np.zeros(4), mask, *place), image.pixels))
-    return image, nuclei
+    return image, sorted(nuclei, key=lambda nucleus: nucleus.y)  # rows of windows give them from the top, too
 
 
 def rows(material, full):

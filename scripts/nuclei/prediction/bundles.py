@@ -58,7 +58,7 @@ def intervals(cell: Path) -> dict[str, Any]:
     compared nothing.
     """
     file = cell.parents[3] / "comparisons.json"
-    content = read_json(file) if file.is_file() else {"scored": False}
+    content: dict[str, Any] = read_json(file) if file.is_file() else {"scored": False}
     with written_by("compare_cells", file):
         if not content["scored"]:
             return {}

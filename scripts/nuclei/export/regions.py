@@ -51,7 +51,7 @@ def outline_of(row: dict[str, Any], place: str) -> shapely.Geometry | None:
 
 def box_of(outline: shapely.Geometry | None, size: tuple[int, int], place: str) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) of a region, whole px. InputError where it is no rectangle or not in the image."""
-    if outline is None or outline.area < LEAST * shapely.box(*outline.bounds).area:
+    if outline is None or outline.is_empty or outline.area < LEAST * shapely.box(*outline.bounds).area:
         raise InputError(f"{place}: a region that is no rectangle found, wanted one; draw it with the rectangle tool")
     left, top, right, bottom = map(round, outline.bounds)
     left, top, right, bottom = max(0, left), max(0, top), min(right, size[0]), min(bottom, size[1])

@@ -10,7 +10,7 @@ REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9
 
 .PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
         test-damage test-fuzz test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify \
-        bundle clean-work lint mmcv-cuda
+        bundle regions clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -35,6 +35,7 @@ help:
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make bundle     one zip of a trained cell, for other machines: make bundle CELL=results/demo/cells/setting1/mask_r50/seed0"
 	@echo "                also PIXEL_SIZE=0.25 (um per px of its training images), LICENCE=... (of these images); docs/predict.md"
+	@echo "make regions    cut annotated regions out of slides, to train on: make regions IMAGES=slides OUT=regions; docs/qupath.md"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/map.md, docs/differences.md and the tables of config/README.md anew; downloads mmdet"
 	@echo "                $(REPORTS_MMDET), without network keeps what is said of it"
@@ -156,6 +157,9 @@ bundle: $(READY)
 	@[ -n "$(CELL)" ] || { echo "error: CELL not given, wanted the folder of a cell; see make help" >&2; exit 1; }
 	@python -W ignore tools/make_bundle.py --cell "$(CELL)" $(if $(BUNDLE),--out "$(BUNDLE)") \
 	$(if $(PIXEL_SIZE),--pixel-size $(PIXEL_SIZE)) $(if $(LICENCE),--licence "$(LICENCE)")
+
+regions: $(READY)
+	@python tools/cut_regions.py --images "$(IMAGES)" --out "$(OUT)"
 
 clean-work: $(READY)
 	python tools/clean_work.py $(YES)

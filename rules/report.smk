@@ -29,7 +29,8 @@ CELL_RESULTS = [
     "answer.json",
     "answer.zip",
     "scores.json",
-    *(["instance_scores.json", "image_statistics.json", "errors.csv"] if INSTANCES else []),
+    *(INSTANCE_RESULTS if INSTANCES else []),
+    *(["epoch_predictions.json", "epoch_scores.json"] if EPOCHS else []),
 ]
 
 
@@ -155,6 +156,7 @@ rule make_cells_table:
 rule make_instance_tables:
     input:
         scores=cell_files("instance_scores.json"),
+        ensembles=ensemble_files("instance_scores.json"),
         comparisons=f"{RESULTS}/comparisons.json",
         board=ancient("config/board.tsv"),
     output:
@@ -173,6 +175,7 @@ rule make_instance_tables:
         models_file=verbatim(MODELS_FILE),
         entries=table_columns(MODELS),
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
         board=file_state("config/board.tsv"),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
@@ -180,14 +183,15 @@ rule make_instance_tables:
         "tables of scores beyond AP"
     shell:
         "python scripts/make_instance_tables.py --settings {params.settings} --models-file {params.models_file:q}"
-        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --comparisons {input.comparisons}"
-        " --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --ensembles {params.ensembles}"
+        " --ensemble-scores {input.ensembles} --comparisons {input.comparisons} --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule judge_findings:
     input:
         comparisons=f"{RESULTS}/comparisons.json",
         published=compared_published()[0] if config["published"]["submissions"] else [],
+        correlations=f"{RESULTS}/epoch_correlations.json" if EPOCHS else [],
     output:
         expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
     log:
@@ -200,13 +204,14 @@ rule judge_findings:
     params:
         *code("judge_findings", "report"),
         published=lambda wildcards, input: option("--published", input.published),
+        correlations=lambda wildcards, input: option("--correlations", input.correlations),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "the report's findings, judged"
     shell:
-        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.note}"
-        " --out-dir {params.out} > {log} 2>&1"
+        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.correlations}"
+        " {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule draw_comparisons:
@@ -338,8 +343,9 @@ rule write_manifest:
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
-            cell_files("validation_predictions.json", [UNSEEN]) if INSTANCES else [],
+            unseen_files("validation_predictions.json") if INSTANCES else [],
             rules.compare_cells.output if INSTANCES else [],
+            rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
             comparison_figures(),
             rules.make_cells_table.output,

@@ -37,15 +37,22 @@ def comparison_figures():
     return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
 
 
+def unseen_files(name):
+    """Paths of the file `name` of all cells and ensembles in the setting whose validation images choose thresholds."""
+    ensembles = expand(f"{ENSEMBLE}/{name}", setting=UNSEEN, ensemble=ENSEMBLES)
+    return cell_files(name, [UNSEEN]) + ensembles
+
+
 def chosen_on(wildcards):
-    """What the score threshold of a cell was chosen on, in words."""
+    """What the score threshold of a cell or an ensemble was chosen on, in words."""
     if UNSEEN == 2:
         return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
     if wildcards.setting == "1":
         return "validation images of setting 1"
+    who = "models and seeds" if hasattr(wildcards, "ensemble") else "model and seed"
     return (
-        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
-        "validation images that its training did not see"
+        f"validation images of setting 1, by the same {who} as trained in setting 1, since setting 2 has no validation "
+        "images that its training did not see"
     )
 
 

@@ -1,8 +1,8 @@
 """Make the tables of the scores beyond AP, of all cells of a run.
 
-It reads instance_scores.json of every cell, comparisons.json, board.tsv and models.yaml. It writes staircase.* (the
-report's metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*, errors.* and comparisons.* (which of
-two rows is better), each as .csv, .md, .tex and .html.
+It reads instance_scores.json of every cell and of every ensemble, comparisons.json, board.tsv and models.yaml. It
+writes staircase.* (the report's metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*, errors.* and
+comparisons.* (which of two rows is better), each as .csv, .md, .tex and .html.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.instance_rows import TABLES, TITLES, all_rows, notes
 from nuclei.report.table_files import write_table
 from nuclei.scoring.board import read_board
+from nuclei.scoring.comparison_types import ensemble_row
 
 
 def main() -> None:
@@ -23,6 +24,15 @@ def main() -> None:
         nargs="+",
         required=True,
         help="instance_scores.json of each cell, by setting, then model, then seed",
+    )
+    parser.add_argument(
+        "--ensembles", nargs="*", default=[], help="names of the ensembles, in the order of their files"
+    )
+    parser.add_argument(
+        "--ensemble-scores",
+        nargs="*",
+        default=[],
+        help="instance_scores.json of each ensemble, by setting, then ensemble",
     )
     parser.add_argument("--comparisons", required=True, help="comparisons.json of the same cells")
     parser.add_argument("--board", required=True, help="board.tsv, the first places of the competition's board")
@@ -42,6 +52,12 @@ def main() -> None:
         (setting, model): [read_json(own[model, seed], "what score_instances.py writes") for seed in args.seeds]
         for setting, own in files.items()
         for model in models
+    }
+    shares = by_setting(args.settings, args.ensembles, [0], args.ensemble_scores, "--ensemble-scores")
+    found |= {
+        (setting, ensemble_row(name)): [read_json(path, "what score_instances.py writes")]
+        for setting, own in shares.items()
+        for name, path in zip(args.ensembles, own, strict=True)
     }
     with written_by("score_instances.py or compare_cells.py", f"{args.scores[0]} or {args.comparisons}"):
         rows = all_rows(entries, found, comparisons, board)

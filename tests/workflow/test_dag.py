@@ -202,6 +202,55 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
     assert planned(snakemake(folder, "-n", config=gone)) == {"make_report": 1, "write_manifest": 1}
 
 
+def test_scores_beyond_ap_of_two_models_and_their_ensemble(project, tmp_path):
+    """Nothing is trained; the models are those of the finished run."""
+    folder = tmp_path / "moved"
+    shutil.copytree(project, folder, symlinks=True)
+    models = ["mask_r50", "pointrend_r50"]
+    change = {"ensembles": {"two": [f"{model}/seed0" for model in models]}, "models": models}
+    config = overlay(folder, scoring={"instances": True, "epochs": 1}, **change)
+    plan = planned(snakemake(folder, "-n", config=config))
+    assert not plan.keys() & {"train", "predict"}
+    wanted = {
+        "predict_validation": 2,
+        "fuse_validation": 1,
+        "score_instances": 4,
+        "score_ensemble_instances": 2,
+        "predict_epochs": 4,
+        "score_epochs": 4,
+        **dict.fromkeys(
+            ("compare_cells", "compare_epochs", "judge_findings", "make_instance_tables", "draw_comparisons"), 1
+        ),
+    }
+    assert {rule: count for rule, count in plan.items() if rule in wanted} == wanted
+    done = snakemake(folder, config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = folder / "results/tiny"
+    chosen = [read(cell(folder, setting, "mask_r50") / "instance_scores.json")["threshold"] for setting in (1, 2)]
+    assert chosen[0]["value"] == chosen[1]["value"]  # setting 2 takes that of setting 1
+    assert "by the same model and seed as trained in setting 1" in chosen[1]["chosen_on"]
+    together = read(results / "ensembles/setting2/two/instance_scores.json")
+    assert together["threshold"] == {
+        **read(results / "ensembles/setting1/two/instance_scores.json")["threshold"],
+        "chosen_on": together["threshold"]["chosen_on"],
+    }
+    compared = read(results / "comparisons.json")
+    labels = [f"setting{setting}/{name}" for setting in (1, 2) for name in (*models, "ensemble two")]
+    assert sorted(compared["groups"]) == sorted(labels)
+    assert len(compared["pairs"]) == 6 * 5 // 2
+    for setting, model in ((1, "mask_r50"), (2, "pointrend_r50")):
+        (epoch,) = read(cell(folder, setting, model) / "epoch_scores.json")
+        scores = read(cell(folder, setting, model) / "scores.json")
+        assert epoch["test"] == pytest.approx({name: scores[name] for name in epoch["test"]}, abs=1e-12)
+    assert read(results / "epoch_correlations.json")["settings"]["1"]["ap_100"]["value"] is None  # one epoch each
+    assert verified(results)
+    assert planned(snakemake(folder, "-n", config=config)) == {}
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
 def test_one_models_rate_retrains_that_model_alone(project):
     config = overlay(project, model_options=CONFIG["model_options"] | {"mask_r50": {"optimizer.lr": 0.001}})
     found = planned(snakemake(project, "-n", config=config))

@@ -12,7 +12,7 @@ from nuclei.models.catalogue import model_columns
 from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
 from nuclei.scoring.board import NUCLEI, place
-from nuclei.scoring.comparison_types import UNSURE, Comparisons, label
+from nuclei.scoring.comparison_types import UNSURE, Comparisons, is_ensemble, label
 from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
 from nuclei.workflow.types import ModelEntry
 
@@ -50,7 +50,9 @@ def shown(value: float | None, low: float | None = None, high: float | None = No
 
 
 def first_columns(entries: Mapping[str, ModelEntry], setting: int, model: str) -> TableRow:
-    """The columns that say which row it is."""
+    """The columns that say which row it is. model: its name, or an ensemble's as ensemble_row gives it."""
+    if is_ensemble(label(setting, model)):
+        return {"model": model, "backbone": "", "multiscale": "", "lr schd": "", "setting": str(setting)}
     return {**model_columns(entries[model]), "setting": str(setting)}
 
 

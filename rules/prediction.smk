@@ -86,12 +86,12 @@ rule predict_epochs:
         *code("predict_epochs", "mmdet"),
         content=raw_state("test"),
         device=config["compute"]["device"],
-        count=config["scoring"]["epochs"],
+        number=config["scoring"]["epochs"],
     message:
         "test images by epochs of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/predict_epochs.py --config {input.config} --epochs {input.epochs}"
-        " --checkpoints {input.checkpoints} --count {params.count} --device {params.device} --threads {threads}"
+        " --checkpoints {input.checkpoints} --count {params.number} --device {params.device} --threads {threads}"
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --out {output} 2>&1 | tee {log}"
 

@@ -6,6 +6,10 @@ scores, and scores.json says so. It makes:
   instance_scores.json, image_statistics.json, errors.csv
                             in the folder of each cell and of each ensemble: scores beyond AP, and every error
   comparisons.json          every two models of the run compared in every score
+  figures/forest.*, better.*
+                            the comparisons as pictures (.png, .svg)
+  figures/errors.*, precision_recall.*, ceiling.*, sizes.*
+                            the scores of the cells of the first seed as pictures (.png, .svg)
   epoch_scores.json         with scoring.epochs, in the folder of each cell: test scores of several epochs
   epoch_correlations.json   whether they go with the validation scores
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
@@ -175,6 +179,55 @@ rule compare_epochs:
     shell:
         "python scripts/compare_epochs.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
         " --scores {input} --out {output} > {log} 2>&1"
+
+
+rule draw_comparisons:
+    input:
+        f"{RESULTS}/comparisons.json",
+    output:
+        comparison_figures(),
+    log:
+        f"{RESULTS}/logs/draw_comparisons.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("draw_comparisons", "report"),
+        out=above(),
+    message:
+        "figures of the comparisons"
+    shell:
+        "python scripts/draw_comparisons.py --comparisons {input} --out-dir {params.out} > {log} 2>&1"
+
+
+rule draw_scores:
+    input:
+        statistics=first_seed_files("image_statistics.json"),
+        errors=first_seed_files("errors.csv"),
+        comparisons=f"{RESULTS}/comparisons.json",
+    output:
+        score_figures(),
+    log:
+        f"{RESULTS}/logs/draw_scores.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        *code("draw_scores", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seed=config["seeds"][0],
+        out=above(),
+    message:
+        "figures of the scores"
+    shell:
+        "python scripts/draw_scores.py --settings {params.settings} --models {params.models} --seed {params.seed}"
+        " --statistics {input.statistics} --errors {input.errors} --comparisons {input.comparisons}"
+        " --out-dir {params.out} > {log} 2>&1"
 
 
 rule score_published:

@@ -12,6 +12,7 @@ from nuclei.common.stage import run_stage, written_by
 from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.instance_rows import TABLES, TITLES, all_rows, notes
+from nuclei.report.leak_lines import add_option, leak_lines
 from nuclei.report.table_files import write_table
 from nuclei.scoring.board import read_board
 from nuclei.scoring.comparison_types import ensemble_row
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     parser.add_argument("--data-note", default="", help="text of the first line under each table")
+    add_option(parser)
     parser.add_argument("--out-dir", required=True, help="folder to write the tables to")
     args = parser.parse_args()
     entries, board = read_models(args.models_file), read_board(args.board)
@@ -62,9 +64,10 @@ def main() -> None:
     with written_by("score_instances.py or compare_cells.py", f"{args.scores[0]} or {args.comparisons}"):
         rows = all_rows(entries, found, comparisons, board)
         lines = notes(found, comparisons, args.data_note)
+    leaks = leak_lines(args.leaks)
     for table in TABLES:
         shown, values = rows[table]
-        write_table(shown, f"{args.out_dir}/{table}", TITLES[table], lines[table], values)
+        write_table(shown, f"{args.out_dir}/{table}", TITLES[table], lines[table] + leaks, values)
 
 
 if __name__ == "__main__":

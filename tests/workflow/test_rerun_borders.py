@@ -22,8 +22,9 @@ SCORED_INSTANCES = {"compare_published", "score_instances"}
 # module below scripts/nuclei: the stages that an edit of it runs again
 BORDERS = {
     "coco/checks.py": SCORED_INSTANCES
-    | {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
-    "coco/matching.py": SCORED_INSTANCES | {"draw_overlays", "fuse_predictions", "predict", "predict_images"},
+    | {"draw_overlays", "fuse_predictions", "score_epochs", "score_predictions", "score_published", "write_answer"},
+    "coco/matching.py": SCORED_INSTANCES
+    | {"score_epochs", "draw_overlays", "fuse_predictions", "predict", "predict_images"},
     "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images", "predict_images"},
     "data/masks.py": {
         "check_part",

@@ -10,6 +10,7 @@ from typing import Any
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.compared import COMPARED
+from nuclei.report.steps import near, next_step
 from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
 from nuclei.scoring.board import NUCLEI, place
 from nuclei.scoring.comparison_types import UNSURE, Comparisons, is_ensemble, label
@@ -95,24 +96,6 @@ STAIRS = {
     "gain_of_step": "gain of the step",
     "gain_of_one": "gain of one",
 }
-
-
-def next_step(score: Value) -> float | None:
-    """The smallest step of the report's metric above a score: k/101.
-
-    >>> round(next_step(0.2444), 4), round(next_step(0.2376), 4)
-    (0.2475, 0.2376)
-    """
-    if not isinstance(score, float):
-        return None
-    return next(k / 101 for k in range(102) if k / 101 >= score)
-
-
-def near(step: float | None, high: float | None) -> str:
-    """Whether the interval reaches the next step, in words."""
-    if step is None or high is None:
-        return ""
-    return "yes" if step <= high else "no"
 
 
 def _signed(value: Value) -> Value:

@@ -3,13 +3,15 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypedDict, cast
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.types import Annotation, Image
+from nuclei.common.stage import InputError
 from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
 from nuclei.scoring.error_list import at_border, centres, name_errors, touching
 from nuclei.scoring.scene import Scene
@@ -131,3 +133,19 @@ def as_csv(rows: Sequence[ErrorRow]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def read_errors(path: Path | str) -> list[ErrorRow]:
+    """The rows of an errors.csv. InputError where it is no such file."""
+    kinds: dict[str, Callable[[str], object]] = {"image_id": int, "nucleus": int, "detection": int, "area": int}
+    kinds |= dict.fromkeys(("iou", "score", "x", "y"), float)
+    kinds |= dict.fromkeys(("border", "crowded"), lambda text: {"True": True, "False": False}[text])
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = [
+                {key: kinds.get(key, str)(row[key]) if row[key] else None for key in ErrorRow.__annotations__}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({error!r:.60}), wanted what score_instances.py writes") from None
+    return cast("list[ErrorRow]", rows)

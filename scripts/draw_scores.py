@@ -13,10 +13,10 @@ from nuclei.common.stage import run_stage, written_by
 from nuclei.report.cells import by_setting
 from nuclei.report.error_figure import draw_errors
 from nuclei.report.score_figures import draw_ceiling, draw_precision_recall, draw_sizes
-from nuclei.scoring.average_precision import ceiling
 from nuclei.scoring.compared_files import read_statistics
 from nuclei.scoring.comparison_types import label
-from nuclei.scoring.error_rows import count_errors, read_errors
+from nuclei.scoring.error_file import count_errors, read_errors
+from nuclei.scoring.image_statistics import ceilings
 
 
 def main() -> None:
@@ -47,9 +47,10 @@ def main() -> None:
     comparisons = read_json(args.comparisons, "what compare_cells.py writes")
     draw_errors({name: count_errors(rows) for name, rows in errors.items()}, f"{args.out_dir}/errors")
     draw_precision_recall(scored, f"{args.out_dir}/precision_recall")
-    nuclei = [image.nuclei for image in next(iter(scored.values()), [])]
+    nuclei = np.array([image.nuclei for image in next(iter(scored.values()), [])], int)
+    ceiling = float(ceilings(nuclei, np.ones((1, len(nuclei)), int))[0]) if len(nuclei) else None
     with written_by("compare_cells.py", args.comparisons):
-        draw_ceiling(comparisons, ceiling(nuclei), f"{args.out_dir}/ceiling")
+        draw_ceiling(comparisons, ceiling, f"{args.out_dir}/ceiling")
     sizes = {}
     for name, rows in errors.items():
         true = [row for row in rows if row["what"] == "nucleus"]

@@ -85,6 +85,7 @@ def test_a_rule_calls_the_one_script_of_its_name(rule):
 def test_every_script_belongs_to_a_rule_of_its_name():
     assert {name for name in RULES if RULES[name].script == name} - TARGETS == STAGES
     copies = {"score_ensemble", "write_ensemble_answer", "predict_validation", "predict_slide"}
+    copies |= {"fuse_validation", "score_ensemble_instances"}
     assert {name for name, rule in RULES.items() if rule.script != name} == copies
 
 

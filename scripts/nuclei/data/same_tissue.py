@@ -37,7 +37,7 @@ def describe(pixels: NDArray[np.uint8]) -> Points:
     scale = LONGEST / max(grey.shape)
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found, descriptors = cv2.ORB_create(nfeatures=POINTS, fastThreshold=8).detectAndCompute(grey, None)
+    found, descriptors = cv2.ORB.create(nfeatures=POINTS, fastThreshold=8).detectAndCompute(grey, None)
     places = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
     return Points(places, np.zeros((0, 32), np.uint8) if descriptors is None else descriptors)
 

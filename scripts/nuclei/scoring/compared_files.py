@@ -58,7 +58,7 @@ def read_ensembles(
     ensembles: Sequence[str],
     groups: Mapping[str, Sequence[Sequence[ImageStatistics]]],
     paths: Sequence[str],
-) -> dict[str, list[Sequence[ImageStatistics]]]:
+) -> dict[str, list[list[ImageStatistics]]]:
     """{label: the ensemble once for each seed of the models}, to be compared with the groups of read_groups.
 
     An ensemble is one and has no seeds; as each seed it has the same scores, so only the models' seeds are resampled.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from nuclei.scoring.epoch_scores import ap_scores, detections_of
+from nuclei.scoring.epoch_curves import ap_scores, detections_of
 from nuclei.scoring.epoch_types import Correlation, Correlations, EpochScores
 from nuclei.scoring.intervals import MOST, interval, resamples
 from nuclei.scoring.names import NAMES
@@ -42,7 +42,7 @@ def training_correlations(epochs: Sequence[EpochScores], weights: NDArray[np.int
     out.
     """
     test = [ap_scores([detections_of(row) for row in epoch["images"]], weights) for epoch in epochs]
-    found = {}
+    found: dict[str, NDArray[np.float64]] = {}
     for name in NAMES:
         known = [at for at, epoch in enumerate(epochs) if epoch["validation"][name] is not None]
         if len(known) >= LEAST:

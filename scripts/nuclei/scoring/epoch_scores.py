@@ -8,11 +8,9 @@ import numpy as np
 from nuclei.coco.grouping import by_image
 from nuclei.coco.matching import iou_matrix
 from nuclei.coco.types import Content, Result
-from nuclei.scoring.curves import curve_scores
-from nuclei.scoring.detections import ImageDetections, by_score, match_detections
+from nuclei.scoring.detections import BITS, ImageDetections, by_score, match_detections
+from nuclei.scoring.epoch_curves import ap_scores
 from nuclei.scoring.epoch_types import EpochImage, EpochScores
-from nuclei.scoring.image_statistics import BITS
-from nuclei.scoring.names import CAPS
 from nuclei.scoring.scene import plain_rle
 
 
@@ -27,15 +25,6 @@ def epoch_images(truth: Content, results: Sequence[Result]) -> list[tuple[int, I
         iou = iou_matrix(masks, [own[at]["segmentation"] for at in order])
         images.append((image["id"], match_detections(iou, np.array([own[at]["score"] for at in order], float))))
     return images
-
-
-def ap_scores(images: Sequence[ImageDetections], weights: Any) -> dict[str, Any]:
-    """AP, AP50 and AP75 at both caps of epochs.tsv, of weighted images: {name: float, (resamples,)}."""
-    values: dict[str, Any] = {}
-    for cap in CAPS:
-        found = curve_scores(images, cap, weights)
-        values |= {f"{kind}_{cap}": found[kind] for kind in ("ap", "ap50", "ap75")}
-    return values
 
 
 def score_epoch(truth: Content, epoch: int, results: Sequence[Result], validation: Mapping[str, Any]) -> EpochScores:
@@ -57,9 +46,3 @@ def score_epoch(truth: Content, epoch: int, results: Sequence[Result], validatio
         "test": {name: float(value[0]) for name, value in test.items()},
         "images": rows,
     }
-
-
-def detections_of(row: EpochImage) -> ImageDetections:
-    """The detections of a row of epoch_scores.json; which nucleus each takes is not kept there."""
-    right = (np.array(row["right"], int) & BITS[:, None]) > 0
-    return ImageDetections(row["nuclei"], np.array(row["scores"], float), right, np.full(len(row["scores"]), -1))

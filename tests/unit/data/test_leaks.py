@@ -69,10 +69,14 @@ def test_the_surest_mark_is_told(pictures, tmp_path):
     for name, pixels in names.items():
         cv2.imwrite(str(tmp_path / name), pixels)
     cv2.imwrite(str(tmp_path / "smaller.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    cv2.imwrite(str(tmp_path / "mirror.png"), COPIES["mirrored"](image))
     test = look_at(tmp_path / "a.png", "a", True)
-    seen = {name: look_at(tmp_path / f"{name}.png", name, False) for name in ("again", "part", "other", "smaller")}
+    seen = {
+        name: look_at(tmp_path / f"{name}.png", name, False) for name in ("again", "part", "mirror", "other", "smaller")
+    }
     how = {name: (leak := compare(test, one, "us")) and leak["how"] for name, one in seen.items()}
-    assert how == {"again": "same pixels", "smaller": "same pixels", "part": "same tissue", "other": None}
+    assert how.pop("mirror") == how.pop("part") == "same tissue"
+    assert how == {"again": "same pixels", "smaller": "same pixels", "other": None}
     assert compare(test, seen["part"], "us")["points"] >= AGREEING
     digest = hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
     assert compare(test, Known("x", digest), "them")["how"] == "same file"

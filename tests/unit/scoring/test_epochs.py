@@ -10,7 +10,8 @@ from support.score_cases import random_case
 from nuclei.report.finding_rows import PUBLISHED, RUN, finding_rows
 from nuclei.scoring.average_precision import evaluate
 from nuclei.scoring.epoch_correlations import correlate, rank_correlation
-from nuclei.scoring.epoch_scores import ap_scores, detections_of, score_epoch
+from nuclei.scoring.epoch_curves import ap_scores, detections_of
+from nuclei.scoring.epoch_scores import score_epoch
 from nuclei.scoring.findings import FAILS, HOLDS, OPEN, UNMEASURED, judge_epochs
 from nuclei.scoring.names import NAMES
 from nuclei.training.spread_epochs import spread_epochs

@@ -9,8 +9,9 @@ from support.score_cases import SIDE, encode, random_case
 
 from nuclei.coco.grouping import by_image
 from nuclei.common.stage import InputError
+from nuclei.scoring.error_file import as_csv, count_errors, read_errors, size_of
 from nuclei.scoring.error_list import touching
-from nuclei.scoring.error_rows import as_csv, count_errors, error_rows, read_errors, size_of
+from nuclei.scoring.error_rows import error_rows
 from nuclei.scoring.scene import look
 
 IMAGE = {"id": 1, "file_name": "a.png", "width": SIDE, "height": SIDE}
@@ -70,6 +71,13 @@ def test_a_merged_pair_of_which_one_is_matched():
     found = rows([(0, 0, 10, 10), (10, 0, 12, 10)], [(0.9, (0, 0, 12, 10))])
     assert kinds(found, "nucleus") == {11: "matched", 12: "merged"}
     assert kinds(found, "detection") == {100: "matched"}
+
+
+def test_one_detection_that_lies_half_beside_its_nucleus_is_no_merger_and_no_split():
+    """Each covers more than half of the other, but the IoU is 60 / 140."""
+    found = rows([(0, 0, 10, 10)], [(0.9, (4, 0, 14, 10))])
+    assert kinds(found, "nucleus") == {11: "missed"}
+    assert kinds(found, "detection") == {100: "false"}
 
 
 def test_nothing_to_compare():

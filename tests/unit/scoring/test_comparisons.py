@@ -171,7 +171,7 @@ def test_drawn_seeds_reach_from_the_worst_to_the_best(case):
     one = compare({"one": [cells["a"], nothing], "two": [cells["c"], cells["d"]]})["groups"]["one"]["pooled"]["pq"]
     alone = compare({"one": [cells["a"]], "two": [cells["c"]]})["groups"]["one"]["pooled"]["pq"]
     assert one["low"] == 0 < alone["low"]
-    assert one["high"] == pytest.approx(alone["high"], rel=0.05)
+    assert alone["high"] * 0.75 < one["high"] <= alone["high"]
 
 
 @pytest.mark.parametrize("seed", range(10))

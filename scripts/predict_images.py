@@ -62,6 +62,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
+    parser.add_argument(
+        "--border", type=float, default=1.0, help="factor on the scores of nuclei that touch the border of the image"
+    )
     return parser.parse_args()
 
 
@@ -103,7 +106,7 @@ def main() -> None:
     images, model = list_image_files(args.images), open_model(args.model)
     if args.window and args.overlap >= args.window:
         raise InputError(f"--overlap {args.overlap} found, wanted less than --window {args.window}; correct one")
-    names = ("views", "scales", "window", "overlap", "soft", "tissue", "pixel_size")
+    names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size")
     options, code = {name: getattr(args, name) for name in names}, code_state(__file__)
     states = {path: state_of(path, model, options, code) for path in images}
     records = {path: record for path in images if (record := finished(folder, path, states[path], forms))}
@@ -139,7 +142,7 @@ def predict(
     detector, _gpu = ready_model(config, str(model.weights), device, args.label)  # held as long as it is referenced
     pipeline = config.data.test.pipeline
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
-    looks = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft)
+    looks = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft, border=args.border)
     for number, path in enumerate(images, 1):
         start = time.monotonic()
         image = open_image_file(path, model.pixel_size)

@@ -20,7 +20,7 @@ from nuclei.data.tissue import Tissue
 from nuclei.export.measurements import MeasuredNucleus, measure
 from nuclei.prediction.joining import join_rows
 from nuclei.prediction.many_looks import ManyLooks
-from nuclei.prediction.sliding_window import Span, belongs, windows
+from nuclei.prediction.sliding_window import Span, windows
 
 
 @dataclass
@@ -62,11 +62,8 @@ class WindowRows:
                 self.skipped(len(self.viewer.scales) * len(self.viewer.views))
                 continue
             part = self.image.read(*place)
-            for nucleus in self.viewer.look(part):
-                nucleus.x, nucleus.y = nucleus.x + column[0], nucleus.y + row[0]
-                nucleus.box = nucleus.box + [column[0], row[0], column[0], row[0]]
-                if belongs(nucleus, row, column, self.image.height, self.image.width):
-                    found.append(measure(nucleus, part, column[0], row[0]))
+            reported = self.viewer.reported(self.viewer.look(part), row, column, self.image.height, self.image.width)
+            found += [measure(nucleus, part, column[0], row[0]) for nucleus in reported]
         return found
 
     def predict(self) -> int:

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuclei.scoring.curves import curve_scores, wanted_counts
-from nuclei.scoring.detections import CAPS, THRESHOLDS, ImageDetections
+from nuclei.scoring.detections import BITS, CAPS, ImageDetections
 from nuclei.scoring.instance_metrics import METRICS, Sums, quotient
 from nuclei.scoring.staircase import CAP
-
-BITS = 1 << np.arange(len(THRESHOLDS))  # the bit of each IoU threshold in `right` of the file
 
 Values = dict[str, NDArray[np.float64]]
 

@@ -81,7 +81,8 @@ def install(lines: dict[str, str], options: list[str]) -> list[str]:
     One pip takes the largest that is left, the other one the smallest, so that the first is done early and the last is
     none of the largest.
     """
-    waiting, failed = batches([name for name in lines if name not in FIRST]), []
+    waiting = batches([name for name in lines if name not in FIRST])
+    failed: list[str] = []
     progress, done = Percent("packages", amount(list(lines))), amount(list(FIRST))
     with tempfile.TemporaryDirectory() as folder:
         if start(list(FIRST), lines, options, folder).wait():

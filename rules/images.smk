@@ -51,7 +51,7 @@ rule predict_images:
         " {params.threshold}"
         " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} 2>&1 | tee {log:q}"
+        " {params.soft} --border {params.look[border]} 2>&1 | tee {log:q}"
 
 
 use rule predict_images as predict_slide with:

@@ -41,7 +41,7 @@ rule predict:
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --part {params.part} --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --out {output} 2>&1 | tee {log}"
+        " {params.soft} --border {params.look[border]} --out {output} 2>&1 | tee {log}"
 
 
 use rule predict as predict_validation with:

@@ -69,6 +69,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
+    parser.add_argument(
+        "--border", type=float, default=1.0, help="factor on the scores of nuclei that touch the border of the image"
+    )
     return parser.parse_args()
 
 
@@ -126,7 +129,7 @@ def main() -> None:
         raise InputError(f"--overlap {args.overlap} found, wanted less than --window {args.window}; correct one")
     if args.score_threshold is None:
         args.score_threshold = model.threshold or 0.0
-    names = ("views", "scales", "window", "overlap", "soft", "tissue", "pixel_size", "score_threshold")
+    names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size", "score_threshold")
     options, code = {name: getattr(args, name) for name in names}, code_state(__file__)
     states = {path: state_of(path, model, options, code) for path in images}
     records = {path: record for path in images if (record := finished(folder, path, states[path], forms))}
@@ -167,7 +170,7 @@ def predict(
     detector, _gpu = ready_model(config, str(model.weights), device, args.label)  # held as long as it is referenced
     pipeline = config.data.test.pipeline
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
-    viewer = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft)
+    viewer = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft, border=args.border)
     progress = Progress(args.label, sum(asked.values()), "looks")
     viewer.between = progress.step
     later, folder = sum(asked.values()), Path(args.out_dir)

@@ -12,7 +12,10 @@ def read_statistics(path: str) -> list[ImageStatistics]:
     """The images of one image_statistics.json, by image id; empty where nothing could be scored."""
     rows = read_json(path, "what score_instances.py writes")
     with written_by("score_instances.py", path):
-        return [from_row(row) for row in rows]
+        found = [from_row(row) for row in rows]
+        if any(image.sums.keys() != found[0].sums.keys() for image in found):
+            raise ValueError("images with other sums")
+        return found
 
 
 def read_groups(

@@ -36,8 +36,8 @@ def slide(tmp_path_factory):
     return open_image_file(write_slide(tmp_path_factory.mktemp("slide") / "a.tif", tissue_image(500, 640), 0.5))
 
 
-def cut(slide, folder, **options):
-    return WindowRows(slide, Dark(None, [], window=200, overlap=60), folder, **options)
+def cut(slide, folder, border=1.0, **options):
+    return WindowRows(slide, Dark(None, [], window=200, overlap=60, border=border), folder, **options)
 
 
 def shown(rows):
@@ -56,6 +56,19 @@ def test_rows_give_the_nuclei_of_the_whole(slide, tmp_path):
     # not cut by any window: what one look at the whole finds
     once = Dark(None, []).nuclei(slide.read(0, 0, slide.width, slide.height))
     assert {(n.x, n.y, n.mask.tobytes()) for n in once} == {values[1:4] for values in found}
+
+
+def test_nuclei_at_the_border_of_the_image_lose_as_in_a_look_at_the_whole(slide, tmp_path):
+    rows = cut(slide, tmp_path, border=0.5)
+    rows.predict()
+    whole = Dark(None, [], window=200, overlap=60, border=0.5).nuclei(slide.read(0, 0, slide.width, slide.height))
+    found = shown(rows)
+    assert {values[:2] for values in found} == {(n.score, n.x) for n in whole}
+    assert all(values[5][-1] == values[0] for values in found)  # the score of the table
+    once = {(n.x, n.y): n.score for n in Dark(None, []).nuclei(slide.read(0, 0, slide.width, slide.height))}
+    changed = {(x, y) for score, x, y, *_ in found if score == once[x, y] / 2}
+    edge = {(x, y) for _, x, y, _, box, _ in found if min(x, y) == 0 or box[2] == slide.width or box[3] == slide.height}
+    assert changed == edge and edge
 
 
 def test_a_stopped_slide_goes_on_and_ends_with_the_same(slide, tmp_path):

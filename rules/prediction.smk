@@ -1,10 +1,10 @@
 """Predictions on the test images, and the competition's answer, of each cell and of each ensemble of cells.
 
 It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json and the test images. It makes, in the
-folder of each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
+folder of each cell and of each ensemble (results/<run>/ensembles/<setting>/<ensemble>/):
   predictions.json          COCO results; an ensemble's are fused from those of its members
   validation_predictions.json
-                            in cells of setting 1: the same of the validation images, to choose a score threshold on
+                            in cells of setting 1 and of folds: the same of the validation images, to choose a score threshold on
   answer.json, answer.zip   the 100 detections of highest score of each image, checked as tools/check_answer.py does
 """
 
@@ -13,7 +13,7 @@ rule predict:
     input:
         config=f"{CELL}/config.py",
         checkpoint=f"{CELL}/checkpoint.pth",
-        images=f"{RESULTS}/data/coco/test_images.json",
+        images=tested("test_images"),
         raw=raw_input("dataset"),
     output:
         f"{CELL}/predictions.json",
@@ -28,17 +28,17 @@ rule predict:
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
     params:
         *code("predict", "mmdet"),
-        content=raw_state("test"),
+        content=lambda wildcards: raw_state(tested_part(wildcards)),
         device=config["compute"]["device"],
         part="test",
         look=config["inference"],
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
         window=option("--window", config["inference"]["window"]),
     message:
-        "test images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "test images by {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/predict.py --config {input.config} --checkpoint {input.checkpoint}"
-        " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
+        " --label {wildcards.model}/{wildcards.setting}/seed{wildcards.seed}"
         " --part {params.part} --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
         " {params.soft} --out {output} 2>&1 | tee {log}"
@@ -58,7 +58,7 @@ use rule predict as predict_validation with:
         content=raw_state("train"),
         part="val",
     message:
-        "validation images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "validation images by {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
 
 
 rule write_answer:
@@ -81,7 +81,7 @@ rule write_answer:
         content=raw_state("test"),
         ids=verbatim(f"{raw_folder('dataset')}/test_img_ids.json"),
     message:
-        "answer of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "answer of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/write_answer.py --predictions {input.predictions} --test-images {input.images}"
         " --test-img-ids {params.ids:q} --out {output.answer} --zip {output.zip} > {log} 2>&1"
@@ -105,10 +105,10 @@ rule fuse_predictions:
         members=lambda wildcards: ENSEMBLES[wildcards.ensemble],  # their order counts, too
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
     message:
-        "ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "ensemble {wildcards.ensemble}, {wildcards.setting}"
     shell:
         "python scripts/fuse_predictions.py --predictions {input.predictions} --test-images {input.images} {params.soft}"
-        " --label {wildcards.ensemble}/setting{wildcards.setting} --out {output} 2>&1 | tee {log}"
+        " --label {wildcards.ensemble}/{wildcards.setting} --out {output} 2>&1 | tee {log}"
 
 
 use rule write_answer as write_ensemble_answer with:
@@ -122,7 +122,7 @@ use rule write_answer as write_ensemble_answer with:
     log:
         f"{ENSEMBLE_LOGS}.write_ensemble_answer.log",
     message:
-        "answer of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "answer of ensemble {wildcards.ensemble}, {wildcards.setting}"
 
 
 rule answers:

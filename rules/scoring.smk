@@ -18,7 +18,7 @@ STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 
 rule score_predictions:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
     output:
         f"{CELL}/scores.json",
@@ -32,7 +32,7 @@ rule score_predictions:
     params:
         *code("score_predictions", "report"),
     message:
-        "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "scores of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_predictions.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --out {output} > {log} 2>&1"
@@ -47,16 +47,16 @@ use rule score_predictions as score_ensemble with:
     log:
         f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
-        "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "scores of ensemble {wildcards.ensemble}, {wildcards.setting}"
 
 
 rule score_instances:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
-        validation=f"{CELL}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation=unseen_predictions,
         validation_truth=f"{RESULTS}/data/coco/exact/train.json",
-        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        split=unseen_split,
         organs=ancient("config/organs.tsv"),
     output:
         scores=f"{CELL}/instance_scores.json",
@@ -75,7 +75,7 @@ rule score_instances:
         split=lambda wildcards, input: option("--split", input.split),
         chosen_on=chosen_on,
     message:
-        "segmentation of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "segmentation of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_instances.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --organs {input.organs} --validation-predictions {input.validation}"

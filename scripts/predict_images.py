@@ -25,7 +25,7 @@ from nuclei.export.window_rows import WindowRows
 from nuclei.prediction.bundles import open_model
 from nuclei.prediction.many_looks import ManyLooks
 from nuclei.prediction.ready_model import ready_model
-from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale
+from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale, zoom_warning
 from nuclei.workflow.image_list import list_image_files
 
 WHOLE = 1.5  # images up to so many times as large as those that the model saw are looked at whole
@@ -144,6 +144,8 @@ def predict(
         start = time.monotonic()
         image = open_image_file(path, model.pixel_size)
         viewer = viewer_of(image, model, looks, args, config)
+        if warning := zoom_warning(model, image, args.pixel_size):
+            print(f"warning: {warning}", file=sys.stderr, flush=True)
         rows = WindowRows(image, viewer, Path(args.work) / short(states[path]))
         done = rows.finished()
         label = f"{args.label} {path.name} ({number}/{len(images)})"

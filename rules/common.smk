@@ -4,10 +4,10 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
-FOLDS: names of the folds of a cross-validation, which are settings, too; TRAINED:
-all settings. INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
-thresholds. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of them with a job of their own, by
-name. RECORD: what Snakemake says of the run in work/<run>/run.json.
+FOLDS: names of the folds of a cross-validation, which are settings, too; TRAINED: all settings. INSTANCES: whether
+cells are scored and compared beyond AP. EPOCHS: whether several epochs of each cell are predicted with. UNSEEN: the
+setting whose validation images choose score thresholds. EXPORT: folder of what is found in the new images IMAGES;
+SLIDES: those of them with a job of their own, by name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
@@ -72,6 +72,7 @@ CELL_LOGS = f"{RESULTS}/logs/{{setting}}.{{model}}.seed{{seed}}"
 ENSEMBLE = str(ensemble_folder(RESULTS, "{setting}", "{ensemble}"))
 ENSEMBLE_LOGS = f"{RESULTS}/logs/{{setting}}.ensemble.{{ensemble}}"
 ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
+INSTANCE_RESULTS = ["instance_scores.json", "image_statistics.json", "errors.csv"]  # of a cell and of an ensemble
 # Published weights come from a given folder, or from the URL of weights_root or of a given mirror of it.
 WEIGHTS_FOLDER = config["weights_folder"]
 WEIGHTS_ROOT = CATALOGUE["weights_root"]
@@ -86,6 +87,8 @@ BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 INSTANCES = config["scoring"]["instances"]
+ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
+EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]

@@ -7,6 +7,7 @@ of each pinned version, downloads none of them, and writes their hashes under th
 check_machine.PYTHONS on Linux, x86_64 and aarch64; of the source distribution where there is no wheel.
 """
 
+import argparse
 import json
 import os
 import re
@@ -89,6 +90,8 @@ def pinned(lines: list[str]) -> Iterator[str]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     lines = REQUIREMENTS.read_text().splitlines()
     write_text(REQUIREMENTS, "\n".join(pinned(lines)) + "\n")
 

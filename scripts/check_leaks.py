@@ -14,7 +14,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage, written_by
 from nuclei.data.leaks import Known, find_leaks, look_at
 from nuclei.data.raw_layout import read_layout
-from nuclei.prediction.bundles import fetched, unpacked
+from nuclei.prediction.bundle_files import fetched, unpacked
 
 
 def known_images(bundle: str) -> list[Known]:

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from conftest import ROOT
 from definitions import copied, docker_stages
+from support.tiny import CONFIG
+
+CACHE = os.environ.get("MMCV_CACHE")
+SMALL = {**CONFIG, "run": "image", "models": ["mask_r50"], "settings": [1], "model_options": {}}
+NO_NETWORK = ("unshare", "--net")
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BUILDER = Path("/builder")  # inside: what belongs to whoever builds, not to the image

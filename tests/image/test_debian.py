@@ -10,9 +10,8 @@ import subprocess
 
 import pytest
 import yaml
-from chroot import Machine, plain_debian
+from chroot import CACHE, NO_NETWORK, SMALL, Machine, plain_debian
 from conftest import ROOT
-from test_image import CACHE, NO_NETWORK, SMALL
 
 pytestmark = pytest.mark.image
 FOLDER = "/project"

@@ -47,7 +47,8 @@ BORDERS = {
     "prediction/single_look.py": {"plan", "predict", "predict_epochs", "train"},
     "prediction/many_looks.py": {"predict", "predict_images"},
     "prediction/fusion.py": {"fuse_predictions", "predict", "predict_images"},
-    "prediction/bundles.py": {"check_leaks", "predict_images", "take_weights"},
+    "prediction/bundles.py": {"predict_images", "take_weights"},
+    "prediction/bundle_files.py": {"check_leaks", "predict_images", "take_weights"},
     "export/geojson.py": {"predict_images"},
     "scoring/average_precision.py": {"plan", "score_predictions", "score_published", "train"},
     "scoring/names.py": TABLES

@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -140,6 +141,24 @@ def test_a_failed_job_is_told_with_the_end_of_its_log(tmp_path, monkeypatch, cap
     assert lines.pop().startswith("run demo: ")
     assert lines[0] == f"error: training of mask_r50 failed; its log: {log}"
     assert lines[1:] == [f"    line {number}" for number in range(31, 50)] + ["    error: loss is nan"]
+
+
+def test_a_score_and_the_warnings_of_jobs_are_told(tmp_path, made_run, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made_run, tmp_path / "results/demo")
+    with watching() as watcher:
+        watcher.finished("score_predictions", "scores of mask_r50, setting 1, seed 0", 0.0)
+        subprocess.run(["echo", "warning: a: 3 nuclei found, 4 expected"])
+        rounds = iter([False, True])
+        monkeypatch.setattr(watcher.over, "wait", lambda _: next(rounds))
+        watcher.tell_of_the_run()
+        assert watcher.warning == "warning: a: 3 nuclei found, 4 expected"
+        subprocess.run(["echo", "warning: another one"])
+        watcher.picture()
+        assert watcher.warning == "warning: another one"
+    score, warning, _ = capfd.readouterr().err.splitlines()
+    assert score.endswith(" scores of mask_r50, setting 1, seed 0: AP50 0.200")
+    assert warning.endswith(" warning: a: 3 nuclei found, 4 expected")
 
 
 def test_the_plan_prints_its_page_as_without_the_plugin(tmp_path, monkeypatch, capfd):

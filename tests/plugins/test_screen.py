@@ -147,7 +147,7 @@ def test_a_score_and_the_warnings_of_jobs_are_told(tmp_path, made_run, monkeypat
     monkeypatch.chdir(tmp_path)
     shutil.copytree(made_run, tmp_path / "results/demo")
     with watching() as watcher:
-        watcher.finished("score_predictions", "scores of mask_r50, setting 1, seed 0", 0.0)
+        watcher.finished("score_predictions", "scores of mask_r50, setting1, seed 0", 0.0)
         subprocess.run(["echo", "warning: a: 3 nuclei found, 4 expected"])
         rounds = iter([False, True])
         monkeypatch.setattr(watcher.over, "wait", lambda _: next(rounds))
@@ -157,7 +157,7 @@ def test_a_score_and_the_warnings_of_jobs_are_told(tmp_path, made_run, monkeypat
         watcher.picture()
         assert watcher.warning == "warning: another one"
     score, warning, _ = capfd.readouterr().err.splitlines()
-    assert score.endswith(" scores of mask_r50, setting 1, seed 0: AP50 0.200")
+    assert score.endswith(" scores of mask_r50, setting1, seed 0: AP50 0.200")
     assert warning.endswith(" warning: a: 3 nuclei found, 4 expected")
 
 

@@ -173,6 +173,14 @@ def test_the_plan_prints_its_page_as_without_the_plugin(tmp_path, monkeypatch, c
     assert said.err == "Job stats:\nplan 1\n"
 
 
+def test_what_is_printed_before_there_is_a_run_is_not_lost(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    watcher = Watcher(MockOutputSettings())
+    os.write(1, b"nothing to do\n")
+    watcher.close()
+    assert capfd.readouterr() == ("nothing to do\n", "")
+
+
 def test_what_jobs_print_is_kept_away_and_its_last_warning_is_found(capfd):
     capture = Capture()
     subprocess.run("echo 'warning: one'; echo 12/90 iterations; echo 'warning: two' >&2; echo more", shell=True)

@@ -31,13 +31,15 @@ CELL_RESULTS = [
     *(INSTANCE_RESULTS if INSTANCES else []),
     *(["epoch_predictions.json", "epoch_scores.json"] if EPOCHS else []),
 ]
+# The answer is for the competition, and so for its test images alone.
+FOLD_RESULTS = [name for name in CELL_RESULTS if not name.startswith(("answer.", "epoch_"))]
 
 
 rule make_table:
     input:
-        scores=cell_files("scores.json", ["{setting}"], TABLED),
-        choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
-        trainings=cell_files("training.json", ["{setting}"], TABLED),
+        scores=cell_files("scores.json", ["setting{setting}"], TABLED),
+        choices=cell_files("checkpoint.json", ["setting{setting}"], TABLED),
+        trainings=cell_files("training.json", ["setting{setting}"], TABLED),
         published=ancient("config/published.tsv"),
         leaks=f"{RESULTS}/data/leaks.json",
         comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
@@ -45,6 +47,8 @@ rule make_table:
         expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
     log:
         f"{RESULTS}/logs/make_table.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -131,9 +135,9 @@ rule make_ensembles_table:
 
 rule make_cells_table:
     input:
-        scores=cell_files("scores.json"),
-        choices=cell_files("checkpoint.json"),
-        trainings=cell_files("training.json"),
+        scores=cell_files("scores.json", TRAINED),
+        choices=cell_files("checkpoint.json", TRAINED),
+        trainings=cell_files("training.json", TRAINED),
     output:
         f"{RESULTS}/tables/cells.csv",
     log:
@@ -146,7 +150,7 @@ rule make_cells_table:
     params:
         *code("make_cells_table", "report"),
         run=above(2),
-        settings=config["settings"],
+        settings=TRAINED,
         models=list(MODELS),
         seeds=config["seeds"],
     message:
@@ -221,13 +225,15 @@ rule judge_findings:
 
 rule draw_curves:
     input:
-        epochs=cell_files("epochs.tsv", ["{setting}"]),
-        logs=cell_files("log.jsonl", ["{setting}"]),
-        choices=cell_files("checkpoint.json", ["{setting}"]),
+        epochs=cell_files("epochs.tsv", ["setting{setting}"]),
+        logs=cell_files("log.jsonl", ["setting{setting}"]),
+        choices=cell_files("checkpoint.json", ["setting{setting}"]),
     output:
         f"{RESULTS}/figures/curves_setting{{setting}}.png",
     log:
         f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -252,7 +258,7 @@ rule draw_overlays:
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
     output:
-        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+        f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
     log:
         f"{CELL_LOGS}.draw_overlays.log",
     conda:
@@ -265,7 +271,7 @@ rule draw_overlays:
         content=raw_state("test"),
         images=verbatim(f"{raw_folder('dataset')}/test"),
     message:
-        "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "overlays of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
         " --predictions {input.predictions} --out {output} > {log} 2>&1"
@@ -280,8 +286,8 @@ rule make_report:
         conversion=f"{RESULTS}/data/conversion_loss.md",
         curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
         overlays=expand(
-            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
-            setting=config["settings"],
+            f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+            setting=setting_names(config["settings"]),
             model=MODELS,
             seed=config["seeds"][:1],
         ),
@@ -311,7 +317,8 @@ rule make_report:
 rule write_manifest:
     input:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
-        checkpoints=ancient(cell_files("checkpoints")),
+        folds=[cell_files(name, FOLDS) for name in FOLD_RESULTS if FOLDS and name != "checkpoints"],
+        checkpoints=ancient(cell_files("checkpoints", TRAINED)),
         files=[
             expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
@@ -322,12 +329,14 @@ rule write_manifest:
             rules.convert_test.output,
             rules.list_test_images.output,
             rules.write_annotations.output,
-            expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
+            expand(annotations("train"), setting=setting_names(TRAINED)) if config["tiles"] else [],
             rules.measure_conversion_loss.output,
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
             unseen_files("validation_predictions.json") if INSTANCES else [],
+            cell_files("validation_predictions.json", FOLDS) if INSTANCES and FOLDS else [],
+            [rules.make_folds.output, expand(rules.write_fold_annotations.output, setting=FOLDS)] if FOLDS else [],
             rules.compare_cells.output if INSTANCES else [],
             rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
@@ -359,14 +368,15 @@ rule write_manifest:
         ),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
-        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
-        results=verbatim(braces(CELL_RESULTS)),
+        trainings=verbatim(f"{all_cells(TRAINED)}/training.json"),
+        cells=verbatim(f"{all_cells(config['settings'])}/{braces(CELL_RESULTS)}"),
+        folds=verbatim(f"{all_cells(FOLDS)}/{braces(FOLD_RESULTS)}" if FOLDS else ""),
     message:
         "manifest: hashes and provenance of every result"
     shell:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
-        " --models {params.models:q} --trainings {params.cells}/training.json"
-        " --files {params.cells}/{params.results} {input.files} {input.published} --out {output} > {log} 2>&1"
+        " --models {params.models:q} --trainings {params.trainings}"
+        " --files {params.cells} {params.folds} {input.files} {input.published} --out {output} > {log} 2>&1"
 
 
 onstart:

@@ -242,7 +242,7 @@ def test_scores_beyond_ap_of_two_models_and_their_ensemble(project, tmp_path):
         (epoch,) = read(cell(folder, setting, model) / "epoch_scores.json")
         scores = read(cell(folder, setting, model) / "scores.json")
         assert epoch["test"] == pytest.approx({name: scores[name] for name in epoch["test"]}, abs=1e-12)
-    assert read(results / "epoch_correlations.json")["settings"]["1"]["ap_100"]["value"] is None  # one epoch each
+    assert read(results / "epoch_correlations.json")["by_setting"]["1"]["ap_100"]["value"] is None  # one epoch each
     clean(folder, "--former", "tiny")  # the cells of the other models
     assert ", 0 extra, 0 contradicting, " in verified(results)
     assert planned(snakemake(folder, "-n", config=config)) == {}

@@ -60,7 +60,7 @@ BORDERS = {
     "training/validation.py": {"plan", "train"},
     "training/selection.py": {"predict_epochs", "score_epochs", "select_checkpoint"},
     "scoring/instance_metrics.py": SCORED_INSTANCES | {"compare_cells", "draw_scores"},
-    "scoring/label_map.py": SCORED_INSTANCES | {"compare_cells", "draw_scores"},
+    "scoring/label_map.py": SCORED_INSTANCES | {"compare_cells", "draw_scores", "score_epochs"},
     "scoring/error_list.py": SCORED_INSTANCES,
     "scoring/score_threshold.py": SCORED_INSTANCES,
     "scoring/intervals.py": {"compare_cells", "compare_epochs", "compare_published"},

@@ -172,6 +172,11 @@ def cell_files(name, settings=None, models=None):
     )
 
 
+def first_seed(name):
+    """Paths of the file `name` in every cell of the first seed, by setting, then model."""
+    return expand(f"{CELL}/{name}", setting=config["settings"], model=MODELS, seed=config["seeds"][:1])
+
+
 def ensemble_files(name):
     """Paths of the file `name` of every ensemble in every setting of the run."""
     return expand(f"{ENSEMBLE}/{name}", setting=config["settings"], ensemble=ENSEMBLES)

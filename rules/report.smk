@@ -1,4 +1,4 @@
-"""What people read: Tables 1 and 2, the list of all cells, figures, the report page; and the manifest of the run.
+"""What people read: Tables 1 and 2, the list of all cells, figures; and the manifest of the run.
 
 It takes checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl and predictions.json of the cells,
 scores.json of the ensembles, data/raw.md and data/conversion_loss.md. The manifest takes every result of the run. It
@@ -13,7 +13,6 @@ makes, below results/<run>/:
   tables/findings.*                     whether the report's findings hold
   figures/forest.png, better.png        the comparisons as pictures
   figures/                              training curves, and test images with nuclei
-  report.html                           all of these on one page
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
 
@@ -40,7 +39,11 @@ rule make_table:
         trainings=cell_files("training.json", ["{setting}"], TABLED),
         published=ancient("config/published.tsv"),
     output:
-        expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/table.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_table.setting{{setting}}.log",
     conda:
@@ -72,7 +75,11 @@ rule make_explored_table:
         choices=cell_files("checkpoint.json", models=EXPLORED),
         trainings=cell_files("training.json", models=EXPLORED),
     output:
-        expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/explored.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_explored_table.log",
     conda:
@@ -102,7 +109,11 @@ rule make_ensembles_table:
         scores=ensemble_files("scores.json"),
         choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
     output:
-        expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+            caption="../report/ensembles.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
@@ -130,7 +141,11 @@ rule make_cells_table:
         choices=cell_files("checkpoint.json"),
         trainings=cell_files("training.json"),
     output:
-        f"{RESULTS}/tables/cells.csv",
+        report(
+            f"{RESULTS}/tables/cells.csv",
+            caption="../report/cells.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_cells_table.log",
     conda:
@@ -158,7 +173,11 @@ rule make_instance_tables:
         comparisons=f"{RESULTS}/comparisons.json",
         board=ancient("config/board.tsv"),
     output:
-        expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+            caption="../report/instances.rst",
+            category="Scores beyond AP",
+        ),
     log:
         f"{RESULTS}/logs/make_instance_tables.log",
     conda:
@@ -189,7 +208,11 @@ rule judge_findings:
         comparisons=f"{RESULTS}/comparisons.json",
         published=compared_published()[0] if config["published"]["submissions"] else [],
     output:
-        expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+            caption="../report/findings.rst",
+            category="Findings",
+        ),
     log:
         f"{RESULTS}/logs/judge_findings.log",
     conda:
@@ -213,8 +236,16 @@ rule draw_comparisons:
     input:
         f"{RESULTS}/comparisons.json",
     output:
-        forest=f"{RESULTS}/figures/forest.png",
-        better=f"{RESULTS}/figures/better.png",
+        forest=report(
+            f"{RESULTS}/figures/forest.png",
+            caption="../report/comparisons.rst",
+            category="Figures",
+        ),
+        better=report(
+            f"{RESULTS}/figures/better.png",
+            caption="../report/comparisons.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/logs/draw_comparisons.log",
     conda:
@@ -237,7 +268,12 @@ rule draw_curves:
         logs=cell_files("log.jsonl", ["{setting}"]),
         choices=cell_files("checkpoint.json", ["{setting}"]),
     output:
-        f"{RESULTS}/figures/curves_setting{{setting}}.png",
+        report(
+            f"{RESULTS}/figures/curves_setting{{setting}}.png",
+            caption="../report/curves.rst",
+            category="Figures",
+            labels={"figure": "training curves", "setting": "{setting}"},
+        ),
     log:
         f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
     conda:
@@ -264,7 +300,12 @@ rule draw_overlays:
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
     output:
-        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+        report(
+            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+            caption="../report/overlays.rst",
+            category="Overlays",
+            labels={"setting": "{setting}", "model": "{model}", "seed": "{seed}"},
+        ),
     log:
         f"{CELL_LOGS}.draw_overlays.log",
     conda:
@@ -281,43 +322,6 @@ rule draw_overlays:
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
         " --predictions {input.predictions} --out {output} > {log} 2>&1"
-
-
-rule make_report:
-    input:
-        tables=table_files(forms=["html"]),
-        full_tables=table_files("_full", forms=["html"]) + instance_files(["html"]),
-        cells=f"{RESULTS}/tables/cells.csv",
-        data=f"{RESULTS}/data/raw.md",
-        conversion=f"{RESULTS}/data/conversion_loss.md",
-        curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
-        overlays=expand(
-            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
-            setting=config["settings"],
-            model=MODELS,
-            seed=config["seeds"][:1],
-        ),
-    output:
-        f"{RESULTS}/report.html",
-    log:
-        f"{RESULTS}/logs/make_report.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(5),
-    params:
-        *code("make_report", "report"),
-        run=above(),
-        title=f"Nuclei segmentation, run {config['run']}",
-        note=verbatim(option("--data-note", NOTE)),
-    message:
-        "report page"
-    shell:
-        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} {params.note}"
-        " --tables {input.tables} --full-tables {input.full_tables} --curves {input.curves}"
-        " --overlays {input.overlays} --data {input.data} --conversion {input.conversion} --cells {input.cells}"
-        " --out {output} > {log} 2>&1"
 
 
 rule write_manifest:
@@ -341,10 +345,9 @@ rule write_manifest:
             cell_files("validation_predictions.json", [UNSEEN]) if INSTANCES else [],
             rules.compare_cells.output if INSTANCES else [],
             instance_files(),
-            comparison_figures(),
             rules.make_cells_table.output,
-            rules.make_report.input.curves,
-            rules.make_report.input.overlays,
+            figure_files(),
+            overlay_files(),
             rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],
         ],

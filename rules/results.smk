@@ -4,6 +4,15 @@ Functions alone; their names in capitals are those of common.smk.
 """
 
 
+def marked(paths, caption, category):
+    """Outputs of a rule, of which `snakemake --report` takes those that people look at: HTML tables and figures.
+
+    caption: its file, relative to the rule's. category: below which the report lists them.
+    """
+    shown = (".html", ".png", ".svg", ".jpg")
+    return [report(path, caption=caption, category=category) if path.endswith(shown) else path for path in paths]
+
+
 def table_files(family="", forms=FORMS):
     """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
 
@@ -35,6 +44,22 @@ def instance_files(forms=FORMS):
 def comparison_figures():
     """Paths of the figures of the comparisons; none where the config does not ask for them."""
     return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+
+
+def figure_files():
+    """Paths of the figures that the report page shows, in its order."""
+    curves = expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"])
+    return [*curves, *comparison_figures()]
+
+
+def overlay_files():
+    """Paths of the overlays: of every cell of the first seed."""
+    return expand(
+        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+        setting=config["settings"],
+        model=MODELS,
+        seed=config["seeds"][:1],
+    )
 
 
 def chosen_on(wildcards):

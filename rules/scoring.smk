@@ -112,7 +112,11 @@ rule score_published:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
     output:
-        published_tables(),
+        marked(
+            published_tables(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
         directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
@@ -143,7 +147,11 @@ rule compare_published:
         organs=ancient("config/organs.tsv"),
         board=ancient("config/board.tsv"),
     output:
-        compared_published(),
+        marked(
+            compared_published(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
     log:
         f"{RESULTS}/logs/compare_published.log",
     conda:

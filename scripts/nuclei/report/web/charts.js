@@ -21,8 +21,10 @@ function scale(values, from, to, log) {
   let [least, most] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
   if (least === most) [least, most] = log ? [least / 2, most * 2] : [least - (Math.abs(least) || 1) / 10, most + (Math.abs(most) || 1) / 10];
   const f = log ? Math.log10 : (value) => value;
+  const powers = log ? ticks(Math.floor(f(least)), Math.ceil(f(most)), 20).filter(Number.isInteger) : [];
+  const wide = powers.length > 3; // one mark for each power of ten, more where there are few
   const marks = log
-    ? ticks(Math.floor(f(least)), Math.ceil(f(most)), 4).filter(Number.isInteger).map((power) => 10 ** power).filter((value) => value >= least && value <= most)
+    ? powers.flatMap((power) => (wide ? [1] : [1, 2, 5]).map((factor) => Number((factor * 10 ** power).toPrecision(3)))).filter((value) => value >= least && value <= most)
     : ticks(least, most, 5);
   return { marks: marks.length ? marks : [least, most], at: (value) => from + ((f(value) - f(least)) / (f(most) - f(least))) * (to - from) };
 }
@@ -50,7 +52,7 @@ function chart(title, series, axes, mark) {
   if (axes.right) text(0, 0, axes.right, "middle", { transform: `translate(${width - 8} ${(top + height - bottom) / 2}) rotate(90)` });
   if (mark) {
     svg.append(make("line", { class: "mark", x1: x.at(mark.x), x2: x.at(mark.x), y1: top, y2: height - bottom }));
-    text(x.at(mark.x) + (x.at(mark.x) > width / 2 ? -5 : 5), top + 10, mark.name, x.at(mark.x) > width / 2 ? "end" : "start");
+    text(x.at(mark.x) + (x.at(mark.x) > width / 2 ? -5 : 5), height - bottom - 6, mark.name, x.at(mark.x) > width / 2 ? "end" : "start");
   }
   for (const line of series) svg.append(...drawLine(line, x, line.right ? z : y));
   const legend = make("p", { class: "legend" });

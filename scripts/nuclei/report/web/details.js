@@ -3,7 +3,7 @@
 function facts(title, values) {
   const list = make("dl");
   for (const [key, value] of Object.entries(values)) {
-    const text = value !== null && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k} ${v}`).join(", ") : String(value ?? "–");
+    const text = typeof value === "number" ? String(Number(value.toPrecision(6))) : value !== null && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k} ${v}`).join(", ") : String(value ?? "–");
     list.append(make("dt", {}, key), make("dd", {}, text));
   }
   return [make("h3", {}, title), list];
@@ -30,7 +30,7 @@ function curves(cell) {
 async function showCell(label, seed) {
   const cell = await unpack(`cell/${label}/seed${seed}`);
   const [setting, model] = label.split("/");
-  const close = make("button", { type: "button", class: "close" }, "Close");
+  const close = make("button", { type: "button", autofocus: "" }, "Close");
   close.addEventListener("click", () => $("cell").close());
   const choose = make("select", { "aria-label": "Seed" });
   for (const value of state.seeds) choose.append(make("option", { value, ...(String(value) === String(seed) ? { selected: "" } : {}) }, `seed ${value}`));
@@ -41,7 +41,7 @@ async function showCell(label, seed) {
   look.addEventListener("click", () => { $("cell").close(); chooseModel("a", label); $("viewer").scrollIntoView(); });
   $("cell-content").replaceChildren(
     make("h2", { id: "cell-title" }, `${model}, ${setting.replace("setting", "setting ")}`),
-    make("p", { class: "tools" }, ...(state.seeds.length > 1 ? [choose, " "] : []), look, " ", save, " ", close),
+    make("p", { class: "tools" }, ...(state.seeds.length > 1 ? [choose, " "] : []), close, " ", look, " ", save),
     make("p", {}, `Epoch ${cell.choice.epoch}: ${cell.choice.reason || cell.choice.policy}`),
     make("div", { class: "charts" }, ...curves(cell)),
     ...facts("Scores", cell.scores),

@@ -87,7 +87,7 @@ function stepError(by) {
   view.on.a = true;
   showSwitches();
   const [left, top, right, bottom] = view.layers[error.key].rows[error.at].box;
-  moveTo((left + right) / 2, (top + bottom) / 2, Math.max(view.zoom, view.image.width / 160));
+  moveTo((left + right) / 2, (top + bottom) / 2, Math.max(view.zoom, (0.15 * Math.min(view.image.width, view.image.height)) / Math.max(right - left, bottom - top, 8)));
   return choose({ key: error.key, at: error.at }, [["error", `${next + 1} of ${errors.length}: ${error.kind}`]]);
 }
 

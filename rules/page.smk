@@ -1,0 +1,69 @@
+"""The report page: tables, figures, test images and cells of a run in one HTML file.
+
+It takes the tables, the figures and comparisons.json; config.py, training.json, checkpoint.json, epochs.tsv, log.jsonl
+and scores.json of every cell; predictions.json and errors.csv of the cells of the first seed; the test images and their
+true nuclei; data/raw.md and data/conversion_loss.md. It makes:
+  report.html    all of these on one page, which asks for no other file
+"""
+
+# of each cell, in the order in which make_report takes them
+PAGE_FILES = ["config.py", "training.json", "checkpoint.json", "epochs.tsv", "log.jsonl", "scores.json"]
+
+
+rule make_report:
+    input:
+        tables=table_files(forms=["html"]),
+        values=table_files(forms=["csv"]),
+        full_tables=table_files("_full", forms=["html"]) + instance_files(["html"]),
+        full_values=table_files("_full", forms=["csv"]) + instance_files(["csv"]),
+        table_of_cells=f"{RESULTS}/tables/cells.csv",
+        data=f"{RESULTS}/data/raw.md",
+        conversion=f"{RESULTS}/data/conversion_loss.md",
+        figures=figure_files(),
+        comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
+        truth=f"{RESULTS}/data/coco/test.json",
+        raw=raw_input("dataset"),
+        cells=[cell_files(name) for name in PAGE_FILES],
+        predictions=first_seed("predictions.json"),
+        errors=first_seed("errors.csv") if INSTANCES else [],
+    output:
+        report(
+            f"{RESULTS}/report.html",
+            caption="../report/page.rst",
+            category="Report page",
+        ),
+    log:
+        f"{RESULTS}/logs/make_report.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("make_report", "report"),
+        page=file_state("scripts/nuclei/report/web"),  # its template, styles and scripts
+        content=raw_state("test"),
+        images=verbatim(f"{raw_folder('dataset')}/test"),
+        comparisons=lambda wildcards, input: option("--comparisons", input.comparisons),
+        settings=config["settings"],
+        models=TABLED,
+        explored=EXPLORED,
+        seeds=config["seeds"],
+        # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
+        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
+        run=above(),
+        title=f"Nuclei segmentation, run {config['run']}",
+        note=verbatim(option("--data-note", NOTE)),
+    message:
+        "report page"
+    shell:
+        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} {params.note}"
+        " --tables {input.tables} --values {input.values} --full-tables {input.full_tables}"
+        " --full-values {input.full_values} --table-of-cells {input.table_of_cells} --figures {input.figures}"
+        " --data {input.data} --conversion {input.conversion} {params.comparisons}"
+        " --test-images {params.images:q} --ground-truth {input.truth} --settings {params.settings}"
+        " --models {params.models} --explored {params.explored} --seeds {params.seeds}"
+        " --configs {params.cells}/config.py --trainings {params.cells}/training.json"
+        " --choices {params.cells}/checkpoint.json --epochs {params.cells}/epochs.tsv --logs {params.cells}/log.jsonl"
+        " --scores {params.cells}/scores.json --predictions {input.predictions} --errors {input.errors}"
+        " --out {output} > {log} 2>&1"

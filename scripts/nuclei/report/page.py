@@ -11,7 +11,6 @@ from typing import Any
 
 import jinja2
 import markdown
-from markupsafe import Markup
 
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.coco.types import Content
@@ -132,15 +131,15 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         title=title,
         note=note,
         run=run,
-        style=Markup((WEB / "page.css").read_text(encoding="utf-8")),
-        script=Markup("\n".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
+        style=(WEB / "page.css").read_text(encoding="utf-8"),
+        script="\n".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
         summary=sentences(scores, comparisons),
         tables=read_tables(parts, {name: value for name, value in ceilings.items() if value}, comparisons),
         full=[read_table(html, values) for html, values in zip(parts.full_tables, parts.full_values, strict=True)],
         cells=read_cells_table(parts.table_of_cells),
         figures=[(path.stem, inline(path)) for path in map(Path, parts.figures)],
-        data=Markup(rendered(Path(parts.data).read_text(encoding="utf-8"))),
-        conversion=Markup(rendered(Path(parts.conversion).read_text(encoding="utf-8"))),
+        data=rendered(Path(parts.data).read_text(encoding="utf-8")),
+        conversion=rendered(Path(parts.conversion).read_text(encoding="utf-8")),
         images=images,
         state=viewer_state(parts, images, scores, bool(truth["annotations"])),
         packed=packed_parts(parts, truth),

@@ -78,6 +78,7 @@ function errorsOf(kind) {
 }
 
 function stepError(by) {
+  if (!state.scored) return say([["errors", "not known without test masks"]]);
   const errors = errorsOf($("kind").value);
   if (!errors.length) return say([["errors", `${nameOf("a")} has none of this kind in this image`]]);
   const at = errors.findIndex((one) => one.key === view.chosen?.key && one.at === view.chosen?.at);

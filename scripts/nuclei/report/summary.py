@@ -70,9 +70,9 @@ def finding_sentence(comparisons: Comparisons) -> str:
         known = [claim for claim in judged.claims if claim[3]["difference"] is not None]
         known.sort(key=lambda claim: claim[4] * (claim[3]["difference"] or 0.0))
         ends = [difference(claim[3], claim[4]) for claim in dict.fromkeys((0, len(known) - 1)) for claim in [known[claim]]]
-        span = f", differences {' to '.join(ends)}" if known else ""
+        span = f"; differences: {' to '.join(ends)}" if known else ""
         sentence = finding.sentence.rstrip(".")
-        parts.append(f"“{sentence}” {judged.judgement} ({held} of {len(judged.claims)} comparisons{span})")
+        parts.append(f"“{sentence}” {judged.judgement} ({held} of {len(judged.claims)} comparisons hold{span})")
     if not parts:
         return "None of the report's findings can be judged: this run has too few of the rows that they are about."
     return f"Of the report's findings, by its own score: {'; '.join(parts)}."

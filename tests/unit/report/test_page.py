@@ -59,7 +59,7 @@ def test_everything_stands_on_one_page_without_outside_files(parts):
 
 def test_a_row_leads_to_its_cell_and_has_all_digits(parts):
     page = render("r", "t", "", parts)
-    assert re.findall(r'<tr data-cell="([^"]+)"><th scope=row><a href="([^"]+)">', page)[:2] == [
+    assert re.findall(r'<tr data-cell="([^"]+)"><th scope=row><a href="([^"]+)"', page)[:2] == [
         (f"setting{setting}/mask_r50", f"#cell=setting{setting}/mask_r50") for setting in (1, 2)
     ]
     assert page.count('<td data-value="0.2310123">0.2310</td>') == 2

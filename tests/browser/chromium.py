@@ -54,7 +54,9 @@ def resize(driver, width, height):
 
 def colours(driver, scheme):
     """Prefer a colour scheme, light or dark."""
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
 
 
 def complaints(driver):

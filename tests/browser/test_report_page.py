@@ -79,7 +79,9 @@ def same(text, value):
         return text == value
 
 
-@pytest.mark.parametrize("name", ["table1", "table2", "table1_full", "table2_full", "staircase", "instances", "findings"])
+@pytest.mark.parametrize(
+    "name", ["table1", "table2", "table1_full", "table2_full", "staircase", "instances", "findings"]
+)
 def test_tables_show_their_csv(opened, run, name):
     found, wanted = shown(opened(run), name), table(run, name)
     assert len(found) == len(wanted) > 0
@@ -107,7 +109,9 @@ def test_intervals_and_ceilings_stand_beside_the_scores(opened, run):
 def test_a_column_sorts_in_both_directions(opened, run):
     driver = opened(run)
     head = '[data-name="instances"] th:nth-child({}) button'
-    script = "return [...document.querySelectorAll('[data-name=instances] th[scope=col]')].map((head) => head.textContent)"
+    script = (
+        "return [...document.querySelectorAll('[data-name=instances] th[scope=col]')].map((head) => head.textContent)"
+    )
     columns = driver.execute_script(script)
     for column in ("model", "PQ"):
         selector = head.format(columns.index(column) + 1)
@@ -302,7 +306,9 @@ def test_the_page_fits_the_window(opened, run, scheme, size):
         driver.execute_script(f"document.getElementById('{part}').scrollIntoView()")
         wide = driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert wide[0] <= wide[1], part
-        wait(driver, "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+        wait(
+            driver, "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+        )
         keep(driver, f"{part}-{size[0]}-{scheme}")
     back = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (back == "rgb(255, 255, 255)") == (scheme == "light")
@@ -313,7 +319,8 @@ def test_the_page_fits_the_window(opened, run, scheme, size):
 def test_keys_reach_everything(opened, run):
     """Every control has a name, and Tab comes to all of them."""
     driver = opened(run)
-    script = "return [...document.querySelectorAll('button, select, input, a[href], canvas, [tabindex]')].filter((e) => e.checkVisibility() && e.tabIndex >= 0).length"
+    script = """return [...document.querySelectorAll('button, select, input, a[href], canvas, [tabindex]')]
+      .filter((element) => element.checkVisibility() && element.tabIndex >= 0).length"""
     wanted = driver.execute_script(script)
     driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
     for _ in range(wanted):

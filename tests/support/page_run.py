@@ -61,23 +61,38 @@ def made_predictions(truth, seed):
             left, top = int(random.integers(0, width - 11)), int(random.integers(0, height - 11))
             rows.append((number, encode_part(disk, left, top, (width, height)), random.uniform(0.3, 0.8)))
     return [
-        {"image_id": number, "category_id": 1, "score": round(float(value), 5), "bbox": [0, 0, 1, 1], "segmentation": rle}
+        {
+            "image_id": number,
+            "category_id": 1,
+            "score": round(float(value), 5),
+            "bbox": [0, 0, 1, 1],
+            "segmentation": rle,
+        }
         for number, rle, value in rows
     ]
 
 
 def write_cell(folder, setting, model, predictions, truth, epochs=40):
-    """All files of a cell that the page reads. Curves and provenance are made up, scores are those of the predictions."""
+    """All files of a cell that the page reads. Curves and provenance are made up, scores are of the predictions."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(len(model) + setting)
     values = 0.2 - 0.15 * np.exp(-np.arange(epochs) / 9) + random.normal(0, 0.003, epochs)
     best = int(values.argmax()) + 1
     names = ["ap_100", "ap50_100", "ap75_100", "ap_1000", "ap50_1000", "ap75_1000"]
-    lines = [[at + 1, *(round(float(v) * f, 5) for f in (0.5, 1, 0.4, 1.1, 2.4, 1)), int(at + 1 == best)] for at, v in enumerate(values)]
+    lines = [
+        [at + 1, *(round(float(v) * f, 5) for f in (0.5, 1, 0.4, 1.1, 2.4, 1)), int(at + 1 == best)]
+        for at, v in enumerate(values)
+    ]
     table = [["epoch", *names, "kept"], *lines]
     (folder / "epochs.tsv").write_text("".join("\t".join(map(str, row)) + "\n" for row in table))
     log = [
-        {"mode": "train", "epoch": at // 10 + 1, "iter": 10 * (at % 10 + 1), "loss": 2 / (1 + at / 30) + 0.3, "lr": 0.02 if at < 300 else 0.002}
+        {
+            "mode": "train",
+            "epoch": at // 10 + 1,
+            "iter": 10 * (at % 10 + 1),
+            "loss": 2 / (1 + at / 30) + 0.3,
+            "lr": 0.02 if at < 300 else 0.002,
+        }
         for at in range(10 * epochs)
     ]
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
@@ -118,7 +133,17 @@ def write_tables(run, models, settings, instances):
     for number in settings:
         stage("make_table", "--setting", number, *file, *names, *parts([number]), "--published", "config/published.tsv",
               "--out-dir", run / "tables")  # fmt: skip
-    stage("make_cells_table", "--run-dir", run, "--settings", *settings, *names, *parts(), "--out", run / "tables/cells.csv")
+    stage(
+        "make_cells_table",
+        "--run-dir",
+        run,
+        "--settings",
+        *settings,
+        *names,
+        *parts(),
+        "--out",
+        run / "tables/cells.csv",
+    )
     if not instances:
         return
     compared, rows = run / "comparisons.json", ["--settings", *settings, *names]

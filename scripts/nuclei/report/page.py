@@ -4,7 +4,7 @@ docs/report_page.md says what it is made of and how to add a part.
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from nuclei.common.stage import InputError
 from nuclei.report.cell_details import cell_details
 from nuclei.report.layers import cell_layers, truth_layer
 from nuclei.report.packed import pack
-from nuclei.report.page_parts import CELL_PARTS, Parts
+from nuclei.report.page_parts import Parts
 from nuclei.report.pictures import Shown, pictures
 from nuclei.report.shown_tables import Table, add_scores, link, read_cells_table, read_table
 from nuclei.report.summary import sentences
@@ -35,6 +35,7 @@ LIVE = ("html", "link", "image_link", "reference", "image_reference", "short_ref
         "automail")  # fmt: skip
 FILES = ("config", "training", "choice", "epochs", "log", "score")  # of a cell; see cell_details
 KINDS = {".png": "png", ".jpg": "jpeg", ".svg": "svg+xml"}
+
 
 def inline(path: Path) -> str:
     """A figure as a data URL, so that the page needs no other file; as an image, in which no script of it runs."""
@@ -71,7 +72,11 @@ def cell_files(parts: Parts) -> Iterator[tuple[str, int, dict[str, Path]]]:
     """(label, seed, files by what they are) of every cell."""
     cells = parts.cells
     for at, ((setting, model), seed) in enumerate(product(cells.rows, cells.seeds)):
-        yield label(setting, model), seed, {name: Path(getattr(cells, f"{name}s" if name != "epochs" else name)[at]) for name in FILES}
+        yield (
+            label(setting, model),
+            seed,
+            {name: Path(getattr(cells, f"{name}s" if name != "epochs" else name)[at]) for name in FILES},
+        )
 
 
 def packed_parts(parts: Parts, truth: Content) -> Iterator[tuple[str, str]]:
@@ -80,7 +85,7 @@ def packed_parts(parts: Parts, truth: Content) -> Iterator[tuple[str, str]]:
     for image in truth["images"]:
         nuclei = [row for row in truth["annotations"] if row["image_id"] == image["id"]]
         yield f"truth/{image['id']}", pack(truth_layer(nuclei))
-    errors = cells.errors or [None] * len(cells.predictions)
+    errors: Sequence[str | None] = cells.errors or [None] * len(cells.predictions)
     for (setting, model), predictions, named in zip(cells.rows, cells.predictions, errors, strict=True):
         rows = read_json(predictions, "COCO results")
         check_predictions(rows, truth, predictions)

@@ -80,4 +80,8 @@ class Parts:
         lists = [getattr(cells, name) for name in (*CELL_PARTS, "predictions", "errors")]
         shown = [self.tables, self.values, self.full_tables, self.full_values, self.figures]
         single = [self.table_of_cells, self.data, self.conversion, self.ground_truth]
-        return [*single, *([self.comparisons] if self.comparisons else []), *(p for part in [*shown, *lists] for p in part)]
+        return [
+            *single,
+            *([self.comparisons] if self.comparisons else []),
+            *(p for part in [*shown, *lists] for p in part),
+        ]

@@ -103,8 +103,8 @@ def link(table: Table, labels: Sequence[str]) -> None:
     """Say which model in which setting each row stands for. InputError where there are not equally many."""
     if len(labels) != len(table.rows):
         raise InputError(f"{table.name}: {len(table.rows)} rows found, wanted {len(labels)}; make the table again")
-    for row, label in zip(table.rows, labels, strict=True):
-        row.label = label
+    for row, name in zip(table.rows, labels, strict=True):
+        row.label = name
 
 
 def numeric(cell: TableCell) -> float | None:
@@ -171,14 +171,23 @@ def extra(
 
 
 def read_cells_table(path: Path | str) -> Table:
-    """cells.csv as a table that leads to the cells: hashes and scores cut to what a page shows, in full as the value."""
+    """cells.csv as a table that leads to the cells; hashes and scores are cut to what a page shows."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+
     def short(key: str, value: str) -> str:
-        return value[:12] if key.endswith("sha256") else value[:6] if key.startswith(("ap", "map", "validation")) else value
+        return (
+            value[:12]
+            if key.endswith("sha256")
+            else value[:6]
+            if key.startswith(("ap", "map", "validation"))
+            else value
+        )
 
     table = Table("cells", "Cells", list(rows[0]) if rows else [])
     for row in rows:
-        found = [TableCell(short(key, value), "" if short(key, value) == value else value) for key, value in row.items()]
+        found = [
+            TableCell(short(key, value), "" if short(key, value) == value else value) for key, value in row.items()
+        ]
         table.rows.append(Row(found, label(int(row["setting"]), row["model"]) if row["setting"].isdigit() else ""))
     return table

@@ -69,7 +69,7 @@ def finding_sentence(comparisons: Comparisons) -> str:
         held = sum(claim[2] == HOLDS for claim in judged.claims)
         known = [claim for claim in judged.claims if claim[3]["difference"] is not None]
         known.sort(key=lambda claim: claim[4] * (claim[3]["difference"] or 0.0))
-        ends = [difference(claim[3], claim[4]) for claim in dict.fromkeys((0, len(known) - 1)) for claim in [known[claim]]]
+        ends = dict.fromkeys(difference(claim[3], claim[4]) for claim in (known[:1] + known[-1:]))
         span = f"; differences: {' to '.join(ends)}" if known else ""
         sentence = finding.sentence.rstrip(".")
         parts.append(f"“{sentence}” {judged.judgement} ({held} of {len(judged.claims)} comparisons hold{span})")
@@ -88,8 +88,9 @@ def compared_sentences(comparisons: Comparisons, scores: Scores) -> list[str]:
     share = f"{100 * (one['value'] or 0.0) / ceiling:.0f} % of" if ceiling else "against"
     first = (
         f"The highest mAP (AP50 with at most 100 detections per image) is {one['value']:.4f}"
-        f"{interval(one['low'], one['high'])}, of {named(label)}: {share} the {ceiling:.4f} that no model can exceed on "
-        f"these {scores['images']} test images with {scores['nuclei']:,} nuclei; {verdicts(comparisons, label, MAP)}."
+        f"{interval(one['low'], one['high'])}, of {named(label)}: {share} the {ceiling:.4f} that no model can "
+        f"exceed on these {scores['images']} test images with {scores['nuclei']:,} nuclei; "
+        f"{verdicts(comparisons, label, MAP)}."
     )
     parts = []
     for score in UNCAPPED:
@@ -105,7 +106,9 @@ def scored_sentences(values: Mapping[str, float], scores: Scores) -> list[str]:
     """Three sentences of a run that has scores and no comparisons. values: {label: mAP}, with seeds their mean."""
     order = sorted(values, key=lambda label: -values[label])
     ceiling = scores["ceiling_report"] or 0.0
-    share = f": {100 * values[order[0]] / ceiling:.0f} % of the {ceiling:.4f} that no model can exceed" if ceiling else ""
+    share = (
+        f": {100 * values[order[0]] / ceiling:.0f} % of the {ceiling:.4f} that no model can exceed" if ceiling else ""
+    )
     return [
         f"The highest mAP (AP50 with at most 100 detections per image) is {values[order[0]]:.4f}, of {named(order[0])}"
         f"{share} on these {scores['images']} test images with {scores['nuclei']:,} nuclei.",

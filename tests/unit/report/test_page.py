@@ -127,7 +127,11 @@ def test_a_list_of_files_that_fits_no_cells_is_named(parts):
 
 def doubled(cells):
     """Cells of two models, the second with the files of the first."""
-    twice = {key: [path for path in value for _ in (0, 1)] for key, value in vars(cells).items() if key[:2] not in ("se", "mo", "ex")}
+    twice = {
+        key: [path for path in value for _ in (0, 1)]
+        for key, value in vars(cells).items()
+        if key[:2] not in ("se", "mo", "ex")
+    }
     return replace(cells, **twice)
 
 

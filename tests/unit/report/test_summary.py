@@ -30,7 +30,9 @@ def test_a_compared_run(run):
     wanted = f"is {one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}], of {model} in setting {setting[-1]}: "
     assert wanted in first
     assert f"{scores[best][0]['ceiling_report']:.4f} that no model can exceed" in first
-    verdicts = [p["scores"]["pooled"]["ap50_100"]["verdict"] for p in comparisons["pairs"] if best in (p["first"], p["second"])]
+    verdicts = [
+        p["scores"]["pooled"]["ap50_100"]["verdict"] for p in comparisons["pairs"] if best in (p["first"], p["second"])
+    ]
     assert f"better than {verdicts.count(best)} of the 3 other rows" in first
     pq = max(comparisons["groups"].values(), key=lambda group: group["pooled"]["pq"]["value"])["pooled"]["pq"]
     assert f"PQ {pq['value']:.4f} [{pq['low']:.4f}, {pq['high']:.4f}]" in second

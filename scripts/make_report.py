@@ -1,8 +1,8 @@
 """Make the report page: one HTML file that needs no other file.
 
 It reads the tables (HTML and CSV), the figures (SVG, PNG, JPEG), the comparisons, the test images with their true
-nuclei (COCO JSON), the files of every cell, and the summaries of the data and of what conversion loses (Markdown). It writes
-report.html with all of them. It stops with an error that names every file that is missing.
+nuclei (COCO JSON), the files of every cell, and the summaries of the data and of what conversion loses (Markdown). It
+writes report.html with all of them. It stops with an error that names every file that is missing.
 """
 
 import argparse

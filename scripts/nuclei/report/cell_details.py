@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nuclei.common.files import read_json
-from nuclei.common.stage import InputError
+from nuclei.common.stage import written_by
 
 MOST_ROWS = 400  # of a log, so that a long training does not fill the page; a picture of it has fewer px
 
@@ -41,20 +41,18 @@ def read_log(path: Path) -> dict[str, list[float]]:
 def cell_details(paths: dict[str, Path]) -> dict[str, Any]:
     """Everything of one cell. paths: of its config, training, choice, epochs, log and score.
 
-    Raises InputError for a file that cannot be read.
+    Raises InputError for a file of other content.
     """
-    scores = read_json(paths["score"], "what score_predictions.py writes")
-    try:
-        return {
-            "config": paths["config"].read_text(encoding="utf-8"),
-            "training": read_json(paths["training"], "what train.py writes"),
-            "choice": read_json(paths["choice"], "what select_checkpoint.py writes"),
-            "epochs": read_epochs(paths["epochs"]),
-            "log": read_log(paths["log"]),
-            "scores": {key: value for key, value in scores.items() if key != "per_image"},
-        }
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{paths['training'].parent}: {type(error).__name__} {error} found in a cell's files, wanted what train.py "
-            "writes; run it again"
-        ) from None
+    found: dict[str, Any] = {"config": paths["config"].read_text(encoding="utf-8", errors="replace")}
+    for name, script in (
+        ("training", "train.py"),
+        ("choice", "select_checkpoint.py"),
+        ("score", "score_predictions.py"),
+    ):
+        with written_by(script, paths[name]):
+            content = read_json(paths[name], f"what {script} writes")
+            found[name] = {key: value for key, value in content.items() if key != "per_image"}
+    for name, read in (("epochs", read_epochs), ("log", read_log)):
+        with written_by("train.py", paths[name]):
+            found[name] = read(paths[name])
+    return found

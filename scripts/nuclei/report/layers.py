@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 
 from nuclei.coco.matching import greedy_pairs, iou_matrix
 from nuclei.coco.types import RLE, Annotation, Content, Result
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, written_by
 from nuclei.prediction.answers import CAP
 from nuclei.report.contours import contour
 
@@ -116,12 +116,12 @@ def cell_layers(content: Content, predictions: Sequence[Result], errors: Path | 
 
     With errors.csv the layers hold the detections from the score threshold on, else the surest CAP of each image.
     """
-    named = read_errors(errors) if errors else {}
+    if errors:
+        with written_by("score_instances.py", errors):
+            named = read_errors(errors)
+            return {image["id"]: named_layer(named.get(image["id"], []), predictions) for image in content["images"]}
     layers = {}
     for image in content["images"]:
-        if named:
-            layers[image["id"]] = named_layer(named.get(image["id"], []), predictions)
-            continue
         nuclei = [row for row in content["annotations"] if row["image_id"] == image["id"]]
         found = [(at, row) for at, row in enumerate(predictions) if row["image_id"] == image["id"]]
         layers[image["id"]] = matched_layer(nuclei, found, bool(content["annotations"]))

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 import markdown
@@ -15,8 +15,9 @@ import markdown
 from nuclei.coco.checks import check_ground_truth, check_predictions
 from nuclei.coco.types import Content
 from nuclei.common.files import read_json
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, written_by
 from nuclei.report.cell_details import cell_details
+from nuclei.report.cells import read_part
 from nuclei.report.layers import cell_layers, truth_layer
 from nuclei.report.packed import pack
 from nuclei.report.page_parts import Parts
@@ -125,9 +126,13 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
     comparisons: Comparisons | None = read_json(parts.comparisons) if parts.comparisons else None
     scores: dict[str, list[Scores]] = {}
     for name, _, files in cell_files(parts):
-        scores.setdefault(name, []).append(read_json(files["score"], "what score_predictions.py writes"))
+        scores.setdefault(name, []).append(cast(Scores, read_part(files["score"], "scores")))
+    with written_by("compare_cells.py", parts.comparisons or parts.table_of_cells):
+        summary = sentences(scores, comparisons)
+        tables = read_tables(
+            parts, {name: value for name, found in scores.items() if (value := found[0]["ceiling_report"])}, comparisons
+        )
     images = pictures(parts.test_images, truth["images"])
-    ceilings = {name: found[0]["ceiling_report"] for name, found in scores.items()}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(WEB), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -138,8 +143,8 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         run=run,
         style=(WEB / "page.css").read_text(encoding="utf-8"),
         script="\n".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
-        summary=sentences(scores, comparisons),
-        tables=read_tables(parts, {name: value for name, value in ceilings.items() if value}, comparisons),
+        summary=summary,
+        tables=tables,
         full=[read_table(html, values) for html, values in zip(parts.full_tables, parts.full_values, strict=True)],
         cells=read_cells_table(parts.table_of_cells),
         figures=[(path.stem, inline(path)) for path in map(Path, parts.figures)],

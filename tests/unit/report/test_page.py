@@ -135,6 +135,31 @@ def doubled(cells):
     return replace(cells, **twice)
 
 
+def test_two_seeds_have_pages_of_their_own_and_the_first_one_its_contours(parts):
+    cells = replace(doubled(parts.cells), seeds=[0, 1], predictions=parts.cells.predictions, errors=parts.cells.errors)
+    page = render("r", "t", "", replace(parts, cells=cells))
+    names = re.findall(r'id="packed:([^"]+)"', page)
+    assert [name for name in names if name.startswith("cell/")] == [
+        f"cell/setting{setting}/mask_r50/seed{seed}" for setting in (1, 2) for seed in (0, 1)
+    ]
+    assert len([name for name in names if name.startswith("layer/")]) == 2 * 3
+
+
+@pytest.mark.parametrize("name", ["trainings", "choices", "epochs", "logs", "scores", "predictions", "errors"])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "\x00\x01", "image_id,what,kind,nucleus,detection,iou,score\n1,detection,a,,9999,0,0\n"]
+)
+def test_damaged_files_of_a_cell_are_told_in_one_line_or_hold_nothing(parts, name, text):
+    path = Path(getattr(parts.cells, name)[0])
+    path.write_text(text)
+    try:
+        render("r", "t", "", parts)
+    except InputError as error:
+        assert all(str(path) in problem and "\n" not in problem for problem in error.problems)
+    else:  # a table without a row, or a log without one
+        assert name in ("epochs", "logs")
+
+
 def test_only_what_is_given_is_shown_in_the_given_order(parts, tmp_path):
     write_table([{"model": "gone"}], tmp_path / "tables/shown", "Explored", [])
     path = str(tmp_path / "tables/shown")

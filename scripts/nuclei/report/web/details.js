@@ -44,7 +44,7 @@ async function showCell(label, seed) {
     make("p", { class: "tools" }, ...(state.seeds.length > 1 ? [choose, " "] : []), close, " ", look, " ", save),
     make("p", {}, `Epoch ${cell.choice.epoch}: ${cell.choice.reason || cell.choice.policy}`),
     make("div", { class: "charts" }, ...curves(cell)),
-    ...facts("Scores", cell.scores),
+    ...facts("Scores", cell.score),
     ...facts("Where it comes from", { seed, ...cell.training, checkpoint_sha256: cell.choice.sha256 }),
     make("details", {}, make("summary", {}, "config.py"), make("pre", { tabindex: "0" }, cell.config)),
   );

@@ -4,8 +4,8 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
-INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
-thresholds. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of them with a job of their own, by
+INSTANCES: whether cells are scored and compared beyond AP. EPOCHS: whether several epochs of each cell are predicted
+with. UNSEEN: the setting whose validation images choose score thresholds. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of them with a job of their own, by
 name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
@@ -71,6 +71,7 @@ CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
 ENSEMBLE = str(ensemble_folder(RESULTS, "{setting}", "{ensemble}"))
 ENSEMBLE_LOGS = f"{RESULTS}/logs/setting{{setting}}.ensemble.{{ensemble}}"
 ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
+INSTANCE_RESULTS = ["instance_scores.json", "image_statistics.json", "errors.csv"]  # of a cell and of an ensemble
 # Published weights come from a given folder, or from the URL of weights_root or of a given mirror of it.
 WEIGHTS_FOLDER = config["weights_folder"]
 WEIGHTS_ROOT = CATALOGUE["weights_root"]
@@ -85,6 +86,8 @@ BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 INSTANCES = config["scoring"]["instances"]
+ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
+EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
@@ -170,11 +173,6 @@ def cell_files(name, settings=None, models=None):
         model=MODELS if models is None else models,
         seed=config["seeds"],
     )
-
-
-def first_seed(name):
-    """Paths of the file `name` in every cell of the first seed, by setting, then model."""
-    return expand(f"{CELL}/{name}", setting=config["settings"], model=MODELS, seed=config["seeds"][:1])
 
 
 def ensemble_files(name):

@@ -165,6 +165,32 @@ rule check_raw:
         " {params.imported} --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
 
 
+rule check_leaks:
+    input:
+        checked=expand(f"{RESULTS}/data/checked/{{part}}.json", part=["train", "test"]),
+        raw=raw_input("dataset"),
+        bundle=ancient(f"{WORK}/bundle.pth") if BUNDLE else [],  # an order alone: the bundle is there then
+    output:
+        f"{RESULTS}/data/leaks.json",
+    log:
+        f"{RESULTS}/logs/check_leaks.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        *code("check_leaks", "data"),
+        content=raw_state("train", "test"),
+        dataset=verbatim(raw_folder("dataset")),
+        bundle=verbatim(option("--bundle", BUNDLE)),
+        bundle_state=model_state(BUNDLE),
+    message:
+        "test images that a training may have seen"
+    shell:
+        "python scripts/check_leaks.py --dataset {params.dataset:q} {params.bundle} --out {output} 2>&1 | tee {log}"
+
+
 rule make_split:
     input:
         checked=f"{RESULTS}/data/checked/train.json",

@@ -1,7 +1,8 @@
 """The report page: tables, figures, test images and cells of a run in one HTML file.
 
 It takes the tables, the figures and comparisons.json; config.py, training.json, checkpoint.json, epochs.tsv, log.jsonl
-and scores.json of every cell; predictions.json and errors.csv of the cells of the first seed; the test images and their
+and scores.json of every cell; predictions.json and errors.csv of the cells of the first seed and of
+the ensembles; the test images and their
 true nuclei; data/raw.md and data/conversion_loss.md. It makes:
   report.html    all of these on one page, which asks for no other file
 """
@@ -19,13 +20,16 @@ rule make_report:
         table_of_cells=f"{RESULTS}/tables/cells.csv",
         data=f"{RESULTS}/data/raw.md",
         conversion=f"{RESULTS}/data/conversion_loss.md",
-        figures=figure_files(),
+        figures=page_figures(),
         comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
         cells=[cell_files(name) for name in PAGE_FILES],
-        predictions=first_seed("predictions.json"),
-        errors=first_seed("errors.csv") if INSTANCES else [],
+        predictions=first_seed_files("predictions.json"),
+        errors=first_seed_files("errors.csv") if INSTANCES else [],
+        ensemble_scores=ensemble_files("scores.json"),
+        ensemble_predictions=ensemble_files("predictions.json"),
+        ensemble_errors=ensemble_files("errors.csv") if INSTANCES else [],
     output:
         report(
             f"{RESULTS}/report.html",
@@ -49,6 +53,7 @@ rule make_report:
         models=TABLED,
         explored=EXPLORED,
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
         cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
         run=above(),
@@ -66,4 +71,6 @@ rule make_report:
         " --configs {params.cells}/config.py --trainings {params.cells}/training.json"
         " --choices {params.cells}/checkpoint.json --epochs {params.cells}/epochs.tsv --logs {params.cells}/log.jsonl"
         " --scores {params.cells}/scores.json --predictions {input.predictions} --errors {input.errors}"
+        " --ensembles {params.ensembles} --ensemble-scores {input.ensemble_scores}"
+        " --ensemble-predictions {input.ensemble_predictions} --ensemble-errors {input.ensemble_errors}"
         " --out {output} > {log} 2>&1"

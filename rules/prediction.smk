@@ -4,7 +4,8 @@ It takes config.py and checkpoint.pth of each cell, data/coco/test_images.json a
 folder of each cell and of each ensemble (results/<run>/ensembles/setting<setting>/<ensemble>/):
   predictions.json          COCO results; an ensemble's are fused from those of its members
   validation_predictions.json
-                            in cells of setting 1: the same of the validation images, to choose a score threshold on
+                            in cells and ensembles of setting 1: the same of the validation images, to choose a score threshold on
+  epoch_predictions.json    with scoring.epochs, in the folder of each cell: the same of several epochs
   answer.json, answer.zip   the 100 detections of highest score of each image, checked as tools/check_answer.py does
 """
 
@@ -41,7 +42,7 @@ rule predict:
         " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
         " --part {params.part} --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --out {output} 2>&1 | tee {log}"
+        " {params.soft} --border {params.look[border]} --out {output} 2>&1 | tee {log}"
 
 
 use rule predict as predict_validation with:
@@ -59,6 +60,40 @@ use rule predict as predict_validation with:
         part="val",
     message:
         "validation images by {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+
+
+rule predict_epochs:
+    input:
+        config=f"{CELL}/config.py",
+        epochs=f"{CELL}/epochs.tsv",
+        # the time of a folder says nothing; other weights come with another training.json
+        checkpoints=ancient(f"{CELL}/checkpoints"),
+        training=f"{CELL}/training.json",
+        images=f"{RESULTS}/data/coco/test_images.json",
+        raw=raw_input("dataset"),
+    output:
+        f"{CELL}/epoch_predictions.json",
+    log:
+        f"{CELL_LOGS}.predict_epochs.log",
+    conda:
+        "../envs/mmdet.yaml"
+    threads: config["compute"]["threads"]
+    resources:
+        mem_mb=scaled(config["compute"]["mem_mb"]),
+        runtime=scaled(60),
+        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+    params:
+        *code("predict_epochs", "mmdet"),
+        content=raw_state("test"),
+        device=config["compute"]["device"],
+        number=config["scoring"]["epochs"],
+    message:
+        "test images by epochs of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/predict_epochs.py --config {input.config} --epochs {input.epochs}"
+        " --checkpoints {input.checkpoints} --count {params.number} --device {params.device} --threads {threads}"
+        " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
+        " --out {output} 2>&1 | tee {log}"
 
 
 rule write_answer:
@@ -109,6 +144,18 @@ rule fuse_predictions:
     shell:
         "python scripts/fuse_predictions.py --predictions {input.predictions} --test-images {input.images} {params.soft}"
         " --label {wildcards.ensemble}/setting{wildcards.setting} --out {output} 2>&1 | tee {log}"
+
+
+use rule fuse_predictions as fuse_validation with:
+    input:
+        predictions=lambda wildcards: members("validation_predictions.json", wildcards.setting, wildcards.ensemble),
+        images=annotations("validation"),
+    output:
+        f"{ENSEMBLE}/validation_predictions.json",
+    log:
+        f"{ENSEMBLE_LOGS}.fuse_validation.log",
+    message:
+        "validation images by ensemble {wildcards.ensemble}, setting {wildcards.setting}"
 
 
 use rule write_answer as write_ensemble_answer with:

@@ -11,7 +11,6 @@ makes, below results/<run>/:
   tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
   tables/findings.*                     whether the report's findings hold
-  figures/forest.png, better.png        the comparisons as pictures
   figures/                              training curves, and test images with nuclei
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
@@ -28,7 +27,8 @@ CELL_RESULTS = [
     "answer.json",
     "answer.zip",
     "scores.json",
-    *(["instance_scores.json", "image_statistics.json", "errors.csv"] if INSTANCES else []),
+    *(INSTANCE_RESULTS if INSTANCES else []),
+    *(["epoch_predictions.json", "epoch_scores.json"] if EPOCHS else []),
 ]
 
 
@@ -38,6 +38,8 @@ rule make_table:
         choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
         trainings=cell_files("training.json", ["{setting}"], TABLED),
         published=ancient("config/published.tsv"),
+        leaks=f"{RESULTS}/data/leaks.json",
+        comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
     output:
         marked(
             expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
@@ -59,6 +61,7 @@ rule make_table:
         seeds=config["seeds"],
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
+        comparisons=lambda wildcards, input: option("--comparisons", input.comparisons),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
@@ -66,7 +69,7 @@ rule make_table:
     shell:
         "python scripts/make_table.py --setting {wildcards.setting} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.published} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.published} {params.comparisons} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_explored_table:
@@ -74,6 +77,7 @@ rule make_explored_table:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
         trainings=cell_files("training.json", models=EXPLORED),
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
         marked(
             expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
@@ -101,13 +105,14 @@ rule make_explored_table:
     shell:
         "python scripts/make_explored_table.py --settings {params.settings} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_ensembles_table:
     input:
         scores=ensemble_files("scores.json"),
         choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
         marked(
             expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
@@ -131,7 +136,7 @@ rule make_ensembles_table:
         "table of the ensembles"
     shell:
         "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
-        " --scores {input.scores} --choices {input.choices} {params.note} --out-dir {params.out}"
+        " --scores {input.scores} --choices {input.choices} {params.note} --leaks {input.leaks} --out-dir {params.out}"
         " > {log} 2>&1"
 
 
@@ -170,8 +175,10 @@ rule make_cells_table:
 rule make_instance_tables:
     input:
         scores=cell_files("instance_scores.json"),
+        ensembles=ensemble_files("instance_scores.json"),
         comparisons=f"{RESULTS}/comparisons.json",
         board=ancient("config/board.tsv"),
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
         marked(
             expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
@@ -192,6 +199,7 @@ rule make_instance_tables:
         models_file=verbatim(MODELS_FILE),
         entries=table_columns(MODELS),
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
         board=file_state("config/board.tsv"),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
@@ -199,14 +207,15 @@ rule make_instance_tables:
         "tables of scores beyond AP"
     shell:
         "python scripts/make_instance_tables.py --settings {params.settings} --models-file {params.models_file:q}"
-        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --comparisons {input.comparisons}"
-        " --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --ensembles {params.ensembles}"
+        " --ensemble-scores {input.ensembles} --comparisons {input.comparisons} --board {input.board} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule judge_findings:
     input:
         comparisons=f"{RESULTS}/comparisons.json",
         published=compared_published()[0] if config["published"]["submissions"] else [],
+        correlations=f"{RESULTS}/epoch_correlations.json" if EPOCHS else [],
     output:
         marked(
             expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
@@ -223,43 +232,14 @@ rule judge_findings:
     params:
         *code("judge_findings", "report"),
         published=lambda wildcards, input: option("--published", input.published),
+        correlations=lambda wildcards, input: option("--correlations", input.correlations),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "the report's findings, judged"
     shell:
-        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.note}"
-        " --out-dir {params.out} > {log} 2>&1"
-
-
-rule draw_comparisons:
-    input:
-        f"{RESULTS}/comparisons.json",
-    output:
-        forest=report(
-            f"{RESULTS}/figures/forest.png",
-            caption="../report/comparisons.rst",
-            category="Figures",
-        ),
-        better=report(
-            f"{RESULTS}/figures/better.png",
-            caption="../report/comparisons.rst",
-            category="Figures",
-        ),
-    log:
-        f"{RESULTS}/logs/draw_comparisons.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(5),
-    params:
-        *code("draw_comparisons", "report"),
-    message:
-        "figures of the comparisons"
-    shell:
-        "python scripts/draw_comparisons.py --comparisons {input} --out-forest {output.forest}"
-        " --out-better {output.better} > {log} 2>&1"
+        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.correlations}"
+        " {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule draw_curves:
@@ -331,6 +311,7 @@ rule write_manifest:
         files=[
             expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
+            rules.check_leaks.output,
             rules.check_raw.input.imported,
             rules.make_split.output,
             rules.measure_conversion_loss.input.annotations,
@@ -342,11 +323,13 @@ rule write_manifest:
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
-            cell_files("validation_predictions.json", [UNSEEN]) if INSTANCES else [],
+            unseen_files("validation_predictions.json") if INSTANCES else [],
             rules.compare_cells.output if INSTANCES else [],
+            rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
             rules.make_cells_table.output,
-            figure_files(),
+            comparison_figures() + score_figures() if INSTANCES else [],
+            expand(rules.draw_curves.output, setting=config["settings"]),
             overlay_files(),
             rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],

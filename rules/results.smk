@@ -41,15 +41,37 @@ def instance_files(forms=FORMS):
     return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
 
 
+def figure_files(names, folder=f"{RESULTS}/figures"):
+    """Paths of figures in both of their forms."""
+    return expand(f"{folder}/{{name}}.{{form}}", name=names, form=["png", "svg"])
+
+
 def comparison_figures():
-    """Paths of the figures of the comparisons; none where the config does not ask for them."""
-    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+    """Paths of the figures of the comparisons."""
+    return figure_files(["forest", "better"])
 
 
-def figure_files():
-    """Paths of the figures that the report page shows, in its order."""
+def score_figures():
+    """Paths of the figures of the scores."""
+    return figure_files(["errors", "precision_recall", "ceiling", "sizes"])
+
+
+def first_seed_files(name):
+    """Paths of the file `name` in every cell of the first seed, which figures show."""
+    return expand(f"{CELL}/{name}", setting=config["settings"], model=MODELS, seed=config["seeds"][:1])
+
+
+def unseen_files(name):
+    """Paths of the file `name` of all cells and ensembles in the setting whose validation images choose thresholds."""
+    ensembles = expand(f"{ENSEMBLE}/{name}", setting=UNSEEN, ensemble=ENSEMBLES)
+    return cell_files(name, [UNSEEN]) + ensembles
+
+
+def page_figures():
+    """Paths of the figures that the report page shows, in its order: SVG where there is one."""
     curves = expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"])
-    return [*curves, *comparison_figures()]
+    drawn = [path for path in comparison_figures() + score_figures() if path.endswith(".svg")]
+    return [*curves, *(drawn if INSTANCES else [])]
 
 
 def overlay_files():
@@ -63,14 +85,15 @@ def overlay_files():
 
 
 def chosen_on(wildcards):
-    """What the score threshold of a cell was chosen on, in words."""
+    """What the score threshold of a cell or an ensemble was chosen on, in words."""
     if UNSEEN == 2:
         return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
     if wildcards.setting == "1":
         return "validation images of setting 1"
+    who = "models and seeds" if hasattr(wildcards, "ensemble") else "model and seed"
     return (
-        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
-        "validation images that its training did not see"
+        f"validation images of setting 1, by the same {who} as trained in setting 1, since setting 2 has no validation "
+        "images that its training did not see"
     )
 
 
@@ -103,7 +126,7 @@ def published_files():
 def compared_published():
     """Paths of what compare_published makes; the first one is its comparisons.json."""
     tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
-    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
+    figures = figure_files(["forest", "better"], f"{RESULTS}/published")
     return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
 
 

@@ -4,8 +4,14 @@ It takes predictions.json, and data/coco/test.json with the nuclei of the test m
 scores, and scores.json says so. It makes:
   scores.json               in the folder of each cell and of each ensemble
   instance_scores.json, image_statistics.json, errors.csv
-                            in the folder of each cell: scores beyond AP, and every error
+                            in the folder of each cell and of each ensemble: scores beyond AP, and every error
   comparisons.json          every two models of the run compared in every score
+  figures/forest.*, better.*
+                            the comparisons as pictures (.png, .svg)
+  figures/errors.*, precision_recall.*, ceiling.*, sizes.*
+                            the scores of the cells of the first seed as pictures (.png, .svg)
+  epoch_scores.json         with scoring.epochs, in the folder of each cell: test scores of several epochs
+  epoch_correlations.json   whether they go with the validation scores
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
   published/scores/         the scores of each of these submissions
   published/comparisons.json and more
@@ -83,9 +89,28 @@ rule score_instances:
         " --out {output.scores} --out-statistics {output.statistics} --out-errors {output.errors} > {log} 2>&1"
 
 
+use rule score_instances as score_ensemble_instances with:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{ENSEMBLE}/predictions.json",
+        validation=f"{ENSEMBLE}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation_truth=f"{RESULTS}/data/coco/exact/train.json",
+        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        organs=ancient("config/organs.tsv"),
+    output:
+        scores=f"{ENSEMBLE}/instance_scores.json",
+        statistics=f"{ENSEMBLE}/image_statistics.json",
+        errors=f"{ENSEMBLE}/errors.csv",
+    log:
+        f"{ENSEMBLE_LOGS}.score_ensemble_instances.log",
+    message:
+        "segmentation of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+
+
 rule compare_cells:
     input:
-        cell_files("image_statistics.json"),
+        statistics=cell_files("image_statistics.json"),
+        ensembles=ensemble_files("image_statistics.json"),
     output:
         f"{RESULTS}/comparisons.json",
     log:
@@ -100,11 +125,117 @@ rule compare_cells:
         settings=config["settings"],
         models=list(MODELS),
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
     message:
         "comparison of every two models"
     shell:
         "python scripts/compare_cells.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
-        " --statistics {input} --out {output} > {log} 2>&1"
+        " --statistics {input.statistics} --ensembles {params.ensembles} --ensemble-statistics {input.ensembles}"
+        " --out {output} > {log} 2>&1"
+
+
+rule score_epochs:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/epoch_predictions.json",
+        epochs=f"{CELL}/epochs.tsv",
+    output:
+        f"{CELL}/epoch_scores.json",
+    log:
+        f"{CELL_LOGS}.score_epochs.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_epochs", "report"),
+    message:
+        "scores of epochs of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score_epochs.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --epochs {input.epochs} --out {output} > {log} 2>&1"
+
+
+rule compare_epochs:
+    input:
+        cell_files("epoch_scores.json"),
+    output:
+        f"{RESULTS}/epoch_correlations.json",
+    log:
+        f"{RESULTS}/logs/compare_epochs.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("compare_epochs", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
+    message:
+        "validation scores beside test scores"
+    shell:
+        "python scripts/compare_epochs.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
+        " --scores {input} --out {output} > {log} 2>&1"
+
+
+rule draw_comparisons:
+    input:
+        f"{RESULTS}/comparisons.json",
+    output:
+        marked(
+            comparison_figures(),
+            caption="../report/comparisons.rst",
+            category="Figures",
+        ),
+    log:
+        f"{RESULTS}/logs/draw_comparisons.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("draw_comparisons", "report"),
+        out=above(),
+    message:
+        "figures of the comparisons"
+    shell:
+        "python scripts/draw_comparisons.py --comparisons {input} --out-dir {params.out} > {log} 2>&1"
+
+
+rule draw_scores:
+    input:
+        statistics=first_seed_files("image_statistics.json"),
+        errors=first_seed_files("errors.csv"),
+        comparisons=f"{RESULTS}/comparisons.json",
+    output:
+        marked(
+            score_figures(),
+            caption="../report/scores.rst",
+            category="Figures",
+        ),
+    log:
+        f"{RESULTS}/logs/draw_scores.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        *code("draw_scores", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seed=config["seeds"][0],
+        out=above(),
+    message:
+        "figures of the scores"
+    shell:
+        "python scripts/draw_scores.py --settings {params.settings} --models {params.models} --seed {params.seed}"
+        " --statistics {input.statistics} --errors {input.errors} --comparisons {input.comparisons}"
+        " --out-dir {params.out} > {log} 2>&1"
 
 
 rule score_published:

@@ -20,6 +20,10 @@ CELL_FILES = {
     "logs": "log.jsonl of each cell",
     "scores": "scores.json of each cell",
     "predictions": "predictions.json of each cell of the first seed, by setting, then model",
+    "ensembles": "names of the ensembles, in the order of their files",
+    "ensemble_scores": "scores.json of each ensemble, by setting, then ensemble",
+    "ensemble_predictions": "predictions.json of each ensemble",
+    "ensemble_errors": "errors.csv of each ensemble, where cells have theirs",
     "errors": "errors.csv of the same cells; none: only which of the 100 surest detections match is shown",
 }
 
@@ -44,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add("--explored", nargs="*", default=[], help="names of the models beside them, whose files come after theirs")
     add("--seeds", nargs="*", type=int, default=[], help="seeds, in the order of the files")
     for name, text in CELL_FILES.items():
-        add(f"--{name}", nargs="*", default=[], help=text)
+        add(f"--{name.replace('_', '-')}", nargs="*", default=[], help=text)
     add("--run-dir", required=True, help="the run's folder, results/<run>, which is named on the page")
     add("--title", required=True, help="title of the page")
     add("--data-note", default="", help="note at the top of the page")

@@ -35,6 +35,9 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="side of the windows that larger images are cut into, px")
     parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
+    parser.add_argument(
+        "--border", type=float, default=1.0, help="factor on the scores of nuclei that touch the border of the image"
+    )
     parser.add_argument("--out", required=True, help="where to write the COCO results")
     args = parser.parse_args()
     if args.window is not None and args.window < 1:
@@ -54,10 +57,10 @@ def main() -> None:
     model, _gpu = ready_model(config, args.checkpoint, device, args.label)  # held as long as it is referenced
     images = config.data[args.part]
     dataset = build_dataset(images, dict(test_mode=True))
-    if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft:
+    if args.views == 1 and args.scales == [1.0] and not args.window and not args.soft and args.border == 1:
         found = predict(model, dataset, label=args.label)
     else:
-        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft")}
+        options = {key: getattr(args, key) for key in ("views", "scales", "window", "overlap", "soft", "border")}
         found = predict_views(model, dataset, images.pipeline, args.label, **options)
     write_json(args.out, found, indent=None)
 

@@ -51,6 +51,7 @@ EVERYTHING = {
     "explored": True,
     "tiles": {"size": 128, "stride": 96, "min_area": 16},
     "ensembles": {"two": ["mask_r50/seed0", "cascade_r50/seed0"]},
+    "scoring": {"epochs": 3},
     "published": {"submissions": "config"},  # any folder that is there
 }
 

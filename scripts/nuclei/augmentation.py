@@ -4,6 +4,6 @@ Every config.py with such a step names this module in `custom_imports`, also tha
 stay readable.
 """
 
-from nuclei.models.augmentation import AlignedResize, MoveImage, QuarterTurn, VisibleInstances
+from nuclei.models.augmentation import AlignedResize, MoveImage, QuarterTurn, StainJitter, VisibleInstances
 
-__all__ = ["AlignedResize", "MoveImage", "QuarterTurn", "VisibleInstances"]
+__all__ = ["AlignedResize", "MoveImage", "QuarterTurn", "StainJitter", "VisibleInstances"]

@@ -16,13 +16,14 @@ from nuclei.prediction.answers import read_answer
 from nuclei.report.page import render
 from nuclei.report.page_parts import Cells, Parts
 from nuclei.scoring.average_precision import score
-from nuclei.scoring.error_rows import as_csv
+from nuclei.scoring.error_file import as_csv
 from nuclei.scoring.instance_scores import measure
 from nuclei.scoring.organs import read_organs
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 ALL = {"value": None, "chosen_on": "nothing: every detection counts", "pq": None}
 ORGANS = ROOT / "config/organs.tsv"
+FIGURES = ["forest", "better", "errors", "precision_recall", "ceiling", "sizes"]
 INSTANCE_TABLES = ["staircase", "instances", "organs", "errors", "comparisons", "findings"]
 
 
@@ -109,6 +110,7 @@ def write_cell(folder, setting, model, predictions, truth, epochs=40):
         "predictions.json": json.dumps(predictions),
         "scores.json": json.dumps(score(truth, predictions)),
     }
+    texts["errors.csv"] = as_csv([])
     if truth["annotations"]:
         found = measure(truth, predictions, ALL, read_organs(ORGANS))
         texts["instance_scores.json"] = json.dumps(found.scores)
@@ -151,8 +153,10 @@ def write_tables(run, models, settings, instances):
     stage("make_instance_tables", *rows, *file, "--scores", *files("instance_scores.json"), "--comparisons", compared,
           "--board", "config/board.tsv", "--out-dir", run / "tables")  # fmt: skip
     stage("judge_findings", "--comparisons", compared, "--out-dir", run / "tables")
-    stage("draw_comparisons", "--comparisons", compared, "--out-forest", run / "figures/forest.png",
-          "--out-better", run / "figures/better.png")  # fmt: skip
+    stage("draw_comparisons", "--comparisons", compared, "--out-dir", run / "figures")
+    first = ["--statistics", *files("image_statistics.json"), "--errors", *files("errors.csv")]
+    stage("draw_scores", "--settings", *settings, "--models", *models, "--seed", 0, *first, "--comparisons", compared,
+          "--out-dir", run / "figures")  # fmt: skip
 
 
 def make_run(run, raw, models, predictions, instances=True):
@@ -194,7 +198,7 @@ def parts_of(run, raw, models, instances):
     return Parts(
         tables=tables(["table1", "table2"], "html"), values=tables(["table1", "table2"], "csv"),
         full_tables=tables(full, "html"), full_values=tables(full, "csv"),
-        figures=[str(run / f"figures/{name}.png") for name in ("forest", "better")] if instances else [],
+        figures=[str(run / f"figures/{name}.svg") for name in FIGURES] if instances else [],
         data=str(run / "data/raw.md"), conversion=str(run / "data/conversion_loss.md"),
         table_of_cells=str(run / "tables/cells.csv"), test_images=str(raw / "dataset/test"),
         ground_truth=str(run / "data/coco/test.json"),

@@ -76,7 +76,7 @@ def parts_of(run, masks):
             logs=cells("log.jsonl"),
             scores=cells("scores.json"),
             predictions=cells("predictions.json"),
-            errors=cells("errors.csv") if masks else [],
+            errors=cells("errors.csv"),
         ),
     )
 
@@ -88,5 +88,5 @@ def options(parts):
         if name != "cells" and value:
             words += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
     for name, value in vars(parts.cells).items():
-        words += [f"--{name}", *value] if value else []
+        words += [f"--{name.replace('_', '-')}", *value] if value else []
     return words

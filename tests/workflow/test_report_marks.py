@@ -12,7 +12,7 @@ from workflow.rule_files import read_rules
 
 RULES = read_rules()
 CAPTIONS = sorted((ROOT / "report").glob("*.rst"))
-LOOKED_AT = ("/tables/", "/figures/", "report.html", "published")
+LOOKED_AT = ("/tables/", "figures", "report.html", "published")
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 CONFIG |= {"ensembles": {"two": ["mask_r50/seed0", "cascade_r50/seed1"]}, "published": {"submissions": "given/folder"}}
 

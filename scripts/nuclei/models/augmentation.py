@@ -13,6 +13,7 @@ from mmdet.core import BitmapMasks
 from mmdet.datasets.builder import PIPELINES
 from mmdet.datasets.pipelines import Resize
 
+from nuclei.common.stains import DENSITIES, STAINS, UNMIXING
 from nuclei.models.clipping import visible
 
 
@@ -95,30 +96,66 @@ class VisibleInstances:
     To follow the last geometric step after a crop. mmdet's RandomCrop moves polygons and leaves them as long as they
     are, so that boxes reach beyond the image, and gives an instance whose mask lies outside of the crop a box without
     area, from which the loss becomes NaN. Masks may be polygons or bitmaps. min_area: smallest visible area in px^2 of
-    the resized image; smaller pieces are dropped with their boxes and labels.
+    the resized image; smaller pieces are dropped with their boxes and labels. ignore_cut: boxes of instances that touch
+    the border of the image, which may cut them, become gt_bboxes_ignore, by which mmdet's assigners leave their
+    proposals out of the loss; their masks and labels are dropped.
     """
 
-    def __init__(self, min_area: float = 4.0) -> None:
-        self.min_area = float(min_area)
+    def __init__(self, min_area: float = 4.0, ignore_cut: bool = False) -> None:
+        self.min_area, self.ignore_cut = float(min_area), ignore_cut
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Change gt_masks, gt_bboxes and gt_labels of mmdet's `results`; an image may be left without instances."""
+        """Change gt_masks, gt_bboxes, gt_labels and, on request, gt_bboxes_ignore of mmdet's `results`.
+
+        An image may be left without instances.
+        """
         height, width = results["img_shape"][:2]
         masks = results["gt_masks"]
         if isinstance(masks.masks, np.ndarray):
             areas, boxes = np.asarray(masks.areas, float), masks.get_bboxes()
         else:
-            seen = [
+            parts = [
                 visible([part.reshape(-1, 2).astype(float) for part in instance], height, width)
                 for instance in masks.masks
             ]
-            masks.masks = [[ring.reshape(-1) for ring in rings] for rings, _, _ in seen]
-            areas, boxes = np.array([area for _, area, _ in seen]), np.array([box for _, _, box in seen])
+            masks.masks = [[ring.reshape(-1) for ring in rings] for rings, _, _ in parts]
+            areas, boxes = np.array([area for _, area, _ in parts]), np.array([box for _, _, box in parts])
         boxes = boxes.reshape(-1, 4).astype(np.float32)
-        kept = np.flatnonzero((areas >= self.min_area) & (boxes[:, 2:] - boxes[:, :2] >= 1).all(1))
+        seen = (areas >= self.min_area) & (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)
+        if self.ignore_cut:
+            cut = seen & ((boxes[:, :2] <= 0) | (boxes[:, 2:] >= (width, height))).any(1)
+            results["gt_bboxes_ignore"] = np.concatenate([results["gt_bboxes_ignore"], boxes[cut]])
+            seen &= ~cut
+        kept = np.flatnonzero(seen)
         results["gt_masks"], results["gt_bboxes"] = masks[kept], boxes[kept]
         results["gt_labels"] = results["gt_labels"][kept]
         return results
 
     def __repr__(self) -> str:
-        return f"VisibleInstances(min_area={self.min_area})"
+        return f"VisibleInstances(min_area={self.min_area}, ignore_cut={self.ignore_cut})"
+
+
+@PIPELINES.register_module()
+class StainJitter:
+    """Change how strongly the tissue took each stain, as another laboratory's or another day's staining would.
+
+    The amounts of haematoxylin, eosin and a rest (DAB's colour) that explain each pixel's optical density are each
+    multiplied by a number of [1 - sigma, 1 + sigma] and raised by one of [-sigma, sigma], drawn anew for each image.
+    Source: Tellez et al., IEEE Transactions on Medical Imaging 37 (2018), section III-D.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        self.sigma = float(sigma)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change `img` (height x width x blue, green, red; 0 to 255) of mmdet's `results`, and return the results."""
+        factor, shift = 1 + np.random.uniform(-self.sigma, self.sigma, 3), np.random.uniform(-self.sigma, self.sigma, 3)
+        # amounts = density @ UNMIXING; the product below does all at once
+        matrix, constant = UNMIXING @ np.diag(factor) @ STAINS, shift @ STAINS
+        density = DENSITIES.astype(np.float32)[results["img"][..., ::-1]] @ matrix.astype(np.float32)
+        light = np.exp((density + constant.astype(np.float32)) * np.float32(-np.log(10))) * 255
+        results["img"] = np.ascontiguousarray(np.rint(light.clip(0, 255)).astype(np.uint8)[..., ::-1])
+        return results
+
+    def __repr__(self) -> str:
+        return f"StainJitter(sigma={self.sigma})"

@@ -45,8 +45,10 @@ def reach(ring: Ring, axis: int) -> tuple[float, float]:
     """Lowest and highest coordinate of a ring along an axis, without the edges that clipping leaves outside of it."""
     values = np.unique(ring[:, axis])
     slabs = list(zip(values[:-1].tolist(), values[1:].tolist(), strict=True))
-    filled = [slab for slab in slabs if has_area(clip(ring, axis, *slab))]
-    return filled[0][0], filled[-1][1]
+    # from both ends inwards: most rings fill their first slab, so that few are clipped
+    low = next(slab[0] for slab in slabs if has_area(clip(ring, axis, *slab)))
+    high = next(slab[1] for slab in reversed(slabs) if has_area(clip(ring, axis, *slab)))
+    return low, high
 
 
 def has_area(ring: Ring) -> bool:

@@ -82,6 +82,18 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
         add_import(config)
 
 
+def ignore_cut(config: Tree) -> None:
+    """Leave proposals that lie by more than half in a nucleus that the crop's border may cut out of the loss."""
+    for step in training_set(config)["pipeline"]:
+        if step["type"] == "VisibleInstances":
+            step["ignore_cut"] = True
+        elif step["type"] == "Collect":
+            step["keys"] = [*step["keys"], "gt_bboxes_ignore"]
+    for node in walk(config["model"]["train_cfg"]):
+        if node.get("type") == "MaxIoUAssigner":
+            node["ignore_iof_thr"] = 0.5
+
+
 def set_augmentation(config: Tree, training: Training) -> None:
     """Set the augmentation of the training images: flips, crops, quarter turns and colour jitter.
 
@@ -106,9 +118,15 @@ def set_augmentation(config: Tree, training: Training) -> None:
         pipeline.insert(after, dict(type="RandomCrop", crop_size=size, allow_negative_crop=True))
         last = max(i for i, step in enumerate(pipeline) if step["type"] in GEOMETRIC)
         pipeline.insert(last + 1, dict(type="VisibleInstances"))
+        if training["cut_nuclei"] == "ignore":
+            ignore_cut(config)
         for step in pipeline:
             if step["type"] == "Resize":
                 step["type"] = "AlignedResize"
+        add_import(config)
+    if training["stain"]:
+        at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")
+        pipeline.insert(at, dict(type="StainJitter", sigma=training["stain"]))
         add_import(config)
     if photometric:
         at = next(i for i, step in enumerate(pipeline) if step["type"] == "Normalize")

@@ -25,12 +25,20 @@ from nuclei.models.classes import CLASSES
 from nuclei.models.config_tree import python_text, walk
 from nuclei.models.plain_config import read_plain_config
 from nuclei.prediction.model_card import model_card
-from nuclei.prediction.trained_model import TrainedModel, open_cell, seen, validation_file
+from nuclei.prediction.trained_model import (
+    TrainedModel,
+    by_hash,
+    chosen_threshold,
+    open_cell,
+    seen,
+    training_images,
+    validation_file,
+)
 
 FORMAT = 1
 OWN = ("config.py", "weights.pth", "README.md")
 # Files of a cell that say how it was trained, chosen and scored. Those that a cell lacks are left out.
-ABOUT = ("training.json", "checkpoint.json", "scores.json", "metrics.json")
+ABOUT = ("training.json", "checkpoint.json", "scores.json", "instance_scores.json")
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member: the same cell gives the same bytes
 
 
@@ -43,14 +51,19 @@ def without_places(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"load_from": None, "resume_from": None}
 
 
-def training_images(cell: Path) -> list[dict[str, str]]:
-    """Name and SHA-256 of each image that a cell was trained or validated on."""
-    folder = validation_file(cell).parent
-    found = {}
-    for name in ("train.json", "validation.json"):
-        for image in read_json(folder / name, "COCO JSON")["images"]:
-            found[image["file_name"]] = image.get("sha256") or ""
-    return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
+def intervals(cell: Path) -> dict[str, Any]:
+    """What comparisons.json of the run says of a cell's model: {images, seeds, scores: {score: {value, low, high}}}.
+
+    Scores are those of all test images as one, with 95 % intervals; of several seeds their means. {} where the run
+    compared nothing.
+    """
+    file = cell.parents[3] / "comparisons.json"
+    content: dict[str, Any] = read_json(file) if file.is_file() else {"scored": False}
+    with written_by("compare_cells", file):
+        if not content["scored"]:
+            return {}
+        scores = content["groups"][f"{cell.parts[-3]}/{cell.parts[-2]}"]["pooled"]
+        return {"images": content["images"], "seeds": content["seeds"], "scores": scores}
 
 
 def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> dict[str, Any]:
@@ -68,7 +81,9 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
         "zoom": zoom,
         "side_px": side,
         "training_images": images,
+        "score_threshold": chosen_threshold(cell),
         "scores": {key: value for key, value in own.get("scores.json", {}).items() if key != "per_image"},
+        "intervals": intervals(cell),
         "training": own.get("training.json", {}),
         "choice": own.get("checkpoint.json", {}),
         "licences": dict(licences),
@@ -213,4 +228,6 @@ def open_model(source: str) -> TrainedModel:
             float(content["zoom"]),
             int(content["side_px"]),
             None if size is None else float(size),
+            by_hash(content["training_images"]),
+            content["score_threshold"],
         )

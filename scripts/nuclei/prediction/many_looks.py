@@ -7,6 +7,7 @@
    request, the scores of nuclei that overlap are then lowered (soft-NMS).
 4. The fused nuclei of the window are moved to the coordinates of the image. The window reports those that it sees whole
    or that have their centre in its core: a nucleus that the border of one window cuts is reported by the next window.
+   On request, the scores of nuclei that touch the border of the image are then lowered.
 5. When all windows are done, non-maximum suppression removes nuclei that two windows reported.
 
 So the views come first and the windows second. Memory depends on the size of the window and on the number of nuclei,
@@ -26,9 +27,9 @@ from nuclei.coco.rle import bounding_box
 from nuclei.coco.types import Result
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
-from nuclei.prediction.fusion import distinct, fuse, soft_nms
+from nuclei.prediction.fusion import distinct, doubt_cut, fuse, soft_nms
 from nuclei.prediction.instances import Nucleus, as_results, surest_first
-from nuclei.prediction.sliding_window import belongs, windows
+from nuclei.prediction.sliding_window import Span, belongs, windows
 from nuclei.prediction.test_time_augmentation import box_back, turn, turn_back
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ class ManyLooks:
     model: the detector, wrapped by mmdet's build_dp. pipeline: steps of the test data set, from MultiScaleFlipAug on.
     views: 1, 2 (also mirrored), 4 (also turned by 180 degrees) or 8 (also turned by 90 degrees). scales: factors on the
     test scale of the config. window: side of a window, px; None: the whole image. overlap: of neighbouring windows, px;
-    should be wider than most nuclei. soft: lower the scores of nuclei that overlap (fusion.soft_nms). between(): called
-    after every run of the detector; may raise an exception to stop.
+    should be wider than most nuclei. soft: lower the scores of nuclei that overlap (fusion.soft_nms). border: factor
+    on the scores of nuclei that touch the border of the image. between(): called after every run of the detector; may
+    raise an exception to stop.
     """
 
     # numbers of test_time_augmentation.turn
@@ -58,9 +60,10 @@ class ManyLooks:
         window: int | None = None,
         overlap: int = 128,
         soft: bool = False,
+        border: float = 1.0,
         between: Callable[[], object] = lambda: None,
     ) -> None:
-        self.model, self.pipeline, self.soft, self.between = model, pipeline, soft, between
+        self.model, self.pipeline, self.soft, self.border, self.between = model, pipeline, soft, border, between
         self.views, self.scales, self.window, self.overlap = self.VIEWS[views], scales, window, overlap
 
     def passes(self, height: int, width: int) -> int:
@@ -115,6 +118,17 @@ class ManyLooks:
         fused = fuse(found, height, width)
         return soft_nms(fused, height, width) if self.soft else fused
 
+    def reported(self, found: list[Nucleus], row: Span, column: Span, height: int, width: int) -> list[Nucleus]:
+        """The nuclei that a window reports, moved to the coordinates of the image: step 4 of the module.
+
+        found: its nuclei, which are changed. row, column: the window. height, width: of the image, px.
+        """
+        for nucleus in found:
+            nucleus.x, nucleus.y = nucleus.x + column[0], nucleus.y + row[0]
+            nucleus.box = nucleus.box + [column[0], row[0], column[0], row[0]]
+        kept = [nucleus for nucleus in found if belongs(nucleus, row, column, height, width)]
+        return kept if self.border == 1 else doubt_cut(kept, self.border, height, width)
+
     def nuclei(self, image: NDArray[Any]) -> list[Nucleus]:
         """The nuclei of an image of any size: all steps of the module.
 
@@ -127,10 +141,7 @@ class ManyLooks:
         for row in rows:
             for column in columns:
                 found = self.look(image[row[0] : row[1], column[0] : column[1]])
-                for nucleus in found:
-                    nucleus.x, nucleus.y = nucleus.x + column[0], nucleus.y + row[0]
-                    nucleus.box = nucleus.box + [column[0], row[0], column[0], row[0]]
-                joined += [nucleus for nucleus in found if belongs(nucleus, row, column, height, width)]
+                joined += self.reported(found, row, column, height, width)
         return joined if len(rows) * len(columns) == 1 else distinct(joined, height, width)
 
 

@@ -3,8 +3,7 @@
 Columns instead of rows, since equal things then stand together and deflate well.
 """
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -13,8 +12,7 @@ from nuclei.coco.types import RLE, Annotation, Content, Result
 from nuclei.common.stage import InputError, written_by
 from nuclei.prediction.answers import CAP
 from nuclei.report.contours import contour
-
-COLUMNS = ("image_id", "what", "kind", "nucleus", "detection", "iou", "score")  # of errors.csv, that are shown
+from nuclei.scoring.error_file import ErrorRow, read_errors
 
 
 class Truth(TypedDict):
@@ -52,38 +50,21 @@ def truth_layer(nuclei: Iterable[Annotation]) -> Truth:
     }
 
 
-def read_errors(path: Path | str) -> dict[int, list[dict[str, str]]]:
-    """Rows of an errors.csv by image id. InputError where it lacks a column."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        lacking = [key for key in COLUMNS if key not in (reader.fieldnames or [])]
-        if lacking:
-            raise InputError(f"{path}: lacks {', '.join(lacking)}, wanted errors.csv; run score_instances.py again")
-        found: dict[int, list[dict[str, str]]] = {}
-        for row in reader:
-            found.setdefault(int(row["image_id"]), []).append(row)
-    return found
-
-
-def number(text: str) -> int | None:
-    """A whole number of a table, None for an empty text."""
-    return int(text) if text else None
-
-
-def named_layer(rows: Sequence[Mapping[str, str]], predictions: Sequence[Result]) -> Layer:
+def named_layer(rows: Sequence[ErrorRow], predictions: Sequence[Result]) -> Layer:
     """The layer of an image by its rows of errors.csv. predictions: of the cell, in all images."""
     true = [row for row in rows if row["what"] == "nucleus"]
     found = [row for row in rows if row["what"] == "detection"]
+    places = [cast(int, row["detection"]) for row in found]
     return {
-        "detection": [int(row["detection"]) for row in found],
-        "score": [round(float(row["score"]), 4) for row in found],
+        "detection": places,
+        "score": [round(cast(float, row["score"]), 4) for row in found],
         "kind": [row["kind"] for row in found],
-        "nucleus": [number(row["nucleus"]) for row in found],
-        "iou": [round(float(row["iou"]), 3) for row in found],
-        "contour": [contour(predictions[int(row["detection"])]["segmentation"]) for row in found],
+        "nucleus": [row["nucleus"] for row in found],
+        "iou": [round(row["iou"], 3) for row in found],
+        "contour": [contour(predictions[place]["segmentation"]) for place in places],
         "true_kind": [row["kind"] for row in true],
-        "true_detection": [number(row["detection"]) for row in true],
-        "true_iou": [round(float(row["iou"]), 3) for row in true],
+        "true_detection": [row["detection"] for row in true],
+        "true_iou": [round(row["iou"], 3) for row in true],
     }
 
 
@@ -114,12 +95,18 @@ def matched_layer(nuclei: Sequence[Annotation], found: Sequence[tuple[int, Resul
 def cell_layers(content: Content, predictions: Sequence[Result], errors: Path | str | None) -> dict[int, Layer]:
     """{image id: layer} of a cell. content: ground truth of the test images. errors: its errors.csv, or None.
 
-    With errors.csv the layers hold the detections from the score threshold on, else the surest CAP of each image.
+    With errors.csv the layers hold the detections from the score threshold on; without it, or where it has no row since
+    no nuclei are known, the surest CAP of each image.
     """
-    if errors:
+    rows = read_errors(errors) if errors else []
+    if errors and not rows and content["annotations"]:
+        raise InputError(f"{errors}: no rows found, wanted one for each nucleus at least; run score_instances.py again")
+    if errors and rows:
         with written_by("score_instances.py", errors):
-            named = read_errors(errors)
-            return {image["id"]: named_layer(named.get(image["id"], []), predictions) for image in content["images"]}
+            named: dict[int, list[ErrorRow]] = {image["id"]: [] for image in content["images"]}
+            for row in rows:
+                named[row["image_id"]].append(row)
+            return {number: named_layer(own, predictions) for number, own in named.items()}
     layers = {}
     for image in content["images"]:
         nuclei = [row for row in content["annotations"] if row["image_id"] == image["id"]]

@@ -24,7 +24,7 @@ from nuclei.report.page_parts import Parts
 from nuclei.report.pictures import Shown, pictures
 from nuclei.report.shown_tables import Table, add_scores, link, read_cells_table, read_table
 from nuclei.report.summary import sentences
-from nuclei.scoring.comparison_types import Comparisons, label
+from nuclei.scoring.comparison_types import Comparisons, ensemble_row, label
 from nuclei.scoring.types import Scores
 
 WEB = Path(__file__).with_name("web")
@@ -80,34 +80,50 @@ def cell_files(parts: Parts) -> Iterator[tuple[str, int, dict[str, Path]]]:
         )
 
 
+def ensemble_labels(parts: Parts) -> list[str]:
+    """Labels of the ensembles, in the order of their files."""
+    cells = parts.cells
+    return [label(setting, ensemble_row(name)) for setting, name in product(cells.settings, cells.ensembles)]
+
+
+def layer_files(parts: Parts) -> Iterator[tuple[str, str, str | None]]:
+    """(label, predictions.json, errors.csv or None) of everything that the viewer shows: cells, then ensembles."""
+    cells = parts.cells
+    names = [label(setting, model) for setting, model in cells.rows] + ensemble_labels(parts)
+    predictions = [*cells.predictions, *cells.ensemble_predictions]
+    errors: Sequence[str | None] = [*cells.errors, *cells.ensemble_errors] or [None] * len(predictions)
+    yield from zip(names, predictions, errors, strict=True)
+
+
 def packed_parts(parts: Parts, truth: Content) -> Iterator[tuple[str, str]]:
     """(name, packed value) of everything that the page's scripts open when they need it."""
-    cells = parts.cells
     for image in truth["images"]:
         nuclei = [row for row in truth["annotations"] if row["image_id"] == image["id"]]
         yield f"truth/{image['id']}", pack(truth_layer(nuclei))
-    errors: Sequence[str | None] = cells.errors or [None] * len(cells.predictions)
-    for (setting, model), predictions, named in zip(cells.rows, cells.predictions, errors, strict=True):
+    for name, predictions, errors in layer_files(parts):
         rows = read_json(predictions, "COCO results")
         check_predictions(rows, truth, predictions)
-        for number, layer in cell_layers(truth, rows, named).items():
-            yield f"layer/{label(setting, model)}/{number}", pack(layer)
+        for number, layer in cell_layers(truth, rows, errors).items():
+            yield f"layer/{name}/{number}", pack(layer)
     for name, seed, files in cell_files(parts):
         yield f"cell/{name}/seed{seed}", pack(cell_details(files))
 
 
 def viewer_state(parts: Parts, images: list[Shown], scores: Mapping[str, list[Scores]], scored: bool) -> dict[str, Any]:
     """What the page's scripts know from the start: images, models, seeds, whether nuclei are known, errors named."""
+    values = {name: found[0]["map_report"] for name, found in scores.items()}
+    for name, path in zip(ensemble_labels(parts), parts.cells.ensemble_scores, strict=True):
+        values[name] = read_part(path, "scores")["map_report"]
     models = [
-        {"key": name, "name": f"{name.split('/')[1]}, setting {name[7]}", "score": found[0]["map_report"]}
-        for name, found in scores.items()
+        {"key": name, "name": f"{name.partition('/')[2]}, setting {name[7]}", "score": value}
+        for name, value in values.items()
     ]
     return {
         "images": [{key: value for key, value in image.items() if key != "url"} for image in images],
         "models": models,
         "seeds": list(parts.cells.seeds),
         "scored": scored,
-        "named": bool(parts.cells.errors),
+        "named": bool(parts.cells.errors) and scored,
     }
 
 

@@ -7,6 +7,7 @@ from itertools import product
 from nuclei.common.stage import InputError
 
 CELL_PARTS = ("configs", "trainings", "choices", "epochs", "logs", "scores")  # lists of Cells, a file of each cell
+SHOWN_PARTS = ("predictions", "errors", "ensemble_scores", "ensemble_predictions", "ensemble_errors")
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Cells:
 
     models: those of the tables. explored: those beside them; their files come after those of `models`, in each setting.
     predictions and errors (predictions.json, errors.csv) are of the first seed alone, which the viewer shows; errors is
-    empty where the run has none.
+    empty where the run has none. ensembles: names; the viewer shows them beside the models, by the files whose lists
+    begin with ensemble_, each with a file of each setting, then ensemble.
     """
 
     settings: Sequence[int]
@@ -30,6 +32,10 @@ class Cells:
     scores: Sequence[str] = ()
     predictions: Sequence[str] = ()
     errors: Sequence[str] = ()
+    ensembles: Sequence[str] = ()
+    ensemble_scores: Sequence[str] = ()
+    ensemble_predictions: Sequence[str] = ()
+    ensemble_errors: Sequence[str] = ()
 
     @property
     def rows(self) -> list[tuple[int, str]]:
@@ -39,14 +45,15 @@ class Cells:
     def check(self) -> None:
         """Raise InputError naming every list that has more or fewer files than cells."""
         wanted = dict.fromkeys(CELL_PARTS, len(self.rows) * len(self.seeds)) | {"predictions": len(self.rows)}
+        wanted |= dict.fromkeys(("ensemble_scores", "ensemble_predictions"), len(self.settings) * len(self.ensembles))
         if self.errors:
-            wanted["errors"] = len(self.rows)
+            wanted |= {"errors": len(self.rows), "ensemble_errors": wanted["ensemble_scores"]}
         wrong = {name: count for name, count in wanted.items() if len(getattr(self, name)) != count}
         if wrong:
             raise InputError(
                 *(
-                    f"--{name}: {len(getattr(self, name))} files found, wanted {count}: one for each of the settings "
-                    "and models (and seeds), in their order"
+                    f"--{name.replace('_', '-')}: {len(getattr(self, name))} files found, wanted {count}: one for each "
+                    "of the settings and models (and seeds) or ensembles, in their order"
                     for name, count in wrong.items()
                 )
             )
@@ -77,7 +84,7 @@ class Parts:
     def files(self) -> list[str]:
         """Every file that the page is made of, the test images apart."""
         cells = self.cells
-        lists = [getattr(cells, name) for name in (*CELL_PARTS, "predictions", "errors")]
+        lists = [getattr(cells, name) for name in (*CELL_PARTS, *SHOWN_PARTS)]
         shown = [self.tables, self.values, self.full_tables, self.full_values, self.figures]
         single = [self.table_of_cells, self.data, self.conversion, self.ground_truth]
         return [

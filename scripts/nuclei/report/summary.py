@@ -18,7 +18,7 @@ def named(label: str) -> str:
     >>> named("setting2/mask_r50")
     'mask_r50 in setting 2'
     """
-    setting, model = label.split("/")
+    setting, _, model = label.partition("/")
     return f"{model} in setting {setting.removeprefix('setting')}"
 
 

@@ -31,9 +31,11 @@ class Training(TypedDict):
     test_scale: Scale | None
     offset: list[float] | None  # [x right, y down], px
     crop: int | None  # px
+    cut_nuclei: Literal["train", "ignore"]
     flips: list[Literal["horizontal", "vertical", "diagonal"]] | None
     turns: bool
     photometric: bool | dict[str, Any]
+    stain: float | None  # largest relative change of each stain
     detections: int | None  # kept per image
     validate_every: int  # epochs; 0: never
     options: dict[str, Any]  # any other key of the mmdet config, by its dotted path

@@ -5,7 +5,8 @@ import pytest
 from skimage.color import rgb2hed
 from skimage.measure import regionprops
 
-from nuclei.export.measurements import COLUMNS, density, measure, perimeter, stains, with_units
+from nuclei.common.stains import density, stains
+from nuclei.export.measurements import COLUMNS, measure, perimeter, with_units
 from nuclei.prediction.instances import Nucleus
 
 HEIGHT, WIDTH = 80, 90

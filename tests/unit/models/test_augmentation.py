@@ -12,7 +12,7 @@ from mmdet.datasets.builder import PIPELINES
 
 from nuclei.coco.rle import bounding_box
 from nuclei.data.polygons import exact_polygons
-from nuclei.models.augmentation import MoveImage, QuarterTurn
+from nuclei.models.augmentation import MoveImage, QuarterTurn, StainJitter, VisibleInstances
 
 
 def sample(form):
@@ -60,6 +60,51 @@ def test_half_a_pixel_is_interpolated():
     ramp = np.repeat(np.arange(0, 200, 5, dtype=np.uint8)[None, :, None], 16, 0).repeat(3, 2)
     found = MoveImage([0.5, 0])({"img": ramp})["img"]
     assert np.abs(found[:, 4:-4].astype(float) - (ramp[:, 4:-4] + 2.5)).max() <= 1
+
+
+def test_stains_are_changed_by_factors_and_shifts_of_their_own():
+    """Against the law of Beer and Lambert, pixel by pixel and stain by stain."""
+    image = np.random.default_rng(0).integers(1, 256, (6, 7, 3)).astype(np.uint8)
+    np.random.seed(4)
+    found = StainJitter(0.2)({"img": image.copy()})["img"]
+    np.random.seed(4)
+    factor, shift = np.random.uniform(0.8, 1.2, 3), np.random.uniform(-0.2, 0.2, 3)
+    stains = {"hematoxylin": (0.65, 0.70, 0.29), "eosin": (0.07, 0.99, 0.11), "rest": (0.27, 0.57, 0.78)}
+    for before, after in zip(image.reshape(-1, 3), found.reshape(-1, 3), strict=True):
+        amounts = np.linalg.solve(np.transpose(list(stains.values())), -np.log10(before[::-1] / 255))
+        light = np.ones(3)
+        for k, colour in enumerate(stains.values()):
+            light *= 10 ** -(np.array(colour) * (amounts[k] * factor[k] + shift[k]))
+        assert np.abs(after[::-1] - (255 * light).clip(0, 255)).max() < 0.51
+    assert found.dtype == np.uint8 and found.flags["C_CONTIGUOUS"] and (found != image).mean() > 0.9
+
+
+def test_without_a_change_stains_give_the_same_image():
+    image = np.random.default_rng(1).integers(1, 256, (9, 9, 3)).astype(np.uint8)
+    assert np.array_equal(StainJitter(0)({"img": image.copy()})["img"], image)
+
+
+@pytest.mark.parametrize("form", ["polygons", "bitmaps"])
+def test_nuclei_at_the_border_are_ignored(form):
+    def seen(**options):
+        results, masks = sample(form)
+        masks = np.concatenate([masks, np.zeros((2, 20, 30), bool)])
+        masks[2, 5:11, 24:30] = True  # reaches the right border
+        masks[3, 16:20, 10:13] = True  # the lower one
+        shapes = [[np.array(part, float) for part in exact_polygons(mask, 0, 0)] for mask in masks]
+        polygons = form == "polygons"
+        held = PolygonMasks(shapes, 20, 30) if polygons else BitmapMasks(masks.astype(np.uint8), 20, 30)
+        results |= {"gt_masks": held, "gt_bboxes": np.array([bounding_box(mask) for mask in masks], np.float32)}
+        results |= {"gt_labels": np.arange(4), "gt_bboxes_ignore": np.array([[1, 2, 3, 4]], np.float32)}
+        return VisibleInstances(**options)(results)
+
+    everything, found = seen(), seen(ignore_cut=True)
+    assert everything["gt_labels"].tolist() == [0, 1, 2, 3] and everything["gt_bboxes_ignore"].tolist() == [
+        [1, 2, 3, 4]
+    ]
+    assert found["gt_labels"].tolist() == [0, 1] and len(found["gt_masks"]) == 2
+    assert found["gt_bboxes"].tolist() == [[4, 2, 20, 9], [1, 12, 29, 15]]
+    assert found["gt_bboxes_ignore"].tolist() == [[1, 2, 3, 4], [24, 5, 30, 11], [10, 16, 13, 20]]
 
 
 def test_configs_know_the_steps_by_a_name_that_stays():

@@ -154,6 +154,25 @@ def test_crops_and_turns_come_after_resizing():
     assert "custom_imports" not in plain
 
 
+def test_nuclei_that_a_crop_cuts_are_left_out_of_every_loss():
+    def thresholds(config):
+        return [n["ignore_iof_thr"] for n in walk(config["model"]["train_cfg"]) if n.get("type") == "MaxIoUAssigner"]
+
+    for model, assigners in (("mask_r50", 2), ("cascade_r50", 4), ("pointrend_r50", 2)):
+        config = resolved(model, crop=96, cut_nuclei="ignore")
+        steps = {step["type"]: step for step in training_set(config)["pipeline"]}
+        assert steps["VisibleInstances"]["ignore_cut"] and steps["Collect"]["keys"][-1] == "gt_bboxes_ignore"
+        assert thresholds(config) == [0.5] * assigners
+        assert thresholds(resolved(model, crop=96)) == [-1] * assigners
+
+
+def test_stains_change_before_colours():
+    types = [step["type"] for step in training_set(resolved("mask_r50", stain=0.1, photometric=True))["pipeline"]]
+    at = types.index("StainJitter")
+    assert types[at : at + 3] == ["StainJitter", "PhotoMetricDistortion", "Normalize"]
+    assert "StainJitter" not in [step["type"] for step in training_set(resolved("mask_r50"))["pipeline"]]
+
+
 def test_an_offset_moves_every_image_as_it_is_read():
     config = resolved("mask_r50", depth=1, offset=[0.5, -1])
     for dataset in (training_set(config), config["data"]["val"], config["data"]["test"]):

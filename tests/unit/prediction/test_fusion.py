@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nuclei.prediction.fusion import distinct, fuse, soft_nms
+from nuclei.prediction.fusion import distinct, doubt_cut, fuse, soft_nms
 from nuclei.prediction.instances import Nucleus
 
 
@@ -35,6 +35,17 @@ def test_one_view_stays_as_it_is():
 def test_distinct_keeps_the_surer_of_two():
     nuclei = [square(0.5, 10, 10), square(0.9, 12, 10), square(0.7, 17, 10)]
     assert [nucleus.score for nucleus in distinct(nuclei, 50, 50)] == [0.9, 0.7]
+
+
+def test_nuclei_at_the_border_lose_and_no_others():
+    corners = [(0, 30), (1, 50), (30, 0), (80, 50), (79, 60), (50, 80)]
+    nuclei = [square(0.9 - 0.1 * k, *corner) for k, corner in enumerate(corners)]
+    assert nuclei[0].extent == [0, 30, 10, 40]
+    found = doubt_cut(nuclei, 0.5, 90, 90)
+    scores = {(nucleus.x, nucleus.y): round(nucleus.score, 6) for nucleus in found}
+    assert scores == {(0, 30): 0.45, (1, 50): 0.8, (30, 0): 0.35, (80, 50): 0.3, (79, 60): 0.5, (50, 80): 0.2}
+    assert [nucleus.score for nucleus in found] == sorted((nucleus.score for nucleus in found), reverse=True)
+    assert nuclei[0].score == 0.9
 
 
 def test_soft_nms_doubts_both_of_two_that_overlap():

@@ -91,3 +91,13 @@ def test_no_nucleus_is_left_of_scores_that_are_all_0():
     model, _, _ = rescored((0.0, -0.0))
     pipeline = [{"type": "Collect", "keys": ["img"], "meta_keys": ()}]
     assert ManyLooks(model, pipeline, views=4, soft=True).nuclei(np.zeros((40, 40, 3), np.uint8)) == []
+
+
+def test_only_the_border_of_the_image_lowers_scores_and_not_that_of_a_window():
+    image = discs(200, 260)
+    plain = {(n.x, n.y): n.score for n in Bright(None, []).nuclei(image)}
+    found = Bright(None, [], window=120, overlap=40, border=0.8).nuclei(image)
+    cut = [n.x == 0 or n.y == 0 or n.extent[2] == 260 or n.extent[3] == 200 for n in found]
+    assert sum(cut) > 5 and len(found) - sum(cut) > 30
+    for nucleus, lowered in zip(found, cut, strict=True):
+        assert nucleus.score == pytest.approx(plain[nucleus.x, nucleus.y] * (0.8 if lowered else 1))

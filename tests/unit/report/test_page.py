@@ -92,10 +92,11 @@ def test_no_text_of_the_data_ends_a_script(parts):
     Path(parts.ground_truth).write_text(json.dumps(truth))
     Path(parts.test_images, old).rename(Path(parts.test_images, new))
     Path(parts.cells.configs[0]).write_text("# </script><img src=x>")
-    page = render("r", "t", "</script><script>alert(2)</script>", parts)
+    page = render("r<b>", "<img src=x>", "</script><script>alert(2)</script>", parts)
     assert "alert(1)<" not in page
     assert "alert(2)<" not in page
     assert "<img src=x>" not in page
+    assert "r<b>" not in page
     assert len(re.findall("<script", page)) == len(re.findall("</script>", page)) == 11 + 2
 
 

@@ -22,6 +22,7 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 include: "rules/common.smk"  # reads config/config.yaml
 include: "rules/results.smk"
 include: "rules/data.smk"
+include: "rules/folds.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
@@ -31,7 +32,7 @@ include: "rules/images.smk"
 
 
 wildcard_constraints:
-    setting="[12]",
+    setting="setting[12]|fold[0-9]+",
     model="|".join(MODELS),
     seed="[0-9]+",
     method="exact|imantics",

@@ -55,7 +55,7 @@ rule make_report:
         seeds=config["seeds"],
         ensembles=list(ENSEMBLES),
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
-        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
+        cells=verbatim(all_cells(config["settings"])),
         run=above(),
         title=f"Nuclei segmentation, run {config['run']}",
         note=verbatim(option("--data-note", NOTE)),

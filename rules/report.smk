@@ -30,13 +30,15 @@ CELL_RESULTS = [
     *(INSTANCE_RESULTS if INSTANCES else []),
     *(["epoch_predictions.json", "epoch_scores.json"] if EPOCHS else []),
 ]
+# The answer is for the competition, and so for its test images alone.
+FOLD_RESULTS = [name for name in CELL_RESULTS if not name.startswith(("answer.", "epoch_"))]
 
 
 rule make_table:
     input:
-        scores=cell_files("scores.json", ["{setting}"], TABLED),
-        choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
-        trainings=cell_files("training.json", ["{setting}"], TABLED),
+        scores=cell_files("scores.json", ["setting{setting}"], TABLED),
+        choices=cell_files("checkpoint.json", ["setting{setting}"], TABLED),
+        trainings=cell_files("training.json", ["setting{setting}"], TABLED),
         published=ancient("config/published.tsv"),
         leaks=f"{RESULTS}/data/leaks.json",
         comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
@@ -48,6 +50,8 @@ rule make_table:
         ),
     log:
         f"{RESULTS}/logs/make_table.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -142,9 +146,9 @@ rule make_ensembles_table:
 
 rule make_cells_table:
     input:
-        scores=cell_files("scores.json"),
-        choices=cell_files("checkpoint.json"),
-        trainings=cell_files("training.json"),
+        scores=cell_files("scores.json", TRAINED),
+        choices=cell_files("checkpoint.json", TRAINED),
+        trainings=cell_files("training.json", TRAINED),
     output:
         report(
             f"{RESULTS}/tables/cells.csv",
@@ -161,7 +165,7 @@ rule make_cells_table:
     params:
         *code("make_cells_table", "report"),
         run=above(2),
-        settings=config["settings"],
+        settings=TRAINED,
         models=list(MODELS),
         seeds=config["seeds"],
     message:
@@ -244,9 +248,9 @@ rule judge_findings:
 
 rule draw_curves:
     input:
-        epochs=cell_files("epochs.tsv", ["{setting}"]),
-        logs=cell_files("log.jsonl", ["{setting}"]),
-        choices=cell_files("checkpoint.json", ["{setting}"]),
+        epochs=cell_files("epochs.tsv", ["setting{setting}"]),
+        logs=cell_files("log.jsonl", ["setting{setting}"]),
+        choices=cell_files("checkpoint.json", ["setting{setting}"]),
     output:
         report(
             f"{RESULTS}/figures/curves_setting{{setting}}.png",
@@ -256,6 +260,8 @@ rule draw_curves:
         ),
     log:
         f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -281,7 +287,7 @@ rule draw_overlays:
         raw=raw_input("dataset"),
     output:
         report(
-            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+            f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
             caption="../report/overlays.rst",
             category="Overlays",
             labels={"setting": "{setting}", "model": "{model}", "seed": "{seed}"},
@@ -298,7 +304,7 @@ rule draw_overlays:
         content=raw_state("test"),
         images=verbatim(f"{raw_folder('dataset')}/test"),
     message:
-        "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "overlays of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
         " --predictions {input.predictions} --out {output} > {log} 2>&1"
@@ -307,7 +313,8 @@ rule draw_overlays:
 rule write_manifest:
     input:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
-        checkpoints=ancient(cell_files("checkpoints")),
+        folds=[cell_files(name, FOLDS) for name in FOLD_RESULTS if FOLDS and name != "checkpoints"],
+        checkpoints=ancient(cell_files("checkpoints", TRAINED)),
         files=[
             expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
@@ -318,12 +325,14 @@ rule write_manifest:
             rules.convert_test.output,
             rules.list_test_images.output,
             rules.write_annotations.output,
-            expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
+            expand(annotations("train"), setting=setting_names(TRAINED)) if config["tiles"] else [],
             rules.measure_conversion_loss.output,
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
             unseen_files("validation_predictions.json") if INSTANCES else [],
+            cell_files("validation_predictions.json", FOLDS) if INSTANCES and FOLDS else [],
+            [rules.make_folds.output, expand(rules.write_fold_annotations.output, setting=FOLDS)] if FOLDS else [],
             rules.compare_cells.output if INSTANCES else [],
             rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
@@ -355,14 +364,15 @@ rule write_manifest:
         ),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
-        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
-        results=verbatim(braces(CELL_RESULTS)),
+        trainings=verbatim(f"{all_cells(TRAINED)}/training.json"),
+        cells=verbatim(f"{all_cells(config['settings'])}/{braces(CELL_RESULTS)}"),
+        folds=verbatim(f"{all_cells(FOLDS)}/{braces(FOLD_RESULTS)}" if FOLDS else ""),
     message:
         "manifest: hashes and provenance of every result"
     shell:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
-        " --models {params.models:q} --trainings {params.cells}/training.json"
-        " --files {params.cells}/{params.results} {input.files} {input.published} --out {output} > {log} 2>&1"
+        " --models {params.models:q} --trainings {params.trainings}"
+        " --files {params.cells} {params.folds} {input.files} {input.published} --out {output} > {log} 2>&1"
 
 
 onstart:

@@ -14,13 +14,15 @@ def marked(paths, caption, category):
 
 
 def table_files(family="", forms=FORMS):
-    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
+    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles,
+    two of the folds.
 
-    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles have one table with
-    both, which belongs to "".
+    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles and folds have tables
+    with both, which belong to "".
     """
     tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
     tables += ["ensembles"] if ENSEMBLES and not family else []
+    tables += ["folds", "fold_scores"] if FOLDS and not family else []
     return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
 
 
@@ -58,12 +60,12 @@ def score_figures():
 
 def first_seed_files(name):
     """Paths of the file `name` in every cell of the first seed, which figures show."""
-    return expand(f"{CELL}/{name}", setting=config["settings"], model=MODELS, seed=config["seeds"][:1])
+    return expand(f"{CELL}/{name}", setting=setting_names(config["settings"]), model=MODELS, seed=config["seeds"][:1])
 
 
 def unseen_files(name):
     """Paths of the file `name` of all cells and ensembles in the setting whose validation images choose thresholds."""
-    ensembles = expand(f"{ENSEMBLE}/{name}", setting=UNSEEN, ensemble=ENSEMBLES)
+    ensembles = expand(f"{ENSEMBLE}/{name}", setting=setting_name(UNSEEN), ensemble=ENSEMBLES)
     return cell_files(name, [UNSEEN]) + ensembles
 
 
@@ -77,18 +79,33 @@ def page_figures():
 def overlay_files():
     """Paths of the overlays: of every cell of the first seed."""
     return expand(
-        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
-        setting=config["settings"],
+        f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+        setting=setting_names(config["settings"]),
         model=MODELS,
         seed=config["seeds"][:1],
     )
 
 
+def unseen_predictions(wildcards):
+    """Predictions of validation images by which a cell's score threshold is chosen: its own in folds."""
+    setting = wildcards.setting if is_fold(wildcards.setting) else UNSEEN
+    return str(cell_folder(RESULTS, setting, wildcards.model, wildcards.seed) / "validation_predictions.json")
+
+
+def unseen_split(wildcards):
+    """The file that says which training images these validation images are; [] where all are."""
+    if is_fold(wildcards.setting):
+        return f"{RESULTS}/data/folds/{wildcards.setting}.json"
+    return f"{RESULTS}/data/split.json" if UNSEEN == 1 else []
+
+
 def chosen_on(wildcards):
     """What the score threshold of a cell or an ensemble was chosen on, in words."""
+    if is_fold(wildcards.setting):
+        return f"validation images of {wildcards.setting}"
     if UNSEEN == 2:
         return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
-    if wildcards.setting == "1":
+    if wildcards.setting == "setting1":
         return "validation images of setting 1"
     who = "models and seeds" if hasattr(wildcards, "ensemble") else "model and seed"
     return (

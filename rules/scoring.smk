@@ -24,7 +24,7 @@ STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 
 rule score_predictions:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
     output:
         f"{CELL}/scores.json",
@@ -38,7 +38,7 @@ rule score_predictions:
     params:
         *code("score_predictions", "report"),
     message:
-        "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "scores of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_predictions.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --out {output} > {log} 2>&1"
@@ -53,16 +53,16 @@ use rule score_predictions as score_ensemble with:
     log:
         f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
-        "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "scores of ensemble {wildcards.ensemble}, {wildcards.setting}"
 
 
 rule score_instances:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
-        validation=f"{CELL}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation=unseen_predictions,
         validation_truth=f"{RESULTS}/data/coco/exact/train.json",
-        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        split=unseen_split,
         organs=ancient("config/organs.tsv"),
     output:
         scores=f"{CELL}/instance_scores.json",
@@ -81,7 +81,7 @@ rule score_instances:
         split=lambda wildcards, input: option("--split", input.split),
         chosen_on=chosen_on,
     message:
-        "segmentation of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "segmentation of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_instances.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --organs {input.organs} --validation-predictions {input.validation}"
@@ -93,7 +93,7 @@ use rule score_instances as score_ensemble_instances with:
     input:
         truth=f"{RESULTS}/data/coco/test.json",
         predictions=f"{ENSEMBLE}/predictions.json",
-        validation=f"{ENSEMBLE}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation=f"{ENSEMBLE}/validation_predictions.json".replace("{setting}", setting_name(UNSEEN)),
         validation_truth=f"{RESULTS}/data/coco/exact/train.json",
         split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
         organs=ancient("config/organs.tsv"),
@@ -104,7 +104,7 @@ use rule score_instances as score_ensemble_instances with:
     log:
         f"{ENSEMBLE_LOGS}.score_ensemble_instances.log",
     message:
-        "segmentation of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "segmentation of ensemble {wildcards.ensemble}, {wildcards.setting}"
 
 
 rule compare_cells:
@@ -151,7 +151,7 @@ rule score_epochs:
     params:
         *code("score_epochs", "report"),
     message:
-        "scores of epochs of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "scores of epochs of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_epochs.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --epochs {input.epochs} --out {output} > {log} 2>&1"

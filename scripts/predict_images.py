@@ -27,7 +27,7 @@ from nuclei.prediction.bundles import open_model
 from nuclei.prediction.many_looks import ManyLooks
 from nuclei.prediction.ready_model import ready_model
 from nuclei.prediction.sliding_window import windows
-from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale
+from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale, zoom_warning
 from nuclei.workflow.image_list import list_image_files
 
 WHOLE = 1.5  # images up to so many times as large as those that the model saw are looked at whole
@@ -89,6 +89,8 @@ def check(path: Path, model: TrainedModel, args: argparse.Namespace) -> int:
     """
     image = open_image_file(path, model.pixel_size)
     image.read(0, 0, min(image.width, 64), min(image.height, 64))
+    if warning := zoom_warning(model, image, args.pixel_size):
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
     rows, columns = (windows(length, *window_of(image, model, args)) for length in (image.height, image.width))
     return len(rows) * len(columns) * len(args.scales) * args.views
 

@@ -48,7 +48,8 @@ NOT_NAMED = {
     ("predict_images", "slides"): "an order alone: it lists them, and finds their records in the folder of the results",
     ("predict_slide", "slides"): "there is none: a slide waits for no other",
     ("make_report", "cells"): "hundreds of paths, which {params.cells}/… give by brace expansion",
-    ("write_manifest", "cells"): "hundreds of paths, which {params.cells}/{params.results} give by brace expansion",
+    ("write_manifest", "cells"): "hundreds of paths, which {params.cells} gives by brace expansion",
+    ("write_manifest", "folds"): "the same, by {params.folds}",
 }
 MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
 GROUPLESS = {"train"}  # each training is a job of its own

@@ -67,7 +67,7 @@ BORDERS = {
     "scoring/average_precision.py": {"plan", "score_predictions", "score_published", "train"},
     "scoring/names.py": TABLES
     | {"draw_curves", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"}
-    | {"compare_epochs", "judge_findings", "predict_epochs", "score_epochs"},
+    | {"compare_epochs", "draw_scores", "judge_findings", "predict_epochs", "score_epochs"},
     "scoring/published.py": {"compare_published", "make_table", "score_published"},
     "scoring/submissions.py": {"score_published"},
     "training/hooks.py": {"train"},

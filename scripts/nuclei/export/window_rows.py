@@ -48,7 +48,7 @@ class WindowRows:
         """How many rows an earlier process finished."""
         return sum(self.file(at).is_file() for at in range(len(self.rows)))
 
-    def windows(self, row: Span) -> list[Span]:
+    def columns_of(self, row: Span) -> list[Span]:
         """The columns of a row's windows that are looked at: those with tissue."""
         if not self.tissue:
             return self.columns
@@ -56,13 +56,13 @@ class WindowRows:
 
     def remaining(self) -> int:
         """How often the detector still has to run."""
-        windows = sum(len(self.windows(row)) for at, row in enumerate(self.rows) if not self.file(at).is_file())
+        windows = sum(len(self.columns_of(row)) for at, row in enumerate(self.rows) if not self.file(at).is_file())
         return windows * len(self.viewer.scales) * len(self.viewer.views)
 
     def look(self, row: Span) -> list[MeasuredNucleus]:
         """The nuclei that the windows of a row report, measured, in the coordinates of the image."""
         found = []
-        for column in self.windows(row):
+        for column in self.columns_of(row):
             part = self.image.read(column[0], row[0], column[1], row[1])
             reported = self.viewer.reported(self.viewer.look(part), row, column, self.image.height, self.image.width)
             found += [measure(nucleus, part, column[0], row[0]) for nucleus in reported]

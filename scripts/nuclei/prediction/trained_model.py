@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nuclei.data.image_files import ImageFile
 
 
+FAR = 1.2  # pixel sizes that differ by a larger factor are worth a warning
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """A model: its files, and how it saw its images."""
@@ -108,3 +111,19 @@ def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> 
     """
     own = image.pixel_size or pixel_size
     return own / model.pixel_size if own and model.pixel_size else 1.0
+
+
+def zoom_warning(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> str | None:
+    """The warning about an image whose pixel size differs from the model's by more than 20 %, or None.
+
+    pixel_size: as in finer(). Such an image is enlarged or reduced so that its nuclei look as large as those of the
+    training, but detail that it does not hold does not come back.
+    """
+    more = finer(model, image, pixel_size)
+    if 1 / FAR <= more <= FAR:
+        return None
+    own, change = image.pixel_size or pixel_size, f"enlarged {more:.2g}" if more > 1 else f"reduced {1 / more:.2g}"
+    return (
+        f"{image.path}: {own:.4g} µm per px found, the model's training images have {model.pixel_size:.4g}; the "
+        f"image is {change} times, check that its nuclei are found"
+    )

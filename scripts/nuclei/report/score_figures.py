@@ -79,10 +79,11 @@ def draw_precision_recall(rows: Detections, stem: Path | str) -> None:
             if labels:
                 end = cap_recall(rows[labels[0]])
                 axis.axvline(end, color="#555555", lw=1)
-                axis.text(end, 0.03, f" the cap ends here: recall {end:.4f}", color="#333333", fontsize=9,
-                          rotation=90, ha="right", va="bottom")  # fmt: skip
+                place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "bottom"}
+                axis.text(end, 0.03, f"largest recall with the cap: {end:.4f}", color="#333333", fontsize=9, **place)
                 axis.set_xlim(0, min(1.0, end * 1.05) if cap else 1.0)
-            axis.set_ylim(0, 1.03)
+                lowest = [precision_recall(rows[label], cap)[1].min(initial=1.0) for label in labels]
+                axis.set_ylim(max(0.0, np.floor(10 * min(lowest)) / 10 - 0.1), 1.02)
             axis.grid(alpha=0.3)
             axis.spines[["top", "right"]].set_visible(False)
         if labels:
@@ -115,7 +116,7 @@ def draw_ceiling(comparisons: Comparisons, ceiling: float | None, stem: Path | s
     axis.set_xlabel(f"AP50 with at most {CAP} detections per image" if groups else NOT_SCORED)
     axis.set_title(
         "The report's metric below its ceiling; line: 95 % interval over test images\n"
-        "(circle: setting 1, square: setting 2; thin lines: steps of 1/101)",
+        "(circle: setting 1, square: setting 2; thin lines: steps of 1/101; in a resample the ceiling is another one)",
         fontsize=10,
     )
     axis.spines[["top", "right"]].set_visible(False)

@@ -25,6 +25,7 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test", "path"),
     ("raw", "test", "file"),
     ("split", "file"),
+    ("folds", "groups"),
     ("weights_folder",),
     ("training", "weights"),
     ("published", "submissions"),
@@ -231,6 +232,9 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     split_file = config["split"]["file"]
     if split_file and not os.path.isfile(split_file):
         yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
+    groups = config["folds"] and config["folds"]["groups"]
+    if groups and not os.path.isfile(groups):
+        yield f"config: folds.groups {groups} not found, wanted a CSV or TSV of groups; correct the path"
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"

@@ -96,6 +96,7 @@ def test_an_epoch_can_be_chosen_where_its_weights_are_kept_whatever_the_scores(c
 
 def test_the_home_folder_stands_for_a_tilde_in_every_path(config, monkeypatch):
     monkeypatch.setenv("HOME", "/home/mine")
+    config["folds"] = {}
     for *sections, key in PATHS:
         node = config
         for section in sections:

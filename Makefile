@@ -9,8 +9,8 @@ REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
 .PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
-        test-damage test-fuzz test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify \
-        bundle regions clean-work lint mmcv-cuda
+        test-damage test-fuzz test-commands test-conda test-image test-browser test-slurm simulate-slurm bench bench-full \
+        verify bundle regions clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
 	@echo "make test-image   the container's build steps and a run in a clean Debian 12, the set-up, a run and the unit tests"
 	@echo "                in a clean Debian 13; wants root, debootstrap, time"
+	@echo "make test-browser  the report page in a real Chromium; screenshots in work/browser; apt-get; 2 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
 	@echo "make simulate-slurm  280 cells as sleeps on a SLURM of 8 pretended nodes: makespan, idle GPUs, overhead; 20 minutes"
 	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 10 minutes"
@@ -167,7 +168,7 @@ regions: $(READY)
 clean-work: $(READY)
 	python tools/clean_work.py $(YES)
 
-# What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
+# What only these tests need, beside the pinned packages, so that it is in no environment that they check.
 TOOLS := .venv/tools
 $(TOOLS): tests/requirements.txt $(READY)
 	$(OWN_VENV)
@@ -177,6 +178,10 @@ $(TOOLS): tests/requirements.txt $(READY)
 
 test-conda: $(TOOLS)
 	python -m pytest -m "conda or not conda" tests/conda
+
+test-browser: $(TOOLS)
+	PYTHONPATH=scripts python tests/browser/chromium.py
+	PYTHONPATH=$(CURDIR)/$(TOOLS) python -m pytest -m browser -s tests/browser
 
 # Mounts end with their namespace, whatever ends the test; only then are files removed.
 test-image: $(TOOLS)

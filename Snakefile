@@ -13,6 +13,9 @@ min_version("9.27.1")
 workdir: workflow.basedir  # stages are called by paths from here, so `snakemake -s <path>/Snakefile` works anywhere
 
 
+report: "report/workflow.rst"  # the first page of `snakemake --report report.zip`
+
+
 container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/environments.md says how to build it
 
 
@@ -23,6 +26,7 @@ include: "rules/folds.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
+include: "rules/page.smk"
 include: "rules/report.smk"
 include: "rules/images.smk"
 

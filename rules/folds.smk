@@ -74,7 +74,11 @@ if FOLDS:
             instances=cell_files("instance_scores.json", FOLDS) if INSTANCES else [],
             folds=expand(f"{RESULTS}/data/folds/{{fold}}.json", fold=FOLDS),
         output:
-            expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=["folds", "fold_scores"], form=FORMS),
+            marked(
+                expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=["folds", "fold_scores"], form=FORMS),
+                caption="../report/folds.rst",
+                category="Tables",
+            ),
         log:
             f"{RESULTS}/logs/make_folds_table.log",
         conda:

@@ -1,4 +1,4 @@
-"""What people read: Tables 1 and 2, the list of all cells, figures, the report page; and the manifest of the run.
+"""What people read: Tables 1 and 2, the list of all cells, figures; and the manifest of the run.
 
 It takes checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl and predictions.json of the cells,
 scores.json of the ensembles, data/raw.md and data/conversion_loss.md. The manifest takes every result of the run. It
@@ -12,7 +12,6 @@ makes, below results/<run>/:
                                         scores beyond AP, errors, and which of two rows is better
   tables/findings.*                     whether the report's findings hold
   figures/                              training curves, and test images with nuclei
-  report.html                           all of these on one page
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
 
@@ -44,7 +43,11 @@ rule make_table:
         leaks=f"{RESULTS}/data/leaks.json",
         comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
     output:
-        expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/table.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_table.setting{{setting}}.log",
     wildcard_constraints:
@@ -80,7 +83,11 @@ rule make_explored_table:
         trainings=cell_files("training.json", models=EXPLORED),
         leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/explored.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_explored_table.log",
     conda:
@@ -111,7 +118,11 @@ rule make_ensembles_table:
         choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
         leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+            caption="../report/ensembles.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
@@ -139,7 +150,11 @@ rule make_cells_table:
         choices=cell_files("checkpoint.json", TRAINED),
         trainings=cell_files("training.json", TRAINED),
     output:
-        f"{RESULTS}/tables/cells.csv",
+        report(
+            f"{RESULTS}/tables/cells.csv",
+            caption="../report/cells.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_cells_table.log",
     conda:
@@ -169,7 +184,11 @@ rule make_instance_tables:
         board=ancient("config/board.tsv"),
         leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+            caption="../report/instances.rst",
+            category="Scores beyond AP",
+        ),
     log:
         f"{RESULTS}/logs/make_instance_tables.log",
     conda:
@@ -202,7 +221,11 @@ rule judge_findings:
         published=compared_published()[0] if config["published"]["submissions"] else [],
         correlations=f"{RESULTS}/epoch_correlations.json" if EPOCHS else [],
     output:
-        expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+            caption="../report/findings.rst",
+            category="Findings",
+        ),
     log:
         f"{RESULTS}/logs/judge_findings.log",
     conda:
@@ -229,7 +252,12 @@ rule draw_curves:
         logs=cell_files("log.jsonl", ["setting{setting}"]),
         choices=cell_files("checkpoint.json", ["setting{setting}"]),
     output:
-        f"{RESULTS}/figures/curves_setting{{setting}}.png",
+        report(
+            f"{RESULTS}/figures/curves_setting{{setting}}.png",
+            caption="../report/curves.rst",
+            category="Figures",
+            labels={"figure": "training curves", "setting": "{setting}"},
+        ),
     log:
         f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
     wildcard_constraints:
@@ -258,7 +286,12 @@ rule draw_overlays:
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
     output:
-        f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+        report(
+            f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+            caption="../report/overlays.rst",
+            category="Overlays",
+            labels={"setting": "{setting}", "model": "{model}", "seed": "{seed}"},
+        ),
     log:
         f"{CELL_LOGS}.draw_overlays.log",
     conda:
@@ -275,43 +308,6 @@ rule draw_overlays:
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
         " --predictions {input.predictions} --out {output} > {log} 2>&1"
-
-
-rule make_report:
-    input:
-        tables=table_files(forms=["html"]),
-        full_tables=table_files("_full", forms=["html"]) + instance_files(["html"]),
-        cells=f"{RESULTS}/tables/cells.csv",
-        data=f"{RESULTS}/data/raw.md",
-        conversion=f"{RESULTS}/data/conversion_loss.md",
-        curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
-        overlays=expand(
-            f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
-            setting=setting_names(config["settings"]),
-            model=MODELS,
-            seed=config["seeds"][:1],
-        ),
-    output:
-        f"{RESULTS}/report.html",
-    log:
-        f"{RESULTS}/logs/make_report.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(5),
-    params:
-        *code("make_report", "report"),
-        run=above(),
-        title=f"Nuclei segmentation, run {config['run']}",
-        note=verbatim(option("--data-note", NOTE)),
-    message:
-        "report page"
-    shell:
-        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} {params.note}"
-        " --tables {input.tables} --full-tables {input.full_tables} --curves {input.curves}"
-        " --overlays {input.overlays} --data {input.data} --conversion {input.conversion} --cells {input.cells}"
-        " --out {output} > {log} 2>&1"
 
 
 rule write_manifest:
@@ -340,10 +336,10 @@ rule write_manifest:
             rules.compare_cells.output if INSTANCES else [],
             rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
-            comparison_figures() + score_figures() if INSTANCES else [],
             rules.make_cells_table.output,
-            rules.make_report.input.curves,
-            rules.make_report.input.overlays,
+            comparison_figures() + score_figures() if INSTANCES else [],
+            expand(rules.draw_curves.output, setting=config["settings"]),
+            overlay_files(),
             rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],
         ],

@@ -4,6 +4,15 @@ Functions alone; their names in capitals are those of common.smk.
 """
 
 
+def marked(paths, caption, category):
+    """Outputs of a rule, of which `snakemake --report` takes those that people look at: HTML tables and figures.
+
+    caption: its file, relative to the rule's. category: below which the report lists them.
+    """
+    shown = (".html", ".png", ".svg", ".jpg")
+    return [report(path, caption=caption, category=category) if path.endswith(shown) else path for path in paths]
+
+
 def table_files(family="", forms=FORMS):
     """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles,
     two of the folds.
@@ -58,6 +67,23 @@ def unseen_files(name):
     """Paths of the file `name` of all cells and ensembles in the setting whose validation images choose thresholds."""
     ensembles = expand(f"{ENSEMBLE}/{name}", setting=setting_name(UNSEEN), ensemble=ENSEMBLES)
     return cell_files(name, [UNSEEN]) + ensembles
+
+
+def page_figures():
+    """Paths of the figures that the report page shows, in its order: SVG where there is one."""
+    curves = expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"])
+    drawn = [path for path in comparison_figures() + score_figures() if path.endswith(".svg")]
+    return [*curves, *(drawn if INSTANCES else [])]
+
+
+def overlay_files():
+    """Paths of the overlays: of every cell of the first seed."""
+    return expand(
+        f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+        setting=setting_names(config["settings"]),
+        model=MODELS,
+        seed=config["seeds"][:1],
+    )
 
 
 def unseen_predictions(wildcards):

@@ -185,7 +185,11 @@ rule draw_comparisons:
     input:
         f"{RESULTS}/comparisons.json",
     output:
-        comparison_figures(),
+        marked(
+            comparison_figures(),
+            caption="../report/comparisons.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/logs/draw_comparisons.log",
     conda:
@@ -208,7 +212,11 @@ rule draw_scores:
         errors=first_seed_files("errors.csv"),
         comparisons=f"{RESULTS}/comparisons.json",
     output:
-        score_figures(),
+        marked(
+            score_figures(),
+            caption="../report/scores.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/logs/draw_scores.log",
     conda:
@@ -235,7 +243,11 @@ rule score_published:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
     output:
-        published_tables(),
+        marked(
+            published_tables(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
         directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
@@ -266,7 +278,11 @@ rule compare_published:
         organs=ancient("config/organs.tsv"),
         board=ancient("config/board.tsv"),
     output:
-        compared_published(),
+        marked(
+            compared_published(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
     log:
         f"{RESULTS}/logs/compare_published.log",
     conda:

@@ -62,7 +62,7 @@ def test_the_files_and_the_finding(stage, cells):
     scores = json.loads((cells / "1/epoch_scores.json").read_text())
     assert unknown_key_paths(set(key_paths(scores, "")), "epoch_scores.json") == []
     found = compare(stage, cells)
-    assert found["settings"]["1"]["ap_100"]["value"] == -found["settings"]["2"]["ap_100"]["value"] == 1
+    assert found["by_setting"]["1"]["ap_100"]["value"] == -found["by_setting"]["2"]["ap_100"]["value"] == 1
     assert found["images"] == 4
     content = {**found, "cells": {"cell": found["cells"]["setting1/mask_r50/seed0"]}}
     assert unknown_key_paths(set(key_paths(content)), "epoch_correlations.json") == []
@@ -82,7 +82,7 @@ def test_without_masks_and_with_other_files(stage, cells):
     for setting in (1, 2):
         assert score(stage, cells, cells / str(setting)).returncode == 0
         assert json.loads((cells / f"{setting}/epoch_scores.json").read_text()) == []
-    assert compare(stage, cells) == {"scored": False, "images": 0, "settings": {}, "cells": {}}
+    assert compare(stage, cells) == {"scored": False, "images": 0, "by_setting": {}, "cells": {}}
     write_epochs(cells / "1", {1: 0.1})
     done = score(stage, cells, cells / "1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -47,6 +47,7 @@ NOT_NAMED = {
     ("plan", "annotations"): "config.py names it",
     ("predict_images", "slides"): "an order alone: it lists them, and finds their records in the folder of the results",
     ("predict_slide", "slides"): "there is none: a slide waits for no other",
+    ("make_report", "cells"): "hundreds of paths, which {params.cells}/… give by brace expansion",
     ("write_manifest", "cells"): "hundreds of paths, which {params.cells} gives by brace expansion",
     ("write_manifest", "folds"): "the same, by {params.folds}",
 }

@@ -80,7 +80,7 @@ def correlate(cells: Mapping[tuple[int, str], Sequence[EpochScores]], seed: int 
     return {
         "scored": True,
         "images": images,
-        "settings": settings,
+        "by_setting": settings,
         "cells": {
             f"setting{setting}/{name}": {
                 score: None if np.isnan(values[0]) else float(values[0])
@@ -110,4 +110,4 @@ def _of_setting(values: NDArray[np.float64], ways: NDArray[np.int64], seed: int,
 
 def not_correlated() -> Correlations:
     """Content of epoch_correlations.json where the nuclei of the test images are not known."""
-    return {"scored": False, "images": 0, "settings": {}, "cells": {}}
+    return {"scored": False, "images": 0, "by_setting": {}, "cells": {}}

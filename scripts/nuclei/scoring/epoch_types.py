@@ -37,10 +37,10 @@ class Correlation(TypedDict):
 class Correlations(TypedDict):
     """Content of epoch_correlations.json.
 
-    images: test images. settings: {setting: {score: correlation}}. cells: {cell: {score: rank correlation}}.
+    images: test images. by_setting: {setting: {score: correlation}}. cells: {cell: {score: rank correlation}}.
     """
 
     scored: bool
     images: int
-    settings: dict[str, dict[str, Correlation]]
+    by_setting: dict[str, dict[str, Correlation]]
     cells: dict[str, dict[str, float | None]]

@@ -124,7 +124,7 @@ def judge_epochs(correlations: Correlations, score: str) -> tuple[Judgement, lis
     """
     claims: list[tuple[str, Judgement, Correlation]] = []
     for setting, sign in (("1", 1), ("2", -1)):
-        one = correlations["settings"].get(setting, {}).get(score)
+        one = correlations["by_setting"].get(setting, {}).get(score)
         if one is None or one["low"] is None or one["high"] is None:
             continue
         low, high = sorted((sign * one["low"], sign * one["high"]))

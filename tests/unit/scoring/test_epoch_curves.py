@@ -53,7 +53,7 @@ def test_the_interval_of_one_training_by_all_draws_of_its_images():
         test = [ap_scores([detections_of(row) for row in one["images"]], weights)["ap_100"][0] for one in epochs]
         validation = [one["validation"]["ap_100"] for one in epochs]
         values.append(spearmanr(validation, test).statistic)
-    one = found["settings"]["1"]["ap_100"]
+    one = found["by_setting"]["1"]["ap_100"]
     low, high = np.quantile([v for v in values if not np.isnan(v)], [0.025, 0.975], method="inverted_cdf")
     assert (one["low"], one["high"]) == pytest.approx((low, high), abs=1e-12)
     assert one["value"] == pytest.approx(
@@ -67,20 +67,20 @@ def test_several_trainings_are_drawn_too():
     cells = {(2, f"a/seed{seed}"): [scores for scores, *_ in epochs_of(seed)] for seed in range(4)}
     found = correlate(cells)
     own = [found["cells"][f"setting2/a/seed{seed}"]["ap50_100"] for seed in range(4)]
-    one = found["settings"]["2"]["ap50_100"]
+    one = found["by_setting"]["2"]["ap50_100"]
     assert one["value"] == pytest.approx(np.mean(own))
     assert min(own) - 0.5 < one["low"] < one["value"] < one["high"]
     assert one["trainings"] == 4
     assert correlate(cells) == found
-    assert "1" not in found["settings"]
+    assert "1" not in found["by_setting"]
 
 
 def test_two_epochs_say_nothing_and_validation_without_scores_is_left_out():
     epochs = [scores for scores, *_ in epochs_of(2, count=4)]
     epochs[0]["validation"]["ap_100"] = None
-    found = correlate({(1, "a/seed0"): epochs})["settings"]["1"]
+    found = correlate({(1, "a/seed0"): epochs})["by_setting"]["1"]
     assert (found["ap_100"]["epochs"], found["ap50_100"]["epochs"]) == (3, 4)
-    short = correlate({(1, "a/seed0"): epochs[:2]})["settings"]["1"]["ap50_100"]
+    short = correlate({(1, "a/seed0"): epochs[:2]})["by_setting"]["1"]["ap50_100"]
     assert (short["value"], short["trainings"]) == (None, 0)
 
 
@@ -88,7 +88,7 @@ def correlations(**intervals):
     """Correlations of the report's metric with these intervals of the settings."""
     rest = {"value": 0.1, "trainings": 2, "epochs": 6}
     own = {name[-1]: {"ap50_100": {"low": low, "high": high, **rest}} for name, (low, high) in intervals.items()}
-    return {"settings": own}
+    return {"by_setting": own}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def required(name):
     """Names of the packages that a package's metadata asks for, here and without extras."""
     wanted = [Requirement(text) for text in importlib.metadata.requires(name) or []]
     wanted = {canonicalize_name(r.name) for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})}
-    return {REPLACED.get(one, one) for one in wanted}
+    return {REPLACED.get(one, one) for one in wanted - {"triton"}}  # which make setup leaves out: requirements.txt
 
 
 def owners(imports):

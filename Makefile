@@ -9,8 +9,8 @@ REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
 .PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
-        test-damage test-fuzz test-commands test-conda test-image test-slurm simulate-slurm bench bench-full verify \
-        bundle clean-work lint mmcv-cuda
+        test-damage test-fuzz test-commands test-conda test-image test-browser test-slurm simulate-slurm bench bench-full \
+        verify bundle regions clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -27,7 +27,9 @@ help:
 	@echo "make test-rerun   what each change makes run again, also after a stop (docs/rerun.md), by running it: an hour and more"
 	@echo "make test-commands  every command of README and docs as it stands, long trainings as a dry run; 3 minutes"
 	@echo "make test-conda   --use-conda from nothing, with a stand-in for conda itself; 3 minutes, 10 GB of disk"
-	@echo "make test-image   the container's build steps and a run in a clean Debian; wants root, debootstrap, 20 minutes"
+	@echo "make test-image   the container's build steps and a run in a clean Debian 12, the set-up, a run and the unit tests"
+	@echo "                in a clean Debian 13; wants root, debootstrap, time"
+	@echo "make test-browser  the report page in a real Chromium; screenshots in work/browser; apt-get; 2 minutes"
 	@echo "make test-slurm  the pipeline on a real SLURM cluster on loopback, disturbed in every way; root, apt-get"
 	@echo "make simulate-slurm  280 cells as sleeps on a SLURM of 8 pretended nodes: makespan, idle GPUs, overhead; 20 minutes"
 	@echo "make bench      times beside the alternatives' as one table (docs/bench.md), real data where it is; 10 minutes"
@@ -35,6 +37,7 @@ help:
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make bundle     one zip of a trained cell, for other machines: make bundle CELL=results/demo/cells/setting1/mask_r50/seed0"
 	@echo "                also PIXEL_SIZE=0.25 (um per px of its training images), LICENCE=... (of these images); docs/predict.md"
+	@echo "make regions    cut annotated regions out of slides, to train on: make regions IMAGES=slides OUT=regions; docs/qupath.md"
 	@echo "make clean-work say what no finished result needs; make clean-work YES=--yes removes it"
 	@echo "make docs       write docs/map.md, docs/differences.md and the tables of config/README.md anew; downloads mmdet"
 	@echo "                $(REPORTS_MMDET), without network keeps what is said of it"
@@ -50,13 +53,15 @@ OWN_VENV = @[ ! -L .venv ] || { echo "error: .venv: a link to $$(readlink .venv)
  remove the link, or run make setup where it leads to" >&2; exit 1; }
 
 # A set-up that was broken off has no stamp and is done again.
-$(READY): requirements.txt tools/install_packages.sh tools/build_mmcv.py tools/check_machine.py
+$(READY): requirements.txt tools/install_packages.py tools/build_mmcv.py tools/check_machine.py
 	$(OWN_VENV)
 	@rm -f $@
+	@command -v $(PYTHON) > /dev/null || { echo "error: $(PYTHON) not found on PATH, wanted Python 3.11, 3.12 or 3.13;\
+ name another one, such as make setup PYTHON=python3.12, or install one (Debian: python3-venv python3-dev)" >&2; exit 1; }
 	@$(PYTHON) tools/check_machine.py
 	@echo "set-up: packages"
 	@$(PYTHON) -m venv .venv
-	@bash tools/install_packages.sh --quiet
+	@.venv/bin/python tools/install_packages.py --quiet
 	@echo "set-up: mmcv-full (built once, minutes; from then on from the cache)"
 	@.venv/bin/python tools/build_mmcv.py --install
 	@echo "$(CURDIR)/plugins" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nuclei.pth"
@@ -157,10 +162,13 @@ bundle: $(READY)
 	@python -W ignore tools/make_bundle.py --cell "$(CELL)" $(if $(BUNDLE),--out "$(BUNDLE)") \
 	$(if $(PIXEL_SIZE),--pixel-size $(PIXEL_SIZE)) $(if $(LICENCE),--licence "$(LICENCE)")
 
+regions: $(READY)
+	@python tools/cut_regions.py --images "$(IMAGES)" --out "$(OUT)"
+
 clean-work: $(READY)
 	python tools/clean_work.py $(YES)
 
-# What only these two tests need, beside the pinned packages, so that it is in no environment that they check.
+# What only these tests need, beside the pinned packages, so that it is in no environment that they check.
 TOOLS := .venv/tools
 $(TOOLS): tests/requirements.txt $(READY)
 	$(OWN_VENV)
@@ -170,6 +178,10 @@ $(TOOLS): tests/requirements.txt $(READY)
 
 test-conda: $(TOOLS)
 	python -m pytest -m "conda or not conda" tests/conda
+
+test-browser: $(TOOLS)
+	PYTHONPATH=scripts python tests/browser/chromium.py
+	PYTHONPATH=$(CURDIR)/$(TOOLS) python -m pytest -m browser -s tests/browser
 
 # Mounts end with their namespace, whatever ends the test; only then are files removed.
 test-image: $(TOOLS)

@@ -13,21 +13,26 @@ min_version("9.27.1")
 workdir: workflow.basedir  # stages are called by paths from here, so `snakemake -s <path>/Snakefile` works anywhere
 
 
+report: "report/workflow.rst"  # the first page of `snakemake --report report.zip`
+
+
 container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/environments.md says how to build it
 
 
 include: "rules/common.smk"  # reads config/config.yaml
 include: "rules/results.smk"
 include: "rules/data.smk"
+include: "rules/folds.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
+include: "rules/page.smk"
 include: "rules/report.smk"
 include: "rules/images.smk"
 
 
 wildcard_constraints:
-    setting="[12]",
+    setting="setting[12]|fold[0-9]+",
     model="|".join(MODELS),
     seed="[0-9]+",
     method="exact|imantics",

@@ -24,7 +24,7 @@ packages() {
     install python3 python3-dev python3-venv g++ ca-certificates
     python3 -m venv /opt/nuclei
     export PATH="/opt/nuclei/bin:$PATH" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-    bash tools/install_packages.sh
+    python tools/install_packages.py
     if [ "$1" = yes ]; then
         install_nvcc
     fi

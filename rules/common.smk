@@ -4,9 +4,10 @@ RESULTS, WORK: folders of this run. CELL, ENSEMBLE: path patterns of the results
 CELL_LOGS, ENSEMBLE_LOGS: starts of the paths of their logs. MODELS: the chosen entries of models.yaml; TABLED: names of
 those in the report's tables; EXPLORED: names of those in a table of their own. ENSEMBLES: the cells of each ensemble.
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
-INSTANCES: whether cells are scored and compared beyond AP. UNSEEN: the setting whose validation images choose score
-thresholds. EXPORT: folder of what is found in the new images IMAGES; SLIDES: those of them with a job of their own, by
-name. RECORD: what Snakemake says of the run in work/<run>/run.json.
+FOLDS: names of the folds of a cross-validation, which are settings, too; TRAINED: all settings. INSTANCES: whether
+cells are scored and compared beyond AP. EPOCHS: whether several epochs of each cell are predicted with. UNSEEN: the
+setting whose validation images choose score thresholds. EXPORT: folder of what is found in the new images IMAGES;
+SLIDES: those of them with a job of their own, by name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
 import functools
@@ -29,7 +30,7 @@ from nuclei.workflow.configuration import check_config, check_encoding, expand_h
 from nuclei.workflow.data_hash import data_hash, files_hash
 from nuclei.workflow.image_list import list_image_files, wants_a_job
 from nuclei.workflow.protocols import fill_model, fill_training, read_protocol
-from nuclei.workflow.run_folder import cell_folder, ensemble_folder
+from nuclei.workflow.run_folder import cell_folder, ensemble_folder, is_fold, setting_name
 from nuclei.workflow.run_record import RunRecord
 
 if Path.cwd().resolve() != Path(workflow.basedir).resolve():
@@ -67,10 +68,11 @@ except InputError as error:
 RESULTS = f"results/{config['run']}"
 WORK = f"work/{config['run']}"
 CELL = str(cell_folder(RESULTS, "{setting}", "{model}", "{seed}"))
-CELL_LOGS = f"{RESULTS}/logs/setting{{setting}}.{{model}}.seed{{seed}}"
+CELL_LOGS = f"{RESULTS}/logs/{{setting}}.{{model}}.seed{{seed}}"
 ENSEMBLE = str(ensemble_folder(RESULTS, "{setting}", "{ensemble}"))
-ENSEMBLE_LOGS = f"{RESULTS}/logs/setting{{setting}}.ensemble.{{ensemble}}"
+ENSEMBLE_LOGS = f"{RESULTS}/logs/{{setting}}.ensemble.{{ensemble}}"
 ENSEMBLE_RESULTS = ["predictions.json", "answer.json", "answer.zip", "scores.json"]
+INSTANCE_RESULTS = ["instance_scores.json", "image_statistics.json", "errors.csv"]  # of a cell and of an ensemble
 # Published weights come from a given folder, or from the URL of weights_root or of a given mirror of it.
 WEIGHTS_FOLDER = config["weights_folder"]
 WEIGHTS_ROOT = CATALOGUE["weights_root"]
@@ -85,10 +87,15 @@ BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
 INSTANCES = config["scoring"]["instances"]
+ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
+EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
-RECORD = RunRecord(WORK, config["run"], list(product(config["settings"], MODELS, config["seeds"])), config["notify"])
+# The folds of a cross-validation, which are settings of their own beside those of the report.
+FOLDS = [f"fold{number}" for number in range(1, config["folds"]["count"] + 1)] if config["folds"] else []
+TRAINED = [*config["settings"], *FOLDS]
+RECORD = RunRecord(WORK, config["run"], list(product(TRAINED, MODELS, config["seeds"])), config["notify"])
 MODEL_FILES = ["config.py", "checkpoint.pth"]  # of a cell that serves as model for new images
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
@@ -162,19 +169,32 @@ def scaled(amount):
     return lambda wildcards, attempt: amount * min(attempt, 3)
 
 
+def setting_names(settings):
+    """Names of settings as they stand in paths: setting1, setting2, fold1, …"""
+    return [setting_name(setting) for setting in settings]
+
+
 def cell_files(name, settings=None, models=None):
-    """Paths of the file `name` in every cell of the given settings and models (default: all that the run trains)."""
+    """Paths of the file `name` in every cell of the given settings and models.
+
+    By default those of the report's settings, which the run names, and of all models that it trains.
+    """
     return expand(
         f"{CELL}/{name}",
-        setting=settings or config["settings"],
+        setting=setting_names(settings or config["settings"]),
         model=MODELS if models is None else models,
         seed=config["seeds"],
     )
 
 
+def all_cells(settings):
+    """Folders of the cells of these settings, as one path for Bash; see braces()."""
+    return str(cell_folder(RESULTS, *map(braces, (setting_names(settings), MODELS, config["seeds"]))))
+
+
 def ensemble_files(name):
     """Paths of the file `name` of every ensemble in every setting of the run."""
-    return expand(f"{ENSEMBLE}/{name}", setting=config["settings"], ensemble=ENSEMBLES)
+    return expand(f"{ENSEMBLE}/{name}", setting=setting_names(config["settings"]), ensemble=ENSEMBLES)
 
 
 def answer_files():
@@ -312,12 +332,26 @@ def weights(wildcards):
 def annotations(part):
     """Path pattern of a setting's annotation file. part: train or validation; train means tiles where these are on."""
     name = "tiles" if part == "train" and config["tiles"] else part
-    return f"{RESULTS}/data/annotations/setting{{setting}}/{name}.json"
+    return f"{RESULTS}/data/annotations/{{setting}}/{name}.json"
 
 
 def training_images(wildcards):
     """Folder that the file names in the training annotations are relative to."""
-    return f"{WORK}/tiles/setting{wildcards.setting}" if config["tiles"] else f"{raw_folder('dataset')}/train"
+    return f"{WORK}/tiles/{wildcards.setting}" if config["tiles"] else f"{raw_folder('dataset')}/train"
+
+
+def tested(name):
+    """Input function: the file test.json (with nuclei) or test_images.json (without) of a setting's test images."""
+    return lambda wildcards: (
+        f"{RESULTS}/data/annotations/{wildcards.setting}/{name}.json"
+        if is_fold(wildcards.setting)
+        else f"{RESULTS}/data/coco/{name}.json"
+    )
+
+
+def tested_part(wildcards):
+    """The part of the raw data, train or test, that a setting's test images belong to."""
+    return "train" if is_fold(wildcards.setting) else "test"
 
 
 def polygons():

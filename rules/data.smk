@@ -11,7 +11,7 @@ itself. It makes, below results/<run>/:
   data/coco/test.json                              test images, with their nuclei where test masks are given
   data/annotations/setting<1,2>/train.json         training images of each setting
   data/annotations/setting<1,2>/validation.json    validation images of each setting
-  data/annotations/setting<1,2>/tiles.json         tiles of the training images, where the config asks for tiles
+  data/annotations/<setting>/tiles.json            tiles of the training images, where the config asks for tiles
   data/conversion_loss.json, conversion_loss.md    what each converter loses
 Unpacked raw data and the images of tiles lie in work/<run>/raw and work/<run>/tiles.
 """
@@ -165,6 +165,32 @@ rule check_raw:
         " {params.imported} --expected {params.expected} --out {output.json} --summary {output.summary} 2>&1 | tee {log}"
 
 
+rule check_leaks:
+    input:
+        checked=expand(f"{RESULTS}/data/checked/{{part}}.json", part=["train", "test"]),
+        raw=raw_input("dataset"),
+        bundle=ancient(f"{WORK}/bundle.pth") if BUNDLE else [],  # an order alone: the bundle is there then
+    output:
+        f"{RESULTS}/data/leaks.json",
+    log:
+        f"{RESULTS}/logs/check_leaks.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        *code("check_leaks", "data"),
+        content=raw_state("train", "test"),
+        dataset=verbatim(raw_folder("dataset")),
+        bundle=verbatim(option("--bundle", BUNDLE)),
+        bundle_state=model_state(BUNDLE),
+    message:
+        "test images that a training may have seen"
+    shell:
+        "python scripts/check_leaks.py --dataset {params.dataset:q} {params.bundle} --out {output} 2>&1 | tee {log}"
+
+
 rule make_split:
     input:
         checked=f"{RESULTS}/data/checked/train.json",
@@ -273,8 +299,8 @@ rule write_annotations:
         split=f"{RESULTS}/data/split.json",
     output:
         expand(
-            f"{RESULTS}/data/annotations/setting{{setting}}/{{part}}.json",
-            setting=[1, 2],
+            f"{RESULTS}/data/annotations/{{setting}}/{{part}}.json",
+            setting=["setting1", "setting2"],
             part=["train", "validation"],
         ),
     log:
@@ -324,13 +350,13 @@ if config["tiles"]:
 
     rule cut_tiles:
         input:
-            annotations=f"{RESULTS}/data/annotations/setting{{setting}}/train.json",
+            annotations=f"{RESULTS}/data/annotations/{{setting}}/train.json",
             raw=raw_input("dataset"),
         output:
-            annotations=f"{RESULTS}/data/annotations/setting{{setting}}/tiles.json",
-            images=directory(f"{WORK}/tiles/setting{{setting}}"),
+            annotations=f"{RESULTS}/data/annotations/{{setting}}/tiles.json",
+            images=directory(f"{WORK}/tiles/{{setting}}"),
         log:
-            f"{RESULTS}/logs/cut_tiles.setting{{setting}}.log",
+            f"{RESULTS}/logs/cut_tiles.{{setting}}.log",
         conda:
             "../envs/data.yaml"
         resources:
@@ -343,7 +369,7 @@ if config["tiles"]:
             tiles=config["tiles"],
             segmentation=config["conversion"]["segmentation"],
         message:
-            "tiles of the training images, setting {wildcards.setting}"
+            "tiles of the training images, {wildcards.setting}"
         shell:
             "python scripts/cut_tiles.py --annotations {input.annotations} --dataset {params.images:q}"
             " --size {params.tiles[size]} --stride {params.tiles[stride]} --min-area {params.tiles[min_area]}"

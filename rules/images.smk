@@ -36,6 +36,7 @@ rule predict_images:
         export=config["export"],
         list=lambda wildcards, output: "" if hasattr(wildcards, "slide") else option("--out", output[0]),
         size=option("--pixel-size", config["export"]["pixel_size"]),
+        threshold=option("--score-threshold", config["export"]["score_threshold"]),
         device=config["compute"]["device"],
         look=config["inference"],
         soft=switch("--soft-nms", config["inference"]["soft_nms"]),
@@ -47,6 +48,7 @@ rule predict_images:
         "trap '' TERM; python scripts/predict_images.py --model {params.model:q} --images {params.images}"
         " --forms {params.export[forms]} --out-dir {params.export[folder]:q} --work work/images {params.list}"
         " --on-bad-image {params.export[on_bad_image]} --tissue {params.export[tissue]} {params.size}"
+        " {params.threshold}"
         " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
         " {params.soft} --border {params.look[border]} 2>&1 | tee {log:q}"

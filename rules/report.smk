@@ -1,4 +1,4 @@
-"""What people read: Tables 1 and 2, the list of all cells, figures, the report page; and the manifest of the run.
+"""What people read: Tables 1 and 2, the list of all cells, figures; and the manifest of the run.
 
 It takes checkpoint.json, training.json, scores.json, epochs.tsv, log.jsonl and predictions.json of the cells,
 scores.json of the ensembles, data/raw.md and data/conversion_loss.md. The manifest takes every result of the run. It
@@ -11,9 +11,7 @@ makes, below results/<run>/:
   tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
   tables/findings.*                     whether the report's findings hold
-  figures/forest.png, better.png        the comparisons as pictures
   figures/                              training curves, and test images with nuclei
-  report.html                           all of these on one page
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
 
@@ -29,20 +27,31 @@ CELL_RESULTS = [
     "answer.json",
     "answer.zip",
     "scores.json",
-    *(["instance_scores.json", "image_statistics.json", "errors.csv"] if INSTANCES else []),
+    *(INSTANCE_RESULTS if INSTANCES else []),
+    *(["epoch_predictions.json", "epoch_scores.json"] if EPOCHS else []),
 ]
+# The answer is for the competition, and so for its test images alone.
+FOLD_RESULTS = [name for name in CELL_RESULTS if not name.startswith(("answer.", "epoch_"))]
 
 
 rule make_table:
     input:
-        scores=cell_files("scores.json", ["{setting}"], TABLED),
-        choices=cell_files("checkpoint.json", ["{setting}"], TABLED),
-        trainings=cell_files("training.json", ["{setting}"], TABLED),
+        scores=cell_files("scores.json", ["setting{setting}"], TABLED),
+        choices=cell_files("checkpoint.json", ["setting{setting}"], TABLED),
+        trainings=cell_files("training.json", ["setting{setting}"], TABLED),
         published=ancient("config/published.tsv"),
+        leaks=f"{RESULTS}/data/leaks.json",
+        comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
     output:
-        expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/table.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_table.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -56,6 +65,7 @@ rule make_table:
         seeds=config["seeds"],
         published=switch("--published config/published.tsv", config["tables"]["published"]),
         state=file_state("config/published.tsv"),
+        comparisons=lambda wildcards, input: option("--comparisons", input.comparisons),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
@@ -63,7 +73,7 @@ rule make_table:
     shell:
         "python scripts/make_table.py --setting {wildcards.setting} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.published} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.published} {params.comparisons} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_explored_table:
@@ -71,8 +81,13 @@ rule make_explored_table:
         scores=cell_files("scores.json", models=EXPLORED),
         choices=cell_files("checkpoint.json", models=EXPLORED),
         trainings=cell_files("training.json", models=EXPLORED),
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/explored{{family}}.{{form}}", family=["", "_full"], form=FORMS),
+            caption="../report/explored.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_explored_table.log",
     conda:
@@ -94,15 +109,20 @@ rule make_explored_table:
     shell:
         "python scripts/make_explored_table.py --settings {params.settings} --models-file {params.models_file:q}"
         " --models {params.models} --seeds {params.seeds} --scores {input.scores} --choices {input.choices}"
-        " --trainings {input.trainings} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --trainings {input.trainings} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_ensembles_table:
     input:
         scores=ensemble_files("scores.json"),
         choices=[members("checkpoint.json", n, name) for n in config["settings"] for name in ENSEMBLES],
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/ensembles.{{form}}", form=FORMS),
+            caption="../report/ensembles.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_ensembles_table.log",
     conda:
@@ -120,17 +140,21 @@ rule make_ensembles_table:
         "table of the ensembles"
     shell:
         "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
-        " --scores {input.scores} --choices {input.choices} {params.note} --out-dir {params.out}"
+        " --scores {input.scores} --choices {input.choices} {params.note} --leaks {input.leaks} --out-dir {params.out}"
         " > {log} 2>&1"
 
 
 rule make_cells_table:
     input:
-        scores=cell_files("scores.json"),
-        choices=cell_files("checkpoint.json"),
-        trainings=cell_files("training.json"),
+        scores=cell_files("scores.json", TRAINED),
+        choices=cell_files("checkpoint.json", TRAINED),
+        trainings=cell_files("training.json", TRAINED),
     output:
-        f"{RESULTS}/tables/cells.csv",
+        report(
+            f"{RESULTS}/tables/cells.csv",
+            caption="../report/cells.rst",
+            category="Tables",
+        ),
     log:
         f"{RESULTS}/logs/make_cells_table.log",
     conda:
@@ -141,7 +165,7 @@ rule make_cells_table:
     params:
         *code("make_cells_table", "report"),
         run=above(2),
-        settings=config["settings"],
+        settings=TRAINED,
         models=list(MODELS),
         seeds=config["seeds"],
     message:
@@ -155,10 +179,16 @@ rule make_cells_table:
 rule make_instance_tables:
     input:
         scores=cell_files("instance_scores.json"),
+        ensembles=ensemble_files("instance_scores.json"),
         comparisons=f"{RESULTS}/comparisons.json",
         board=ancient("config/board.tsv"),
+        leaks=f"{RESULTS}/data/leaks.json",
     output:
-        expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=instance_tables(), form=FORMS),
+            caption="../report/instances.rst",
+            category="Scores beyond AP",
+        ),
     log:
         f"{RESULTS}/logs/make_instance_tables.log",
     conda:
@@ -173,6 +203,7 @@ rule make_instance_tables:
         models_file=verbatim(MODELS_FILE),
         entries=table_columns(MODELS),
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
         board=file_state("config/board.tsv"),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
@@ -180,16 +211,21 @@ rule make_instance_tables:
         "tables of scores beyond AP"
     shell:
         "python scripts/make_instance_tables.py --settings {params.settings} --models-file {params.models_file:q}"
-        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --comparisons {input.comparisons}"
-        " --board {input.board} {params.note} --out-dir {params.out} > {log} 2>&1"
+        " --models {params.models} --seeds {params.seeds} --scores {input.scores} --ensembles {params.ensembles}"
+        " --ensemble-scores {input.ensembles} --comparisons {input.comparisons} --board {input.board} {params.note} --leaks {input.leaks} --out-dir {params.out} > {log} 2>&1"
 
 
 rule judge_findings:
     input:
         comparisons=f"{RESULTS}/comparisons.json",
         published=compared_published()[0] if config["published"]["submissions"] else [],
+        correlations=f"{RESULTS}/epoch_correlations.json" if EPOCHS else [],
     output:
-        expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+        marked(
+            expand(f"{RESULTS}/tables/findings.{{form}}", form=FORMS),
+            caption="../report/findings.rst",
+            category="Findings",
+        ),
     log:
         f"{RESULTS}/logs/judge_findings.log",
     conda:
@@ -200,46 +236,32 @@ rule judge_findings:
     params:
         *code("judge_findings", "report"),
         published=lambda wildcards, input: option("--published", input.published),
+        correlations=lambda wildcards, input: option("--correlations", input.correlations),
         note=verbatim(option("--data-note", NOTE)),
         out=above(),
     message:
         "the report's findings, judged"
     shell:
-        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.note}"
-        " --out-dir {params.out} > {log} 2>&1"
-
-
-rule draw_comparisons:
-    input:
-        f"{RESULTS}/comparisons.json",
-    output:
-        forest=f"{RESULTS}/figures/forest.png",
-        better=f"{RESULTS}/figures/better.png",
-    log:
-        f"{RESULTS}/logs/draw_comparisons.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(5),
-    params:
-        *code("draw_comparisons", "report"),
-    message:
-        "figures of the comparisons"
-    shell:
-        "python scripts/draw_comparisons.py --comparisons {input} --out-forest {output.forest}"
-        " --out-better {output.better} > {log} 2>&1"
+        "python scripts/judge_findings.py --comparisons {input.comparisons} {params.published} {params.correlations}"
+        " {params.note} --out-dir {params.out} > {log} 2>&1"
 
 
 rule draw_curves:
     input:
-        epochs=cell_files("epochs.tsv", ["{setting}"]),
-        logs=cell_files("log.jsonl", ["{setting}"]),
-        choices=cell_files("checkpoint.json", ["{setting}"]),
+        epochs=cell_files("epochs.tsv", ["setting{setting}"]),
+        logs=cell_files("log.jsonl", ["setting{setting}"]),
+        choices=cell_files("checkpoint.json", ["setting{setting}"]),
     output:
-        f"{RESULTS}/figures/curves_setting{{setting}}.png",
+        report(
+            f"{RESULTS}/figures/curves_setting{{setting}}.png",
+            caption="../report/curves.rst",
+            category="Figures",
+            labels={"figure": "training curves", "setting": "{setting}"},
+        ),
     log:
         f"{RESULTS}/logs/draw_curves.setting{{setting}}.log",
+    wildcard_constraints:
+        setting="[12]",
     conda:
         "../envs/report.yaml"
     resources:
@@ -264,7 +286,12 @@ rule draw_overlays:
         truth=f"{RESULTS}/data/coco/test.json",
         raw=raw_input("dataset"),
     output:
-        f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
+        report(
+            f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+            caption="../report/overlays.rst",
+            category="Overlays",
+            labels={"setting": "{setting}", "model": "{model}", "seed": "{seed}"},
+        ),
     log:
         f"{CELL_LOGS}.draw_overlays.log",
     conda:
@@ -277,74 +304,42 @@ rule draw_overlays:
         content=raw_state("test"),
         images=verbatim(f"{raw_folder('dataset')}/test"),
     message:
-        "overlays of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "overlays of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
         " --predictions {input.predictions} --out {output} > {log} 2>&1"
 
 
-rule make_report:
-    input:
-        tables=table_files(forms=["html"]),
-        full_tables=table_files("_full", forms=["html"]) + instance_files(["html"]),
-        cells=f"{RESULTS}/tables/cells.csv",
-        data=f"{RESULTS}/data/raw.md",
-        conversion=f"{RESULTS}/data/conversion_loss.md",
-        curves=expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"]),
-        overlays=expand(
-            f"{RESULTS}/figures/overlays/setting{{setting}}.{{model}}.seed{{seed}}.jpg",
-            setting=config["settings"],
-            model=MODELS,
-            seed=config["seeds"][:1],
-        ),
-    output:
-        f"{RESULTS}/report.html",
-    log:
-        f"{RESULTS}/logs/make_report.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(5),
-    params:
-        *code("make_report", "report"),
-        run=above(),
-        title=f"Nuclei segmentation, run {config['run']}",
-        note=verbatim(option("--data-note", NOTE)),
-    message:
-        "report page"
-    shell:
-        "python scripts/make_report.py --run-dir {params.run} --title {params.title:q} {params.note}"
-        " --tables {input.tables} --full-tables {input.full_tables} --curves {input.curves}"
-        " --overlays {input.overlays} --data {input.data} --conversion {input.conversion} --cells {input.cells}"
-        " --out {output} > {log} 2>&1"
-
-
 rule write_manifest:
     input:
         cells=[cell_files(name) for name in CELL_RESULTS if name != "checkpoints"],
-        checkpoints=ancient(cell_files("checkpoints")),
+        folds=[cell_files(name, FOLDS) for name in FOLD_RESULTS if FOLDS and name != "checkpoints"],
+        checkpoints=ancient(cell_files("checkpoints", TRAINED)),
         files=[
             expand(rules.check_part.output, part=["train", *CHECKED_TEST]),
             rules.check_raw.output,
+            rules.check_leaks.output,
             rules.check_raw.input.imported,
             rules.make_split.output,
             rules.measure_conversion_loss.input.annotations,
             rules.convert_test.output,
             rules.list_test_images.output,
             rules.write_annotations.output,
-            expand(annotations("train"), setting=config["settings"]) if config["tiles"] else [],
+            expand(annotations("train"), setting=setting_names(TRAINED)) if config["tiles"] else [],
             rules.measure_conversion_loss.output,
             [ensemble_files(name) for name in ENSEMBLE_RESULTS],
             table_files(),
             table_files("_full"),
-            cell_files("validation_predictions.json", [UNSEEN]) if INSTANCES else [],
+            unseen_files("validation_predictions.json") if INSTANCES else [],
+            cell_files("validation_predictions.json", FOLDS) if INSTANCES and FOLDS else [],
+            [rules.make_folds.output, expand(rules.write_fold_annotations.output, setting=FOLDS)] if FOLDS else [],
             rules.compare_cells.output if INSTANCES else [],
+            rules.compare_epochs.output if EPOCHS else [],
             instance_files(),
-            comparison_figures(),
             rules.make_cells_table.output,
-            rules.make_report.input.curves,
-            rules.make_report.input.overlays,
+            comparison_figures() + score_figures() if INSTANCES else [],
+            expand(rules.draw_curves.output, setting=config["settings"]),
+            overlay_files(),
             rules.make_report.output,
             published_files() if config["published"]["submissions"] else [],
         ],
@@ -369,14 +364,15 @@ rule write_manifest:
         ),
         models=[name for name in CATALOGUE["models"] if name in MODELS],
         # {input.cells}, written for bash's brace expansion: a list of hundreds of cells is too long for the shell
-        cells=verbatim(str(cell_folder(RESULTS, *map(braces, (config["settings"], MODELS, config["seeds"]))))),
-        results=verbatim(braces(CELL_RESULTS)),
+        trainings=verbatim(f"{all_cells(TRAINED)}/training.json"),
+        cells=verbatim(f"{all_cells(config['settings'])}/{braces(CELL_RESULTS)}"),
+        folds=verbatim(f"{all_cells(FOLDS)}/{braces(FOLD_RESULTS)}" if FOLDS else ""),
     message:
         "manifest: hashes and provenance of every result"
     shell:
         "python scripts/write_manifest.py --run-dir {params.run} --config {params.config:q} --raw {params.raw:q}"
-        " --models {params.models:q} --trainings {params.cells}/training.json"
-        " --files {params.cells}/{params.results} {input.files} {input.published} --out {output} > {log} 2>&1"
+        " --models {params.models:q} --trainings {params.trainings}"
+        " --files {params.cells} {params.folds} {input.files} {input.published} --out {output} > {log} 2>&1"
 
 
 onstart:

@@ -4,14 +4,25 @@ Functions alone; their names in capitals are those of common.smk.
 """
 
 
-def table_files(family="", forms=FORMS):
-    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles.
+def marked(paths, caption, category):
+    """Outputs of a rule, of which `snakemake --report` takes those that people look at: HTML tables and figures.
 
-    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles have one table with
-    both, which belongs to "".
+    caption: its file, relative to the rule's. category: below which the report lists them.
+    """
+    shown = (".html", ".png", ".svg", ".jpg")
+    return [report(path, caption=caption, category=category) if path.endswith(shown) else path for path in paths]
+
+
+def table_files(family="", forms=FORMS):
+    """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles,
+    two of the folds.
+
+    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles and folds have tables
+    with both, which belong to "".
     """
     tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
     tables += ["ensembles"] if ENSEMBLES and not family else []
+    tables += ["folds", "fold_scores"] if FOLDS and not family else []
     return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
 
 
@@ -32,20 +43,74 @@ def instance_files(forms=FORMS):
     return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
 
 
+def figure_files(names, folder=f"{RESULTS}/figures"):
+    """Paths of figures in both of their forms."""
+    return expand(f"{folder}/{{name}}.{{form}}", name=names, form=["png", "svg"])
+
+
 def comparison_figures():
-    """Paths of the figures of the comparisons; none where the config does not ask for them."""
-    return expand(f"{RESULTS}/figures/{{name}}.png", name=["forest", "better"]) if INSTANCES else []
+    """Paths of the figures of the comparisons."""
+    return figure_files(["forest", "better"])
+
+
+def score_figures():
+    """Paths of the figures of the scores."""
+    return figure_files(["errors", "precision_recall", "ceiling", "sizes"])
+
+
+def first_seed_files(name):
+    """Paths of the file `name` in every cell of the first seed, which figures show."""
+    return expand(f"{CELL}/{name}", setting=setting_names(config["settings"]), model=MODELS, seed=config["seeds"][:1])
+
+
+def unseen_files(name):
+    """Paths of the file `name` of all cells and ensembles in the setting whose validation images choose thresholds."""
+    ensembles = expand(f"{ENSEMBLE}/{name}", setting=setting_name(UNSEEN), ensemble=ENSEMBLES)
+    return cell_files(name, [UNSEEN]) + ensembles
+
+
+def page_figures():
+    """Paths of the figures that the report page shows, in its order: SVG where there is one."""
+    curves = expand(f"{RESULTS}/figures/curves_setting{{setting}}.png", setting=config["settings"])
+    drawn = [path for path in comparison_figures() + score_figures() if path.endswith(".svg")]
+    return [*curves, *(drawn if INSTANCES else [])]
+
+
+def overlay_files():
+    """Paths of the overlays: of every cell of the first seed."""
+    return expand(
+        f"{RESULTS}/figures/overlays/{{setting}}.{{model}}.seed{{seed}}.jpg",
+        setting=setting_names(config["settings"]),
+        model=MODELS,
+        seed=config["seeds"][:1],
+    )
+
+
+def unseen_predictions(wildcards):
+    """Predictions of validation images by which a cell's score threshold is chosen: its own in folds."""
+    setting = wildcards.setting if is_fold(wildcards.setting) else UNSEEN
+    return str(cell_folder(RESULTS, setting, wildcards.model, wildcards.seed) / "validation_predictions.json")
+
+
+def unseen_split(wildcards):
+    """The file that says which training images these validation images are; [] where all are."""
+    if is_fold(wildcards.setting):
+        return f"{RESULTS}/data/folds/{wildcards.setting}.json"
+    return f"{RESULTS}/data/split.json" if UNSEEN == 1 else []
 
 
 def chosen_on(wildcards):
-    """What the score threshold of a cell was chosen on, in words."""
+    """What the score threshold of a cell or an ensemble was chosen on, in words."""
+    if is_fold(wildcards.setting):
+        return f"validation images of {wildcards.setting}"
     if UNSEEN == 2:
         return "validation images of setting 2, which its training saw, since setting 1 is not in this run"
-    if wildcards.setting == "1":
+    if wildcards.setting == "setting1":
         return "validation images of setting 1"
+    who = "models and seeds" if hasattr(wildcards, "ensemble") else "model and seed"
     return (
-        "validation images of setting 1, by the same model and seed as trained in setting 1, since setting 2 has no "
-        "validation images that its training did not see"
+        f"validation images of setting 1, by the same {who} as trained in setting 1, since setting 2 has no validation "
+        "images that its training did not see"
     )
 
 
@@ -78,7 +143,7 @@ def published_files():
 def compared_published():
     """Paths of what compare_published makes; the first one is its comparisons.json."""
     tables = expand(f"{RESULTS}/published/{{table}}.{{form}}", table=instance_tables(), form=FORMS)
-    figures = [f"{RESULTS}/published/{name}.png" for name in ("forest", "better")]
+    figures = figure_files(["forest", "better"], f"{RESULTS}/published")
     return [f"{RESULTS}/published/comparisons.json", *tables, *figures]
 
 

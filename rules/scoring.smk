@@ -4,8 +4,14 @@ It takes predictions.json, and data/coco/test.json with the nuclei of the test m
 scores, and scores.json says so. It makes:
   scores.json               in the folder of each cell and of each ensemble
   instance_scores.json, image_statistics.json, errors.csv
-                            in the folder of each cell: scores beyond AP, and every error
+                            in the folder of each cell and of each ensemble: scores beyond AP, and every error
   comparisons.json          every two models of the run compared in every score
+  figures/forest.*, better.*
+                            the comparisons as pictures (.png, .svg)
+  figures/errors.*, precision_recall.*, ceiling.*, sizes.*
+                            the scores of the cells of the first seed as pictures (.png, .svg)
+  epoch_scores.json         with scoring.epochs, in the folder of each cell: test scores of several epochs
+  epoch_correlations.json   whether they go with the validation scores
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
   published/scores/         the scores of each of these submissions
   published/comparisons.json and more
@@ -18,7 +24,7 @@ STATED = ["config/published.tsv", "config/organs.tsv", "config/board.tsv"]
 
 rule score_predictions:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
     output:
         f"{CELL}/scores.json",
@@ -32,7 +38,7 @@ rule score_predictions:
     params:
         *code("score_predictions", "report"),
     message:
-        "scores of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "scores of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_predictions.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --out {output} > {log} 2>&1"
@@ -47,16 +53,16 @@ use rule score_predictions as score_ensemble with:
     log:
         f"{ENSEMBLE_LOGS}.score_ensemble.log",
     message:
-        "scores of ensemble {wildcards.ensemble}, setting {wildcards.setting}"
+        "scores of ensemble {wildcards.ensemble}, {wildcards.setting}"
 
 
 rule score_instances:
     input:
-        truth=f"{RESULTS}/data/coco/test.json",
+        truth=tested("test"),
         predictions=f"{CELL}/predictions.json",
-        validation=f"{CELL}/validation_predictions.json".replace("{setting}", str(UNSEEN)),
+        validation=unseen_predictions,
         validation_truth=f"{RESULTS}/data/coco/exact/train.json",
-        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        split=unseen_split,
         organs=ancient("config/organs.tsv"),
     output:
         scores=f"{CELL}/instance_scores.json",
@@ -75,7 +81,7 @@ rule score_instances:
         split=lambda wildcards, input: option("--split", input.split),
         chosen_on=chosen_on,
     message:
-        "segmentation of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "segmentation of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/score_instances.py --ground-truth {input.truth} --predictions {input.predictions}"
         " --organs {input.organs} --validation-predictions {input.validation}"
@@ -83,9 +89,28 @@ rule score_instances:
         " --out {output.scores} --out-statistics {output.statistics} --out-errors {output.errors} > {log} 2>&1"
 
 
+use rule score_instances as score_ensemble_instances with:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{ENSEMBLE}/predictions.json",
+        validation=f"{ENSEMBLE}/validation_predictions.json".replace("{setting}", setting_name(UNSEEN)),
+        validation_truth=f"{RESULTS}/data/coco/exact/train.json",
+        split=f"{RESULTS}/data/split.json" if UNSEEN == 1 else [],
+        organs=ancient("config/organs.tsv"),
+    output:
+        scores=f"{ENSEMBLE}/instance_scores.json",
+        statistics=f"{ENSEMBLE}/image_statistics.json",
+        errors=f"{ENSEMBLE}/errors.csv",
+    log:
+        f"{ENSEMBLE_LOGS}.score_ensemble_instances.log",
+    message:
+        "segmentation of ensemble {wildcards.ensemble}, {wildcards.setting}"
+
+
 rule compare_cells:
     input:
-        cell_files("image_statistics.json"),
+        statistics=cell_files("image_statistics.json"),
+        ensembles=ensemble_files("image_statistics.json"),
     output:
         f"{RESULTS}/comparisons.json",
     log:
@@ -100,11 +125,117 @@ rule compare_cells:
         settings=config["settings"],
         models=list(MODELS),
         seeds=config["seeds"],
+        ensembles=list(ENSEMBLES),
     message:
         "comparison of every two models"
     shell:
         "python scripts/compare_cells.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
-        " --statistics {input} --out {output} > {log} 2>&1"
+        " --statistics {input.statistics} --ensembles {params.ensembles} --ensemble-statistics {input.ensembles}"
+        " --out {output} > {log} 2>&1"
+
+
+rule score_epochs:
+    input:
+        truth=f"{RESULTS}/data/coco/test.json",
+        predictions=f"{CELL}/epoch_predictions.json",
+        epochs=f"{CELL}/epochs.tsv",
+    output:
+        f"{CELL}/epoch_scores.json",
+    log:
+        f"{CELL_LOGS}.score_epochs.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("score_epochs", "report"),
+    message:
+        "scores of epochs of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "python scripts/score_epochs.py --ground-truth {input.truth} --predictions {input.predictions}"
+        " --epochs {input.epochs} --out {output} > {log} 2>&1"
+
+
+rule compare_epochs:
+    input:
+        cell_files("epoch_scores.json"),
+    output:
+        f"{RESULTS}/epoch_correlations.json",
+    log:
+        f"{RESULTS}/logs/compare_epochs.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15),
+    params:
+        *code("compare_epochs", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seeds=config["seeds"],
+    message:
+        "validation scores beside test scores"
+    shell:
+        "python scripts/compare_epochs.py --settings {params.settings} --models {params.models} --seeds {params.seeds}"
+        " --scores {input} --out {output} > {log} 2>&1"
+
+
+rule draw_comparisons:
+    input:
+        f"{RESULTS}/comparisons.json",
+    output:
+        marked(
+            comparison_figures(),
+            caption="../report/comparisons.rst",
+            category="Figures",
+        ),
+    log:
+        f"{RESULTS}/logs/draw_comparisons.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(5),
+    params:
+        *code("draw_comparisons", "report"),
+        out=above(),
+    message:
+        "figures of the comparisons"
+    shell:
+        "python scripts/draw_comparisons.py --comparisons {input} --out-dir {params.out} > {log} 2>&1"
+
+
+rule draw_scores:
+    input:
+        statistics=first_seed_files("image_statistics.json"),
+        errors=first_seed_files("errors.csv"),
+        comparisons=f"{RESULTS}/comparisons.json",
+    output:
+        marked(
+            score_figures(),
+            caption="../report/scores.rst",
+            category="Figures",
+        ),
+    log:
+        f"{RESULTS}/logs/draw_scores.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        *code("draw_scores", "report"),
+        settings=config["settings"],
+        models=list(MODELS),
+        seed=config["seeds"][0],
+        out=above(),
+    message:
+        "figures of the scores"
+    shell:
+        "python scripts/draw_scores.py --settings {params.settings} --models {params.models} --seed {params.seed}"
+        " --statistics {input.statistics} --errors {input.errors} --comparisons {input.comparisons}"
+        " --out-dir {params.out} > {log} 2>&1"
 
 
 rule score_published:
@@ -112,7 +243,11 @@ rule score_published:
         truth=f"{RESULTS}/data/coco/test.json",
         published=ancient("config/published.tsv"),
     output:
-        published_tables(),
+        marked(
+            published_tables(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
         directory(PUBLISHED_SCORES),
     log:
         f"{RESULTS}/logs/score_published.log",
@@ -143,7 +278,11 @@ rule compare_published:
         organs=ancient("config/organs.tsv"),
         board=ancient("config/board.tsv"),
     output:
-        compared_published(),
+        marked(
+            compared_published(),
+            caption="../report/published.rst",
+            category="Published submissions",
+        ),
     log:
         f"{RESULTS}/logs/compare_published.log",
     conda:

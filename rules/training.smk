@@ -1,7 +1,7 @@
 """From annotations to the chosen checkpoint of each cell: weights, resolved config, training, choice.
 
-It takes data/annotations/setting<setting>/train.json (or tiles.json) and validation.json, the images, and the models
-file. It makes, in the folder of each cell (results/<run>/cells/setting<setting>/<model>/seed<seed>/):
+It takes data/annotations/<setting>/train.json (or tiles.json) and validation.json, the images, and the models
+file. It makes, in the folder of each cell (results/<run>/cells/<setting>/<model>/seed<seed>/):
   config.py         the whole recipe of the training
   checkpoints/      the kept weights
   epochs.tsv        validation scores by epoch
@@ -100,13 +100,13 @@ rule resolve_config:
         train_images=training_images,
         validation=annotations("validation"),
         validation_images=verbatim(f"{raw_folder('dataset')}/train"),
-        test=f"{RESULTS}/data/coco/test_images.json",
-        test_images=verbatim(f"{raw_folder('dataset')}/test"),
+        test=tested("test_images"),
+        test_images=lambda wildcards: f"{raw_folder('dataset')}/{tested_part(wildcards)}",
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
         tf32=switch("--tf32", config["compute"]["tf32"]),
     message:
-        "config of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "config of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
         " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
@@ -119,7 +119,7 @@ rule train:
         config=f"{CELL}/config.py",
         train=annotations("train"),
         validation=annotations("validation"),
-        images=ancient([f"{WORK}/tiles/setting{{setting}}"] if config["tiles"] else []),
+        images=ancient([f"{WORK}/tiles/{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=weights,
         device=ancient(rules.check_device.output),  # an order alone: another device or check trains nothing again
@@ -144,11 +144,11 @@ rule train:
         device=config["compute"]["device"],
         keep=config["checkpoints"],
     message:
-        "training of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "training of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         # the shell ignores TERM, so that it stops the training alone, at a safe point, and gives on its exit status
         "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
-        " --label {wildcards.model}/setting{wildcards.setting}/seed{wildcards.seed}"
+        " --label {wildcards.model}/{wildcards.setting}/seed{wildcards.seed}"
         " --device {params.device} --threads {threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
@@ -177,7 +177,7 @@ rule select_checkpoint:
         metric=config["selection"]["metric"],
         epoch=option("--epoch", config["selection"]["epoch"]),
     message:
-        "checkpoint of {wildcards.model}, setting {wildcards.setting}, seed {wildcards.seed}"
+        "checkpoint of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/select_checkpoint.py --epochs {input.epochs} --checkpoints {input.checkpoints}"
         " --policy {params.policy} --metric {params.metric} {params.epoch}"
@@ -191,8 +191,8 @@ MEASURED = "docs/full_size.csv" if FULL_SIZE and Path("docs/full_size.csv").is_f
 
 rule plan:
     input:
-        configs=cell_files("config.py"),
-        annotations=expand([annotations("train"), annotations("validation")], setting=config["settings"]),
+        configs=cell_files("config.py", TRAINED),
+        annotations=expand([annotations("train"), annotations("validation")], setting=setting_names(TRAINED)),
         cards="config/cards.yaml",
         measured=MEASURED,
     log:
@@ -205,7 +205,7 @@ rule plan:
     params:
         *code("plan", "mmdet"),
         work=WORK,
-        settings=config["settings"],
+        settings=TRAINED,
         models=list(MODELS),
         seeds=config["seeds"],
         keep=config["checkpoints"],

@@ -2,9 +2,9 @@
 
 It reads the author's answer_*.zip, the true nuclei of the test images (COCO JSON), published.tsv, which says which
 file belongs to which row of the report's tables, organs.tsv and models.yaml. It writes comparisons.json, the tables
-staircase.*, instances.*, organs.*, errors.* and comparisons.* (.csv, .md, .tex, .html) and the figures forest.png and
-better.png, as a run has them. All detections of a file count: no validation images of it are known to choose a score
-threshold on.
+staircase.*, instances.*, organs.*, errors.* and comparisons.* (.csv, .md, .tex, .html) and the figures forest.* and
+better.* (.png, .svg), as a run has them. All detections of a file count: no validation images of it are known to
+choose a score threshold on.
 """
 
 import argparse
@@ -70,8 +70,8 @@ def main() -> None:
     lines = notes(scores, comparisons, "the report's author's published submissions, scored here")
     for table, (shown, values) in all_rows(entries, scores, comparisons, board).items():
         write_table(shown, f"{args.out_dir}/{table}", f"{TITLES[table]}; as published", lines[table], values)
-    draw_forest(comparisons, f"{args.out_dir}/forest.png")
-    draw_better(comparisons, f"{args.out_dir}/better.png")
+    draw_forest(comparisons, f"{args.out_dir}/forest")
+    draw_better(comparisons, f"{args.out_dir}/better")
 
 
 if __name__ == "__main__":

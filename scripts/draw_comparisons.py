@@ -1,7 +1,7 @@
 """Draw the comparisons of a run: how far every row is from the best one, and which of two is better.
 
-It reads comparisons.json. It writes two figures (PNG): a forest plot, and a matrix "A better than B", each for four
-scores: the report's mAP, AP at a cap of 1000, PQ and AJI+.
+It reads comparisons.json. It writes two figures, each as .png and .svg: forest, a forest plot, and better, a matrix "A
+better than B", each for four scores: the report's mAP, AP at a cap of 1000, PQ and AJI+.
 """
 
 import argparse
@@ -14,13 +14,12 @@ from nuclei.report.comparison_figures import draw_better, draw_forest
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--comparisons", required=True, help="comparisons.json")
-    parser.add_argument("--out-forest", required=True, help="where to write the forest plot")
-    parser.add_argument("--out-better", required=True, help="where to write the matrix")
+    parser.add_argument("--out-dir", required=True, help="folder to write the figures to")
     args = parser.parse_args()
     found = read_json(args.comparisons, "what compare_cells.py writes")
     with written_by("compare_cells.py", args.comparisons):
-        draw_forest(found, args.out_forest)
-        draw_better(found, args.out_better)
+        draw_forest(found, f"{args.out_dir}/forest")
+        draw_better(found, f"{args.out_dir}/better")
 
 
 if __name__ == "__main__":

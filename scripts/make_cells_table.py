@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "--run-dir", required=True, help="the run's folder, results/<run>, which the folders in the table start from"
     )
-    parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
+    parser.add_argument("--settings", nargs="+", required=True, help="settings and folds, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     parser.add_argument("--out", required=True, help="where to write cells.csv")

@@ -10,6 +10,7 @@ import json
 from nuclei.common.stage import run_stage
 from nuclei.report.cells import check_same_images
 from nuclei.report.ensembles import read_ensembles, rows
+from nuclei.report.leak_lines import add_option, leak_lines
 from nuclei.report.rows import scored_on
 from nuclei.report.table_files import write_table
 
@@ -35,6 +36,7 @@ def main() -> None:
         help='members of each ensemble as JSON: {"name": ["model/seed0", …], …}',
     )
     parser.add_argument("--data-note", default="", help="text of the first line under the table")
+    add_option(parser)
     parser.add_argument("--out-dir", required=True, help="folder to write the table to")
     args = parser.parse_args()
     found = read_ensembles(args.settings, args.ensembles, args.scores, args.choices)
@@ -43,7 +45,7 @@ def main() -> None:
     notes = [args.data_note] if args.data_note else []
     notes += ["predictions of the members, fused: mean score, mean mask of what they agree on (mask IoU 0.5)"]
     notes += ["mAP: AP50 @100, the report's metric", scored_on(found[0].scores)]
-    write_table(shown, f"{args.out_dir}/ensembles", "Ensembles", notes, values)
+    write_table(shown, f"{args.out_dir}/ensembles", "Ensembles", notes + leak_lines(args.leaks), values)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 from nuclei.common.stage import run_stage
 from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.cells import by_setting, check_same_images, read_cells
+from nuclei.report.leak_lines import add_option, leak_lines
 from nuclei.report.rows import full_notes, full_rows, notes, report_rows, with_setting
 from nuclei.report.table_files import write_table
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     parser.add_argument("--data-note", default="", help="text of the first line under each table")
+    add_option(parser)
     parser.add_argument("--out-dir", required=True, help="folder to write the tables to")
     args = parser.parse_args()
     entries = read_models(args.models_file)
@@ -43,12 +45,12 @@ def main() -> None:
         found = read_cells(args.models, args.seeds, scores=scores[n], choice=choices[n], training=trainings[n])
         cells[n] = {model: found[model] for model in models}
     check_same_images(cell for of_models in cells.values() for of_seeds in of_models.values() for cell in of_seeds)
-    first = cells[args.settings[0]]
+    first, leaks = cells[args.settings[0]], leak_lines(args.leaks)
     rows, values = with_setting({n: report_rows(n, entries, cells[n], None) for n in args.settings})
-    write_table(rows, f"{args.out_dir}/explored", TITLE, notes(first, None, args.data_note), values)
+    write_table(rows, f"{args.out_dir}/explored", TITLE, notes(first, None, args.data_note) + leaks, values)
     rows, values = with_setting({n: full_rows(entries, cells[n]) for n in args.settings})
     stem, title = f"{args.out_dir}/explored_full", f"{TITLE}; other scores"
-    write_table(rows, stem, title, full_notes(first, args.data_note), values)
+    write_table(rows, stem, title, full_notes(first, args.data_note) + leaks, values)
 
 
 if __name__ == "__main__":

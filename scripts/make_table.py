@@ -10,7 +10,9 @@ import argparse
 from nuclei.common.stage import run_stage
 from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.cells import read_cells
+from nuclei.report.leak_lines import add_option, leak_lines
 from nuclei.report.rows import full_notes, full_rows, notes, report_rows
+from nuclei.report.steps import NOTE, marked_models
 from nuclei.report.table_files import write_table
 from nuclei.report.titles import SETTINGS
 from nuclei.scoring.published import read_published
@@ -32,7 +34,9 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
+    parser.add_argument("--comparisons", help="comparisons.json, by whose intervals cells near a step are marked")
     parser.add_argument("--data-note", default="", help="text of the first line under each table")
+    add_option(parser)
     parser.add_argument("--out-dir", required=True, help="folder to write the tables to")
     args = parser.parse_args()
     entries = read_models(args.models_file)
@@ -40,12 +44,16 @@ def main() -> None:
     found = read_cells(args.models, args.seeds, scores=args.scores, choice=args.choices, training=args.trainings)
     cells = {model: found[model] for model in models}
     published = read_published(args.published) if args.published else None
+    leaks = leak_lines(args.leaks)
     title = f"Table {args.setting}: {SETTINGS[args.setting]}"
-    rows, values = report_rows(args.setting, entries, cells, published)
+    near_step = marked_models(args.comparisons, args.setting) & set(models)
+    rows, values = report_rows(args.setting, entries, cells, published, near_step)
     stem = f"{args.out_dir}/table{args.setting}"
-    write_table(rows, stem, title, notes(cells, published, args.data_note), values)
+    write_table(
+        rows, stem, title, notes(cells, published, args.data_note) + ([NOTE] if near_step else []) + leaks, values
+    )
     rows, values = full_rows(entries, cells)
-    write_table(rows, f"{stem}_full", f"{title}; other scores", full_notes(cells, args.data_note), values)
+    write_table(rows, f"{stem}_full", f"{title}; other scores", full_notes(cells, args.data_note) + leaks, values)
 
 
 if __name__ == "__main__":

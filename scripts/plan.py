@@ -20,11 +20,11 @@ from nuclei.training.cost import PlannedCell, Size, count_model, epochs_done, pl
 from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.negatives import train_on_negatives
 from nuclei.training.types import Keep
-from nuclei.workflow.run_folder import cell_folder
+from nuclei.workflow.run_folder import cell_folder, setting_name
 
 
 def plan(
-    configs: Mapping[tuple[int, str, int], Path], work: str, keep: Keep, measured: str | None
+    configs: Mapping[tuple[str, str, int], Path], work: str, keep: Keep, measured: str | None
 ) -> dict[str, PlannedCell]:
     """What the training of each cell will take: {name of the cell: numbers}.
 
@@ -33,7 +33,7 @@ def plan(
     """
     from mmcv import Config
 
-    read: dict[tuple[int, str, int], tuple[Any, tuple[Size, Size], object]] = {}
+    read: dict[tuple[str, str, int], tuple[Any, tuple[Size, Size], object]] = {}
     counted: dict[object, tuple[dict[Size, float | None], int]] = {}
     rows: dict[str, PlannedCell] = {}
     for cell, path in configs.items():
@@ -51,7 +51,7 @@ def plan(
         folder = Path(configs[setting, model, seed]).parent
         done = epochs_done(folder, cell_folder(work, setting, model, seed), config, keep)
         row = plan_cell(config, [macs[shape] for shape in sizes], weights, done, keep)
-        rows[f"setting{setting}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
+        rows[f"{setting_name(setting)}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
     return rows
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument(
         "--measured", nargs="?", help="CSV of the full-size tests with the columns model, setting, peak_gb"
     )
-    parser.add_argument("--settings", nargs="+", type=int, required=True, help="settings, in the order of the files")
+    parser.add_argument("--settings", nargs="+", required=True, help="settings and folds, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     add_options(parser)

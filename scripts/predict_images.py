@@ -11,11 +11,12 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nuclei.common.progress import Progress
-from nuclei.common.stage import InputError, run_stage
+from nuclei.common.stage import InputError, capped, run_stage
 from nuclei.compute.device import set_up
 from nuclei.data.image_files import ImageFile, open_image_file
 from nuclei.data.tissue import Tissue
@@ -25,7 +26,8 @@ from nuclei.export.window_rows import WindowRows
 from nuclei.prediction.bundles import open_model
 from nuclei.prediction.many_looks import ManyLooks
 from nuclei.prediction.ready_model import ready_model
-from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale
+from nuclei.prediction.sliding_window import windows
+from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale, zoom_warning
 from nuclei.workflow.image_list import list_image_files
 
 WHOLE = 1.5  # images up to so many times as large as those that the model saw are looked at whole
@@ -48,6 +50,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tissue", type=int, default=15, help="difference of colours that makes tissue; 0: all is looked at"
     )
+    parser.add_argument(
+        "--score-threshold",
+        type=float,
+        help="nuclei of a lower score are left out (default: the model's own threshold; all where it has none)",
+    )
     parser.add_argument("--label", default="predict_images", help="start of progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the process")
@@ -68,14 +75,36 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check(path: Path, model: TrainedModel) -> str | None:
-    """The problem of an image that cannot be predicted on, or None. An image is read whole, of a slide a corner."""
-    try:
-        image = open_image_file(path, model.pixel_size)
-        image.read(0, 0, min(image.width, 64), min(image.height, 64))
-    except InputError as error:
-        return str(error)
-    return None
+def window_of(image: ImageFile, model: TrainedModel, args: argparse.Namespace) -> tuple[int | None, int]:
+    """(side of the windows of an image, their overlap), px; no side where it is looked at whole."""
+    side = args.window or round(model.side / finer(model, image, args.pixel_size))
+    large = max(image.width, image.height) > WHOLE * side
+    return (side if args.window or large else None), min(args.overlap, side // 2)
+
+
+def check(path: Path, model: TrainedModel, args: argparse.Namespace) -> int:
+    """How often the detector runs on an image, as if a slide were full of tissue.
+
+    An image is read whole, of a slide a corner. InputError where it cannot be predicted on.
+    """
+    image = open_image_file(path, model.pixel_size)
+    image.read(0, 0, min(image.width, 64), min(image.height, 64))
+    if warning := zoom_warning(model, image, args.pixel_size):
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
+    rows, columns = (windows(length, *window_of(image, model, args)) for length in (image.height, image.width))
+    return len(rows) * len(columns) * len(args.scales) * args.views
+
+
+def warn(states: Mapping[Path, Mapping[str, Any]], model: TrainedModel) -> None:
+    """Say which images the model was trained or validated on."""
+    lines = [
+        f"{path}: the model was trained or validated on it ({state['trained_on']}), so that what it finds there says "
+        "nothing of new images"
+        for path, state in states.items()
+        if state["trained_on"]
+    ]
+    for line in capped(lines, model.name):
+        print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def skip(folder: Path, path: Path, state: dict[str, Any], problem: str) -> None:
@@ -84,19 +113,13 @@ def skip(folder: Path, path: Path, state: dict[str, Any], problem: str) -> None:
     print(f"skipped: {problem}", file=sys.stderr, flush=True)
 
 
-def viewer_of(
-    image: ImageFile, model: TrainedModel, looks: ManyLooks, args: argparse.Namespace, config: Any
-) -> ManyLooks:
+def viewer_of(image: ImageFile, model: TrainedModel, looks: ManyLooks, args: argparse.Namespace, config: Any) -> None:
     """Set the looks for an image: its windows, and scales that show it at the zoom of the model."""
-    more = finer(model, image, args.pixel_size)
-    side = args.window or round(model.side / more)
-    longest = max(image.width, image.height)
-    looks.window = side if args.window or longest > WHOLE * side else None
-    looks.overlap = min(args.overlap, side // 2)
+    looks.window, looks.overlap = window_of(image, model, args)
     width, height = (min(looks.window or length, length) for length in (image.width, image.height))
     own = fitting(test_scale(config), width, height)  # the zoom that mmdet would give a window
-    looks.scales = [scale * (model.zoom * more / own) for scale in args.scales]
-    return looks
+    zoom = model.zoom * finer(model, image, args.pixel_size)
+    looks.scales = [scale * (zoom / own) for scale in args.scales]
 
 
 def main() -> None:
@@ -106,21 +129,28 @@ def main() -> None:
     images, model = list_image_files(args.images), open_model(args.model)
     if args.window and args.overlap >= args.window:
         raise InputError(f"--overlap {args.overlap} found, wanted less than --window {args.window}; correct one")
-    names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size")
+    if args.score_threshold is None:
+        args.score_threshold = model.threshold or 0.0
+    names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size", "score_threshold")
     options, code = {name: getattr(args, name) for name in names}, code_state(__file__)
     states = {path: state_of(path, model, options, code) for path in images}
     records = {path: record for path in images if (record := finished(folder, path, states[path], forms))}
-    waiting = [path for path in images if path not in records]
-    bad = {path: problem for path in waiting if (problem := check(path, model))}
+    looks: dict[Path, int] = {}
+    bad: dict[Path, str] = {}
+    for path in (path for path in images if path not in records):
+        try:
+            looks[path] = check(path, model, args)
+        except InputError as error:
+            bad[path] = str(error)
     if bad and args.on_bad_image == "stop":
         raise InputError(*(line for problem in bad.values() for line in problem.splitlines()))
     for path, problem in bad.items():
         skip(folder, path, states[path], problem)
-    waiting = [path for path in waiting if path not in bad]
+    warn(states, model)
     if records:
         print(f"{args.label}: {len(records)} of {len(images)} images are done", file=sys.stderr, flush=True)
-    if waiting:
-        predict(args, model, waiting, states, records, bad, forms)
+    if looks:
+        predict(args, model, looks, states, records, bad, forms)
     if args.out:
         write_list(Path(args.out), images, records, bad)
 
@@ -128,13 +158,13 @@ def main() -> None:
 def predict(
     args: argparse.Namespace,
     model: TrainedModel,
-    images: list[Path],
+    asked: dict[Path, int],
     states: dict[Path, dict[str, Any]],
     records: dict[Path, dict[str, Any]],
     bad: dict[Path, str],
     forms: list[str],
 ) -> None:
-    """Predict on the images, and fill `records` and `bad`."""
+    """Predict on the images of `asked`, {path: looks}, and fill `records` and `bad`."""
     args.config = str(model.config)
     config, device = set_up(args, trains=False)
     import torch
@@ -142,36 +172,39 @@ def predict(
     detector, _gpu = ready_model(config, str(model.weights), device, args.label)  # held as long as it is referenced
     pipeline = config.data.test.pipeline
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
-    looks = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft, border=args.border)
-    for number, path in enumerate(images, 1):
-        start = time.monotonic()
-        image = open_image_file(path, model.pixel_size)
-        viewer = viewer_of(image, model, looks, args, config)
-        rows = WindowRows(image, viewer, Path(args.work) / short(states[path]))
-        done = rows.finished()
-        label = f"{args.label} {path.name} ({number}/{len(images)})"
-        progress = Progress(label, len(rows.rows) * rows.looks_a_row(), "looks", done=done * rows.looks_a_row())
-        rows.skipped, viewer.between = progress.step, progress.step
-        if image.is_slide and args.tissue:
-            rows.tissue = Tissue(image, args.tissue)
+    viewer = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft, border=args.border)
+    progress = Progress(args.label, sum(asked.values()), "looks")
+    viewer.between = progress.step
+    later, folder = sum(asked.values()), Path(args.out_dir)
+    for number, path in enumerate(asked, 1):
+        start, later = time.monotonic(), later - asked[path]
+        name = f"{path.name} ({number}/{len(asked)})"
         try:
+            image = open_image_file(path, model.pixel_size)
+            viewer_of(image, model, viewer, args, config)
+            tissue = Tissue(image, args.tissue) if image.is_slide and args.tissue else None
+            rows = WindowRows(image, viewer, Path(args.work) / short(states[path]), tissue)
+            progress.total = progress.done + rows.remaining() + later  # without glass, and what an earlier start did
+            if done := rows.finished():
+                print(f"{args.label}: {name}: {done} of {len(rows.rows)} rows of windows are done", file=sys.stderr)
             most = rows.predict()
+            count = write_forms(folder, image, rows.batches(args.score_threshold), most, forms)
         except torch.cuda.OutOfMemoryError as error:
             raise InputError(
-                f"{label}: out of GPU memory ({str(error)[:120]}), wanted more; lower inference.window (--window), or "
-                "take a larger GPU"
+                f"{args.label}: {name}: out of GPU memory ({str(error)[:120]}), wanted more; lower inference.window "
+                "(--window), or take a larger GPU"
             ) from None
         except InputError as error:  # a part of a slide that cannot be read is found only now
             if args.on_bad_image == "stop":
                 raise
             bad[path] = str(error)
-            skip(Path(args.out_dir), path, states[path], bad[path])
+            progress.total = progress.done + later
+            skip(folder, path, states[path], bad[path])
             continue
-        count = write_forms(Path(args.out_dir), image, rows.batches(), most, forms)
-        seconds = time.monotonic() - start
-        records[path] = write_record(Path(args.out_dir), image, states[path], forms, count, seconds)
-        progress.close(f", {count} nuclei")
+        records[path] = write_record(folder, image, states[path], forms, count, time.monotonic() - start)
+        progress.show(f", {name}: {count} nuclei")
         shutil.rmtree(rows.folder)
+    progress.close(f", {len(records)} images done")
 
 
 if __name__ == "__main__":

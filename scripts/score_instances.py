@@ -14,7 +14,7 @@ from nuclei.coco.types import Content
 from nuclei.common.files import read_json, write_json, write_text
 from nuclei.common.stage import InputError, run_stage, written_by
 from nuclei.data.settings import subset
-from nuclei.scoring.error_rows import as_csv
+from nuclei.scoring.error_file import as_csv
 from nuclei.scoring.instance_scores import Threshold, choose_threshold, measure, not_scored
 from nuclei.scoring.organs import read_organs
 

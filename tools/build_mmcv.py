@@ -29,9 +29,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from setup_progress import Percent
+
 import library  # noqa: F401 - lets the library be found
 from nuclei.common.files import cache_folder, sha256, whole_file
-from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.locks import hold
 
@@ -39,6 +40,7 @@ VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
 STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
 HEADER = "pytorch_cpp_helper.hpp"
+HEADER_FILES = 10  # parsing torch's headers once takes as long as this many files do afterwards
 DISK_BYTES = 2_000_000_000  # free space that the build needs
 
 Choice = Literal["auto", "yes", "no"]
@@ -268,16 +270,12 @@ def count_sources(source: Path, cuda: bool) -> int:
 
 
 def watch(source: Path, total: int, ended: threading.Event) -> None:
-    """Print progress until `ended` is set. The clock starts with the first file, after torch's headers."""
+    """Print progress until `ended` is set. total: number of files to compile, after torch's headers."""
     print("mmcv-full: parses torch's headers, which all files share", file=sys.stderr)
-    progress = None
+    progress = Percent("mmcv-full", HEADER_FILES + total)
     while not ended.wait(1):
-        done = len(list(source.glob("build/temp*/**/*.o")))
-        if done:
-            progress = progress or Progress("mmcv-full:", total, "files", every=5)
-            progress.step(done - progress.done)
-    if progress:
-        progress.close()
+        if done := len(list(source.glob("build/temp*/**/*.o"))):
+            progress.tell(HEADER_FILES + done)
 
 
 def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:

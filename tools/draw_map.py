@@ -50,7 +50,9 @@ EVERYTHING = {
     "run": "map",
     "explored": True,
     "tiles": {"size": 128, "stride": 96, "min_area": 16},
+    "folds": {"count": 3, "groups": None, "column": "group", "seed": 0},
     "ensembles": {"two": ["mask_r50/seed0", "cascade_r50/seed0"]},
+    "scoring": {"epochs": 3},
     "published": {"submissions": "config"},  # any folder that is there
 }
 

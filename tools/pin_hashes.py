@@ -1,12 +1,14 @@
 """Write the SHA-256 of every file of the pinned packages that may be installed here into requirements.txt.
 
-    python tools/pin_hashes.py
+    python tools/pin_hashes.py                              requirements.txt
+    python tools/pin_hashes.py --file tests/requirements.txt
 
 For a maintainer who changed a pin. It asks the package index that pip asks by itself, or PIP_INDEX_URL, for the files
 of each pinned version, downloads none of them, and writes their hashes under the pin: of wheels for each Python in
 check_machine.PYTHONS on Linux, x86_64 and aarch64; of the source distribution where there is no wheel.
 """
 
+import argparse
 import json
 import os
 import re
@@ -25,7 +27,6 @@ import library  # noqa: F401  # puts scripts/ on the path
 from nuclei.common.files import write_text
 from nuclei.common.stage import InputError, run_stage
 
-REQUIREMENTS = Path("requirements.txt")
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([^ ;\\]+)( *;[^\\]*[^\\ ])?")
 GLIBC = range(41, 4, -1)  # minor versions; Debian 13 has 2.41
 OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -68,8 +69,8 @@ def hashes(files: list[dict[str, Any]], version: str, machines: tuple[str, ...])
     return [sha256 for _, sha256 in sorted(wheels)] or sources
 
 
-def pinned(lines: list[str]) -> Iterator[str]:
-    """The lines of requirements.txt with new hashes. InputError: no file of a version fits."""
+def pinned(lines: list[str], file: str = "requirements.txt") -> Iterator[str]:
+    """The lines of a requirements file with new hashes. InputError: no file of a version fits."""
     pins = [PIN.match(line) for line in lines]
     total, done = sum(map(bool, pins)), 0
     for line, pin in zip(lines, pins, strict=True):
@@ -82,15 +83,18 @@ def pinned(lines: list[str]) -> Iterator[str]:
         machines = ("x86_64",) if "x86_64" in marker else ("x86_64", "aarch64")
         found = hashes(listed(name), version, machines)
         if not found:
-            raise InputError(f"requirements.txt: {name}=={version}: no file for Linux found, wanted one; change it")
+            raise InputError(f"{file}: {name}=={version}: no file for Linux found, wanted one; change it")
         done += 1
         print(f"{done}/{total} {name}=={version}: {len(found)} hashes", file=sys.stderr)
         yield " \\\n    --hash=sha256:".join([f"{name}=={version}{marker}", *found])
 
 
 def main() -> None:
-    lines = REQUIREMENTS.read_text().splitlines()
-    write_text(REQUIREMENTS, "\n".join(pinned(lines)) + "\n")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--file", default="requirements.txt", help="requirements file (default: %(default)s)")
+    file = parser.parse_args().file
+    lines = Path(file).read_text().splitlines()
+    write_text(file, "\n".join(pinned(lines, file)) + "\n")
 
 
 if __name__ == "__main__":

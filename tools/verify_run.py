@@ -62,6 +62,7 @@ def read_manifest(run: Path | str) -> Manifest:
         [str.lower(name) for name in found["models"]]
         [int(number) for key in ("seeds", "settings") for number in found["config"][key]]
         [list(cells or []) for cells in found["config"].get("ensembles", {}).values()]
+        int((found["config"].get("folds") or {}).get("count", 0))
         str.lower(found["config_sha256"]), str.lower(found["data"]["sha256"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
@@ -279,6 +280,13 @@ def contradictions(run: Path | str, manifest: Manifest, hashes: Mapping[str, str
         cells = [[str(cell_folder("", setting, model, seed)) for seed in config["seeds"]] for model in models]
         for family in ("", "_full"):
             yield from check_table(files, f"tables/table{setting}{family}.csv", cells, models)
+    folds = [f"fold{number}" for number in range(1, 1 + (config.get("folds") or {}).get("count", 0))]
+    if folds:
+        rows = [(model, fold) for model in models for fold in folds]
+        cells = [[str(cell_folder("", fold, model, seed)) for seed in config["seeds"]] for model, fold in rows]
+        yield from check_table(files, "tables/fold_scores.csv", cells, [model for model, _ in rows])
+        means = [sum(cells[at : at + len(folds)], []) for at in range(0, len(cells), len(folds))]
+        yield from check_table(files, "tables/folds.csv", means, models)
     ensembles = [name for name, cells in config.get("ensembles", {}).items() if cells]  # older runs have none
     fused = [str(ensemble_folder("", setting, name)) for setting in config["settings"] for name in ensembles]
     yield from check_table(files, "tables/ensembles.csv", [[folder] for folder in fused], fused)

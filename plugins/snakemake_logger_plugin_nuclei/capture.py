@@ -18,7 +18,6 @@ class Capture:
         self.former = [os.dup(descriptor) for descriptor in (1, 2)]
         self.files: list[BinaryIO] = [tempfile.TemporaryFile() for _ in self.former]  # noqa: SIM115
         for descriptor, file in zip((1, 2), self.files, strict=True):
-            os.set_inheritable(file.fileno(), False)
             os.dup2(file.fileno(), descriptor)
         self.stderr = os.fdopen(os.dup(self.former[1]), "w", buffering=1, errors="backslashreplace")
         self.read = [0, 0]

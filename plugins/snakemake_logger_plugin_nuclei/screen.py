@@ -1,6 +1,7 @@
 """The screen: a run's cells as a grid, the minutes left, what runs beside the trainings, the last warning."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group
 from rich.progress_bar import ProgressBar
@@ -14,18 +15,25 @@ COLOURS = {"done": "green", "running": "cyan", "waiting": "bright_black", "faile
 AROUND = 9  # lines of the screen beside the grid's rows
 
 
-def rows_of(cells: Sequence[CellStatus]) -> dict[tuple[str, int], dict[int, CellStatus]]:
+def rows_of(cells: Sequence[CellStatus]) -> dict[tuple[str, int], dict[int | str, CellStatus]]:
     """The grid's rows: {(model, seed): {setting: cell}}, in the order of the cells."""
-    rows: dict[tuple[str, int], dict[int, CellStatus]] = {}
+    rows: dict[tuple[str, int], dict[int | str, CellStatus]] = {}
     for cell in cells:
         rows.setdefault((cell.model, cell.seed), {})[cell.setting] = cell
     return rows
 
 
+def folds_text(cells: Iterable[CellStatus]) -> str:
+    """How many of these cells are in which state: one text for all folds, which would be too many columns."""
+    counts: Counter[str] = Counter(cell.state for cell in cells)
+    return ", ".join(f"{counts[state]} {state}" for state in COLOURS if counts[state])
+
+
 def grid(status: RunStatus, most: int) -> Table:
     """The cells as a table of at most `most` rows; those where something runs or failed come first if not all fit."""
     rows = rows_of(status.cells)
-    settings = sorted({cell.setting for cell in status.cells})
+    settings = sorted({cell.setting for cell in status.cells if isinstance(cell.setting, int)})
+    folds = any(isinstance(cell.setting, str) for cell in status.cells)
     shown = list(rows)
     if len(shown) > most:
         busy = [key for key in rows if {cell.state for cell in rows[key].values()} & {"running", "failed"}]
@@ -35,10 +43,14 @@ def grid(status: RunStatus, most: int) -> Table:
     table.add_column("cell", no_wrap=True)
     for setting in settings:
         table.add_column(f"setting {setting}", min_width=26, no_wrap=True)
+    if folds:
+        table.add_column("folds", no_wrap=True)
     several = len({seed for _, seed in rows}) > 1
     for model, seed in shown:
         cells = [rows[model, seed].get(setting) for setting in settings]
         texts = [Text(state_text(cell), COLOURS[cell.state]) if cell else Text() for cell in cells]
+        if folds:
+            texts.append(Text(folds_text(cell for cell in rows[model, seed].values() if isinstance(cell.setting, str))))
         table.add_row(f"{model}, seed {seed}" if several else model, *texts)
     if len(shown) < len(rows):
         table.add_row(Text(f"… {len(rows) - len(shown)} more rows", "bright_black"))

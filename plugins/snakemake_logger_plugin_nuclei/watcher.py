@@ -18,6 +18,7 @@ from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInte
 from nuclei.common.stage import InputError
 from nuclei.report.run_status import RunStatus, run_status
 from nuclei.report.status_text import summary
+from nuclei.workflow.run_folder import setting_name
 from nuclei.workflow.run_record import RECORD, read_record
 from snakemake_logger_plugin_nuclei.capture import Capture
 from snakemake_logger_plugin_nuclei.screen import frame
@@ -158,7 +159,7 @@ class Watcher:
         took = time.monotonic() - start
         line = f"{message}: done in {took / 60:.1f} min" if took >= 60 else f"{message}: done in {took:.0f} s"
         if rule == "score_predictions" and (status := self.fresh()):
-            by_name = {f"{cell.model}, setting {cell.setting}, seed {cell.seed}": cell for cell in status.cells}
+            by_name = {f"{cell.model}, {setting_name(cell.setting)}, seed {cell.seed}": cell for cell in status.cells}
             cell = by_name.get(message.removeprefix("scores of "))
             if cell:
                 line = f"{message}: " + ("not scored" if cell.score is None else f"AP50 {cell.score:.3f}")

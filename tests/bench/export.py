@@ -8,8 +8,8 @@ import numpy as np
 from conftest import ROOT
 from pycocotools import mask as coco_mask
 
-from bench.inference import cell, predicted, run
-from bench.rows import below, require, timed, within
+from bench.inference import by_tool, cell, predicted, run
+from bench.rows import below, faster, require, timed, within
 from nuclei.coco.rle import bounding_box
 from nuclei.data.conversion import convert
 from nuclei.data.image_files import OrdinaryImage
@@ -19,18 +19,20 @@ from nuclei.export.measurements import measure
 from nuclei.prediction.instances import Nucleus
 
 MANY, SIDE = 100_000, 8000  # nuclei, side of the image that they lie in, px
+PIXEL_SIZE = 0.25  # µm, of the real images
 LIMIT = 30  # s for a form of MANY nuclei
 
 
-def run_folder(material, config, weights, content):
-    """The cell of bench.inference, laid out as in a run."""
-    folder = material.scratch / "export/cells/setting1/mask_r50/seed0"
+def run_folder(material, config, weights, content, name="export"):
+    """The cell of bench.inference, laid out as in the run `name`."""
+    folder = material.scratch / f"{name}/cells/setting1/mask_r50/seed0"
     annotations = folder.parents[3] / "data/annotations/setting1"
     folder.mkdir(parents=True)
     annotations.mkdir(parents=True)
     shutil.copy(config, folder / "config.py")
     shutil.copy(weights, folder / "checkpoint.pth")
-    (annotations / "validation.json").write_text(json.dumps(content))
+    for name in ("train", "validation"):
+        (annotations / f"{name}.json").write_text(json.dumps(content))
     return folder
 
 
@@ -53,7 +55,7 @@ def many():
         mask = picture[top:bottom, left:right] > 0
         place = int(random.integers(SIDE - 30)), int(random.integers(SIDE - 30))
         nuclei.append(measure(Nucleus(float(random.random()), np.zeros(4), mask, *place), image.pixels))
-    return image, nuclei
+    return image, sorted(nuclei, key=lambda nucleus: nucleus.y)  # rows of windows give them from the top, too
 
 
 def rows(material, full):
@@ -63,6 +65,7 @@ def rows(material, full):
     content["annotations"] = []
     config, weights = cell(material, content)
     other, (wanted, _) = timed(predicted, config, weights, material.scratch / "found.json")
+    stock, by_mmdet = timed(by_tool, config, weights, material.scratch / "wanted")
     model, files = run_folder(material, config, weights, content), [image.file for image in images]
     ours, found = timed(by_new_images, model, files, material.scratch / "new")
     names = {row["file_name"].split("/")[-1]: row["id"] for row in content["images"]}
@@ -71,8 +74,13 @@ def rows(material, full):
         for file in files
     ]
     require(found == counts, f"new images: {found} nuclei found, {counts} by predict.py")
+    require(len(by_mmdet) == len(wanted), f"new images: {len(by_mmdet)} nuclei found by mmdet's tools/test.py")
     note = f"{len(files)} images, {sum(found)} nuclei, with measurements, GeoJSON and table; both with their start"
     yield within("prediction of new images; scripts/predict.py", ours, other, 1.1, note)
+    area = sum(row["width"] * row["height"] for row in content["images"]) * PIXEL_SIZE**2 / 1e6
+    rates = [f"{len(files) / t * 60:.3g} images, {area / t * 60:.3g} mm²" for t in (ours, stock)]
+    note = f"a minute: {rates[0]}; {rates[1]}, at {PIXEL_SIZE} µm"
+    yield faster("prediction of new images; mmdet's tools/test.py", ours, stock, None, note)
 
     image, nuclei = many()
     batches = [nuclei[at : at + 5000] for at in range(0, MANY, 5000)]

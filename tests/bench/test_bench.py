@@ -240,6 +240,6 @@ def test_the_command_prints_one_table(material, monkeypatch, capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     first = [line.split("|")[1].strip() for line in lines[:3]]
     assert (first[0], first[2]) == ("what; beside", "scores at caps 100 and 1000; pycocotools")
-    assert len(lines) == 2 + 5 + 2
+    assert len(lines) == 2 + 6 + 2
     assert lines[-1].startswith("On data drawn by the project")
     assert (tmp_path / "a/t.md").read_text().splitlines() == lines

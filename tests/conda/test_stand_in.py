@@ -16,6 +16,7 @@ import yaml
 from conftest import ROOT, checkout
 from packaging.utils import canonicalize_name
 from stages import ENVIRONMENTS, scripts_of, third_party
+from support.foreign import write_set
 from support.tiny import CONFIG, planned
 
 pytestmark = pytest.mark.conda
@@ -43,12 +44,18 @@ def conda(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def project(conda, tmp_path_factory):
-    """The project after a whole run in conda environments."""
+    """The project after a whole run, and an import of label images, in conda environments."""
     folder = checkout(tmp_path_factory.mktemp("project"))
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
-    done = snakemake(folder, conda)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-9000:]
-    (folder / "run.log").write_text(done.stderr)
+    write_set("labels png", folder / "given")
+    raw = {"draw": None, "dataset": {"path": "given"}, "test_masks": {"path": None}, "expected": None}
+    (folder / "given.yaml").write_text(yaml.safe_dump({"run": "given", "raw": raw}))
+    (folder / "run.log").write_text("")
+    for more in ((), ("given.yaml", "--", "results/given/data/imported.json")):
+        done = snakemake(folder, conda, *more)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-9000:]
+        with (folder / "run.log").open("a") as log:
+            log.write(done.stderr)
     return folder
 
 

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from conftest import ROOT
 from definitions import copied, docker_stages
+from support.tiny import CONFIG
+
+CACHE = os.environ.get("MMCV_CACHE")
+SMALL = {**CONFIG, "run": "image", "models": ["mask_r50"], "settings": [1], "model_options": {}}
+NO_NETWORK = ("unshare", "--net")
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BUILDER = Path("/builder")  # inside: what belongs to whoever builds, not to the image
@@ -29,19 +34,19 @@ def bind(source, root, inside, mode="ro"):
     call("mount", "-o", f"remount,bind,{mode}", target)
 
 
-def debian_mirror(codename):
-    """This machine's own mirror for a Debian release."""
-    form = ["--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages"]
+def debian_mirror():
+    """This machine's own mirror of Debian, which has all its releases."""
+    form = ["--format", "$(REPO_URI) $(ORIGIN) $(CODENAME)", "Created-By: Packages"]
     listed = subprocess.run(["apt-get", "indextargets", *form], capture_output=True, text=True, check=True).stdout
-    mirrors = [line.split()[0] for line in listed.splitlines() if line.split()[1] == codename]
-    assert mirrors, f"apt here knows no mirror of Debian {codename}, wanted for the base system"
+    found = [line.split() for line in listed.splitlines()]
+    mirrors = [address for address, origin, codename in found if origin == "Debian" and "-" not in codename]
+    assert mirrors, "apt here knows no mirror of Debian, wanted for the base system"
     return mirrors[0]
 
 
-def plain_debian(folder):
-    """A Debian 12 as in the base image debian:12-slim, which cannot be had without a registry."""
-    mirror = debian_mirror("bookworm")
-    call("debootstrap", "--variant=minbase", "bookworm", folder, mirror, stdout=subprocess.DEVNULL)
+def plain_debian(folder, codename="bookworm"):
+    """A Debian 12 as in the base image debian:12-slim, which cannot be had without a registry; or another release."""
+    call("debootstrap", "--variant=minbase", codename, folder, debian_mirror(), stdout=subprocess.DEVNULL)
     settings = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
     (folder / "etc/apt/apt.conf.d/00builder").write_text(settings)
     call("cp", "/etc/resolv.conf", folder / "etc/resolv.conf")

@@ -12,18 +12,14 @@ import sys
 
 import pytest
 import yaml
-from chroot import build
+from chroot import CACHE, NO_NETWORK, SMALL, build
 from conftest import ROOT, checkout
 from definitions import DOCKERFILE
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support.tiny import CONFIG
 
 pytestmark = pytest.mark.image
 TOOLS = ROOT / ".venv/tools"  # see Makefile
-CACHE = os.environ.get("MMCV_CACHE")
-SMALL = {**CONFIG, "run": "image", "models": ["mask_r50"], "settings": [1], "model_options": {}}
-NO_NETWORK = ("unshare", "--net")
 
 
 @pytest.fixture(scope="module")

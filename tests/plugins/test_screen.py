@@ -71,6 +71,18 @@ def test_many_cells_fit_a_small_terminal_and_the_busy_ones_are_seen():
     assert any("… 126 more rows" in line for line in lines)
 
 
+def test_many_failures_fit_a_small_terminal():
+    cells = [CellStatus(1, f"model{m}", 0, "failed", stage="train", last="error: loss is nan") for m in range(20)]
+    lines = shown(RunStatus("many", cells), height=24)
+    assert len(lines) <= 24
+    assert sum("failed in train: error: loss is nan" in line for line in lines) == 4
+
+
+def test_the_head_says_what_is_left_once_all_cells_are_done():
+    heads = [shown(RunStatus("demo", STATES[:1], finished=finished))[0] for finished in (False, True)]
+    assert heads[0].rstrip().endswith("tables and report") and heads[1].rstrip().endswith("12 steps  done")
+
+
 def event(kind, message=None, level=logging.INFO, **facts):
     record = logging.LogRecord("snakemake", level, "x.py", 1, message, (), None)
     record.__dict__.update(event=kind, **facts)

@@ -38,7 +38,7 @@ def test_a_model_is_one_entry(project):
     catalogue.write_text(catalogue.read_text() + entry)
     said = shell(project, command)
     for setting in (1, 2):
-        assert f"training of mask_r101_pytorch, setting {setting}, seed 0" in said
+        assert f"training of mask_r101_pytorch, setting{setting}, seed 0" in said
     (found,) = yaml.safe_load(entry).values()
     configs = Path(mmdet.__file__).parent / ".mim/configs"
     assert (configs / f"{found['zoo']}.py").is_file()

@@ -23,7 +23,7 @@ KEPT = sorted(ROOT.glob("results/20*"))
 
 def pattern(path):
     """Regular expression of a path of the page."""
-    shapes = {"<cell>": r"setting[12]/[^/]+/seed\d+", "<ensemble>": "setting[12]/[^/]+", "<n>": r"\d+"}
+    shapes = {"<cell>": r"(?:setting[12]|fold\d+)/[^/]+/seed\d+", "<ensemble>": "setting[12]/[^/]+", "<n>": r"\d+"}
     found = ""
     for part in re.split(r"(<\w+>|\{[^}]+\})", path):
         if part.startswith("<"):

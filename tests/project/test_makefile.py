@@ -39,3 +39,15 @@ def test_a_linked_environment_is_not_changed(tmp_path, ready, target):
         assert done.returncode == 2
         (line,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
         assert line.startswith(f"error: .venv: a link to {other} found, wanted a folder of this clone; remove the link")
+
+
+def test_a_python_that_is_not_there_gets_one_line(tmp_path):
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "setup", "PYTHON=python3.99"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
+    assert line.startswith("error: python3.99 not found on PATH, wanted Python 3.11, 3.12 or 3.13; name another one")
+    assert done.returncode == 2 and not (tmp_path / ".venv").exists()

@@ -75,7 +75,7 @@ def test_the_workflow_plans_its_cells(tmp_path):
     command += [str(tmp_path / "more.yaml"), "--config", "run=one_entry"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "training of solov2_r18, setting 2, seed 0" in done.stdout + done.stderr
+    assert "training of solov2_r18, setting2, seed 0" in done.stdout + done.stderr
 
 
 def test_a_models_file_of_ones_own_need_not_hold_the_reports_models(tmp_path):
@@ -91,5 +91,5 @@ def test_a_models_file_of_ones_own_need_not_hold_the_reports_models(tmp_path):
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-2000:]
     assert sorted(re.findall("training of (.*)", said)) == [
-        f"solov2_r18, setting {setting}, seed 0" for setting in (1, 2)
+        f"solov2_r18, setting{setting}, seed 0" for setting in (1, 2)
     ]

@@ -50,6 +50,29 @@ def test_settings_share_the_training_file_s_numbers(converted, stage):
     assert sum(len(part["annotations"]) for part in parts) == len(whole["annotations"])
 
 
+def test_a_fold_tests_what_it_does_not_train_on(converted, stage):
+    whole = read(converted / "train.json")
+    ids = [image["file_name"].split("/")[0] for image in whole["images"]]
+    (converted / "checked.json").write_text(json.dumps({"images": [{"id": id_} for id_ in ids]}))
+    done = stage_in(stage, converted, "make_folds", "--checked", "checked.json", "--count", "3", "--out-dir", "folds")
+    assert done.returncode == 0, done.stderr
+    exact = {**whole, "info": {**whole["info"], "of": "the other converter"}}
+    (converted / "exact.json").write_text(json.dumps(exact))
+    done = stage_in(stage, converted, "write_fold_annotations", "--annotations", "train.json", "--exact", "exact.json",
+                    "--fold", "folds/fold2.json", "--out-dir", "fold2")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    fold = read(converted / "folds/fold2.json")
+    numbers = {id_: image["id"] for id_, image in zip(ids, whole["images"], strict=True)}
+    for part in ("train", "validation", "test"):
+        content = read(converted / f"fold2/{part}.json")
+        assert [image["id"] for image in content["images"]] == sorted(numbers[id_] for id_ in fold[part])
+        own = [row for row in whole["annotations"] if row["image_id"] in {numbers[id_] for id_ in fold[part]}]
+        assert content["annotations"] == own != []
+        assert ("of" in content["info"]) == (part == "test")
+    alone = read(converted / "fold2/test_images.json")
+    assert alone["images"] == read(converted / "fold2/test.json")["images"] and alone["annotations"] == []
+
+
 def test_imantics_file_is_the_same_byte_for_byte(drawn, stage, tmp_path, monkeypatch):
     digests = set()
     for seed in ("1", "2"):  # of Python's hashes: no order may depend on it

@@ -3,30 +3,23 @@
 import re
 from dataclasses import replace
 
-from support.report_parts import make_parts
+from support.report_parts import make_parts, options
 
 from nuclei.report.page import render
 
 
 def test_the_page_is_made_of_the_given_files(stage, tmp_path):
     parts = make_parts(tmp_path)
-    done = stage(
-        *("make_report", "--run-dir", "results/demo", "--title", "A", "--data-note", "B"),
-        *("--tables", *parts.tables, "--full-tables", *parts.full_tables),
-        *("--curves", *parts.curves, "--overlays", *parts.overlays),
-        *("--data", parts.data, "--conversion", parts.conversion, "--cells", parts.cells),
-        *("--out", tmp_path / "report.html"),
-    )
+    named = ["--run-dir", "results/demo", "--title", "A", "--data-note", "B"]
+    done = stage("make_report", *named, *options(parts), "--out", tmp_path / "report.html")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").read_text() == render("results/demo", "A", "B", parts)
 
 
 def test_a_missing_file_is_named(stage, tmp_path):
-    parts = make_parts(tmp_path)
-    done = stage(
-        *("make_report", "--run-dir", "results/demo", "--title", "A", "--data", parts.data, "--cells", parts.cells),
-        *("--conversion", tmp_path / "none.md", "--out", tmp_path / "report.html"),
-    )
+    parts = replace(make_parts(tmp_path), conversion=str(tmp_path / "none.md"))
+    named = ["--run-dir", "results/demo", "--title", "A"]
+    done = stage("make_report", *named, *options(parts), "--out", tmp_path / "report.html")
     assert done.returncode == 2
     wanted = "not found, wanted for the report; run the stages before it"
     assert done.stderr == f"error: {tmp_path / 'none.md'}: {wanted}\n"
@@ -52,7 +45,7 @@ def test_names_of_the_data_stay_text(raw, stage, tmp_path):
         assert done.returncode == 0, done.stderr
     parts = replace(make_parts(tmp_path / "run"), data=tmp_path / "o.md", conversion=tmp_path / "loss.md")
     page = render("r", "t", "", parts)
-    data = page.partition('<h2 id="data">')[2].partition('<h2 id="cells">')[0]
+    data = page.partition('<h2 id="data">')[2].partition("</section>")[0]
     tags = set(re.findall(r"<([a-z]\w*)([^>]*)>", data))
     assert {tag for tag, _ in tags} <= {
         "h2",

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ import tifffile
 from conftest import ROOT
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from support.model_run import make_cell
+from support.model_run import THRESHOLD, make_cell
 from support.slides import write_slide
 
+from nuclei.common.files import sha256
+from nuclei.export.forms import files_of
 from nuclei.prediction.bundles import make_bundle
 
 FORMS = ["geojson", "labels", "zarr", "coco", "table", "overlay"]
@@ -38,9 +41,13 @@ def rows_of(out):
 
 
 @pytest.fixture(scope="module")
-def bundle(undisturbed, tmp_path_factory):
+def bundle(undisturbed, drawn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     cell = make_cell(folder / "run", *undisturbed)
+    train = folder / "run/data/annotations/setting1/train.json"
+    content = json.loads(train.read_text())
+    content["images"][1]["sha256"] = sha256(drawn / "dataset/test/DEMO-05.png")  # as if it were a training image
+    train.write_text(json.dumps(content))
     make_bundle(cell, folder / "bundle.zip", 0.5, {})
     return folder / "bundle.zip"
 
@@ -80,7 +87,20 @@ def test_every_image_has_every_form_and_a_bad_one_is_reported(made, images):
     }
     assert rows["bad.png"]["problem"].startswith(f"{images / 'bad.png'}: not a readable PNG")
     assert f"skipped: {images / 'bad.png'}: not a readable PNG" in said
-    assert "predict_images a slide.tif" in said and " nuclei\n" in said
+    *lines, last = [line for line in said.splitlines() if line.startswith("predict_images ")]
+    of_images = [line.split(", ")[-1] for line in lines if line.endswith(" nuclei")]
+    assert of_images == [
+        f"{name} ({number}/3): {rows[name]['nuclei']} nuclei"
+        for number, name in enumerate(("DEMO-04.png", "DEMO-05.png", "a slide.tif"), 1)
+    ]
+    assert all(re.search(r"ETA \d:\d\d:\d\d", line) for line in lines)
+    looks, total = re.match(r"predict_images (\d+)/(\d+) looks in .*, 3 images done$", last).groups()
+    assert looks == total
+    (line,) = [line for line in said.splitlines() if line.startswith("warning: ")]
+    wanted = f"warning: {images / 'DEMO-05.png'}: the model was trained or validated on it (DEMO-02/images/DEMO-02.png)"
+    assert line.startswith(wanted)
+    states = [json.loads((out / f"DEMO-0{n}.nuclei.json").read_text())["state"] for n in (4, 5)]
+    assert [state["trained_on"] for state in states] == [None, "DEMO-02/images/DEMO-02.png"]
     for name in ("DEMO-04", "DEMO-05", "a slide"):
         count = int(rows[f"{name}.png" if "DEMO" in name else f"{name}.tif"]["nuclei"])
         assert count > 0
@@ -101,12 +121,13 @@ def test_images_of_the_size_of_the_training_give_what_predict_gives(made, undist
     wanted = json.loads((tmp_path / "p.json").read_text())
     names = {row["id"]: row["file_name"] for row in json.loads((config.parent / "test.json").read_text())["images"]}
     for image_id, name in names.items():
-        rows = [row for row in wanted if row["image_id"] == image_id and coco_mask.area(row["segmentation"])]
+        rows = [row for row in wanted if row["image_id"] == image_id and row["score"] >= THRESHOLD]
+        rows = [row for row in rows if coco_mask.area(row["segmentation"])]
         coco = COCO(made[0] / f"{name.removesuffix('.png')}.coco.json")
         found = sorted((coco.annToRLE(a)["counts"].decode(), a["score"]) for a in coco.loadAnns(coco.getAnnIds()))
-        wanted_here = sorted((row["segmentation"]["counts"], row["score"]) for row in rows)
-        assert [counts for counts, _ in found] == [counts for counts, _ in wanted_here] and found
-        assert [score for _, score in found] == pytest.approx([score for _, score in wanted_here], abs=1e-5)
+        expected = sorted((row["segmentation"]["counts"], row["score"]) for row in rows)
+        assert [code for code, _ in found] == [code for code, _ in expected] != []
+        assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-5)
 
 
 def test_a_second_start_does_nothing_and_a_changed_image_is_done_again(made, bundle, images, tmp_path):
@@ -139,11 +160,16 @@ def test_a_killed_slide_goes_on_and_ends_with_the_same(made, bundle, images, tmp
     assert kept and not list(tmp_path.glob("*.geojson"))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for path in made[0].glob("a slide.*"):
-        if path.is_file() and path.suffix != ".tif" and not path.name.endswith(".nuclei.json"):
-            assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
-    labels = [tifffile.imread(folder / "a slide.labels.ome.tif") for folder in (tmp_path, made[0])]
-    assert np.array_equal(*labels)
+    assert f"a slide.tif (1/1): {len(kept)} of " in done.stderr
+    for path in files_of(made[0], images / "a slide.tif", FORMS):
+        assert content_of(tmp_path / path.name) == content_of(path), path.name
+
+
+def content_of(path):
+    """{name: bytes} of a file, or of all files of a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    assert files
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
 
 
 def test_bad_input_stops_before_any_work(bundle, images, tmp_path):

@@ -3,6 +3,7 @@ them; the threshold and what it was chosen on; cells without masks; bad input.""
 
 import csv
 import json
+from xml.etree import ElementTree
 
 import cv2
 import pytest
@@ -127,7 +128,9 @@ def tables(stage, out):
          "--models-file", ROOT / "config/models.yaml", "--board", ROOT / "config/board.tsv", "--out-dir", out,
          "--data-note", "a note"],
         ["judge_findings", "--comparisons", compared, "--published", compared, "--out-dir", out],
-        ["draw_comparisons", "--comparisons", compared, "--out-forest", out / "f.png", "--out-better", out / "b.png"],
+        ["draw_comparisons", "--comparisons", compared, "--out-dir", out],
+        ["draw_scores", "--settings", 1, "--models", "mask_r50", "cascade_r50", "--seed", 0, "--comparisons", compared,
+         "--statistics", *files["image_statistics.json"], "--errors", *files["errors.csv"], "--out-dir", out],
     ]  # fmt: skip
     for command in runs:
         done = stage(*command)
@@ -180,10 +183,11 @@ def test_findings_are_judged(compared):
 
 
 def test_figures_show_every_row(compared):
-    for name in ("f", "b"):
+    for name in ("forest", "better", "errors", "precision_recall", "ceiling", "sizes"):
         picture = cv2.imread(str(compared / f"{name}.png"))
-        assert min(picture.shape[:2]) > 300
+        assert min(picture.shape[:2]) > 200
         assert picture.std() > 10
+        assert ElementTree.parse(compared / f"{name}.svg").getroot().tag.endswith("svg")
 
 
 def test_cells_without_masks(stage, case, tmp_path):

@@ -3,6 +3,8 @@
 import json
 import shutil
 
+THRESHOLD = 0.1  # score from which the nuclei of the cell count
+
 
 def make_cell(run, config, trained):
     """The folder of the cell. config: config.py. trained: the folder of its training, with epoch_3.pth."""
@@ -19,4 +21,7 @@ def make_cell(run, config, trained):
         (annotations / f"{name}.json").write_text(json.dumps(content))
     scores = {"map_report": 0.25, "ap_1000": 0.5, "images": 2, "nuclei": 40, "scored": True, "per_image": [{"a": 1}]}
     (cell / "scores.json").write_text(json.dumps(scores))
+    (cell / "instance_scores.json").write_text(json.dumps({"threshold": {"value": THRESHOLD}}))
+    groups = {"setting1/mask_r50": {"pooled": {"aji": {"value": 0.5, "low": 0.4, "high": 0.6}}}}
+    (run / "comparisons.json").write_text(json.dumps({"scored": True, "images": 2, "seeds": 1, "groups": groups}))
     return cell

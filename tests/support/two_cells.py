@@ -28,6 +28,7 @@ FIRST = [
     "draw_raw",
     "check_part",
     "check_raw",
+    "check_leaks",
     "make_split",
     "convert_train",
     "write_annotations",
@@ -42,7 +43,7 @@ SCORED = TABLES | {"make_cells_table"}
 TRAINED = SCORED | {"draw_curves setting1"}
 CONVERTED_TRAIN = {"convert_train exact", "convert_train imantics", "write_annotations", "measure_conversion_loss"}
 CONVERTED = CONVERTED_TRAIN | {"convert_test", "list_test_images"}
-TRAIN_DATA = CONVERTED_TRAIN | {"check_part train", "check_raw", "make_split"}
+TRAIN_DATA = CONVERTED_TRAIN | {"check_part train", "check_raw", "check_leaks", "make_split"}
 TEST_MASKS = {"check_part test_masks", "check_raw", "convert_test"}
 DATA = CONVERTED | TRAIN_DATA | TEST_MASKS | {"check_part test"}
 

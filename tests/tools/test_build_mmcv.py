@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 
 import build_mmcv
 import pytest
@@ -124,6 +125,25 @@ def test_the_log_of_a_failed_build_is_kept_in_the_cache(cache, monkeypatch):
     kept = cache / key_of(PARTS) / "failed.log"
     assert str(error.value).endswith(f"whole log in {kept}")
     assert "fatal error: no such file" in kept.read_text()
+
+
+def test_progress_counts_torchs_headers_and_the_files(tmp_path, monkeypatch, capsys):
+    (tmp_path / "build/temp.linux/mmcv").mkdir(parents=True)
+    clock, ended = [0.0], threading.Event()
+
+    def wait(_):
+        clock[0] += 30
+        for number in range(int(clock[0]) // 10 - 9):  # three after 120 s
+            (tmp_path / f"build/temp.linux/mmcv/{number}.o").touch()
+        return clock[0] > 130
+
+    monkeypatch.setattr(ended, "wait", wait)
+    monkeypatch.setattr("setup_progress.time.monotonic", lambda: clock[0])
+    build_mmcv.watch(tmp_path, 14, ended)
+    assert capsys.readouterr().err.splitlines() == [
+        "mmcv-full: parses torch's headers, which all files share",
+        "mmcv-full: 54 %, about 2 min left",
+    ]
 
 
 def test_missing_compiler_gets_one_line(monkeypatch):

@@ -133,7 +133,6 @@ def last_chosen(project, base):
 def scores_at_300(project, base):
     assert "ap50_300" in read(project, f"cells/{MASK.replace('.', '/')}/scores.json")
     assert "scored again" in (project / f"results/tiny/logs/{MASK}.train.log").read_text()
-    assert "@300" in (project / "results/tiny/tables/table1_full.csv").read_text().splitlines()[0]
 
 
 def with_border(project, base):

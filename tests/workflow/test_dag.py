@@ -88,15 +88,19 @@ def test_settings_train_on_what_they_should(project):
 
 def test_report_is_one_file_with_all_pictures(project):
     page = (project / "results/tiny/report.html").read_text()
-    assert (page.count("data:image/png;base64,"), page.count("data:image/jpeg;base64,")) == (2, 12)
+    assert (page.count("data:image/png;base64,"), page.count("data:image/jpeg;base64,")) == (2, 2)  # curves, images
     assert 'src="http' not in page
-    for title in ("Table 1", "Table 2", "Training curves", "Where each number comes from"):
+    for setting, model in CELLS:
+        assert page.count(f'<tr data-cell="setting{setting}/{model}">') == 2  # in its table and in the list of cells
+        assert f'id="packed:cell/setting{setting}/{model}/seed0"' in page
+        assert page.count(f'id="packed:layer/setting{setting}/{model}/') == 2
+    for title in ("Table 1", "Table 2", "scoring.instances is false", "Where each number comes from"):
         assert title in page
 
 
 def test_the_manifest_names_every_result_and_no_other(project):
     # cells, tables, cells.csv, data, curves, overlays, report
-    count = 12 * 11 + 16 + 1 + 16 + 2 + 12 + 1
+    count = 12 * 11 + 16 + 1 + 17 + 2 + 12 + 1
     found = json.loads((project / "results/tiny/manifest.json").read_text())
     assert len(found["files"]) == count
     assert found["models"] == MODELS
@@ -193,13 +197,63 @@ def test_an_ensemble_runs_its_own_stages_alone(project, tmp_path):
         assert json.loads((made / "predictions.json").read_text()) == fused
         assert float(row["mAP"]) == json.loads((made / "scores.json").read_text())["map_report"]
         assert (row["members"], row["epochs"]) == (", ".join(members), "1, 1")
-    assert "<h3>Ensembles</h3>" in (results / "report.html").read_text()
+    assert ">Ensembles</h3>" in (results / "report.html").read_text()
     before = len(json.loads((project / "results/tiny/manifest.json").read_text())["files"])
     assert verified(results).startswith(f"{before + 2 * 4 + 4} files fit, ")
     changed = overlay(folder, ensembles={"two": members[::-1]})
     assert planned(snakemake(folder, "-n", config=changed)) == own
     gone = overlay(folder, ensembles={"two": None})
     assert planned(snakemake(folder, "-n", config=gone)) == {"make_report": 1, "write_manifest": 1}
+
+
+def test_scores_beyond_ap_of_two_models_and_their_ensemble(project, tmp_path):
+    """Nothing is trained; the models are those of the finished run."""
+    folder = tmp_path / "moved"
+    shutil.copytree(project, folder, symlinks=True)
+    models = ["mask_r50", "pointrend_r50"]
+    change = {"ensembles": {"two": [f"{model}/seed0" for model in models]}, "models": models}
+    config = overlay(folder, scoring={"instances": True, "epochs": 1}, **change)
+    plan = planned(snakemake(folder, "-n", config=config))
+    assert not plan.keys() & {"train", "predict"}
+    wanted = {
+        "predict_validation": 2,
+        "fuse_validation": 1,
+        "score_instances": 4,
+        "score_ensemble_instances": 2,
+        "predict_epochs": 4,
+        "score_epochs": 4,
+        **dict.fromkeys(
+            ("compare_cells", "compare_epochs", "judge_findings", "make_instance_tables", "draw_scores"), 1
+        ),
+    }
+    assert {rule: count for rule, count in plan.items() if rule in wanted} == wanted
+    done = snakemake(folder, config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = folder / "results/tiny"
+    chosen = [read(cell(folder, setting, "mask_r50") / "instance_scores.json")["threshold"] for setting in (1, 2)]
+    assert chosen[0]["value"] == chosen[1]["value"]  # setting 2 takes that of setting 1
+    assert "by the same model and seed as trained in setting 1" in chosen[1]["chosen_on"]
+    together = read(results / "ensembles/setting2/two/instance_scores.json")
+    assert together["threshold"] == {
+        **read(results / "ensembles/setting1/two/instance_scores.json")["threshold"],
+        "chosen_on": together["threshold"]["chosen_on"],
+    }
+    compared = read(results / "comparisons.json")
+    labels = [f"setting{setting}/{name}" for setting in (1, 2) for name in (*models, "ensemble two")]
+    assert sorted(compared["groups"]) == sorted(labels)
+    assert len(compared["pairs"]) == 6 * 5 // 2
+    for setting, model in ((1, "mask_r50"), (2, "pointrend_r50")):
+        (epoch,) = read(cell(folder, setting, model) / "epoch_scores.json")
+        scores = read(cell(folder, setting, model) / "scores.json")
+        assert epoch["test"] == pytest.approx({name: scores[name] for name in epoch["test"]}, abs=1e-12)
+    assert read(results / "epoch_correlations.json")["by_setting"]["1"]["ap_100"]["value"] is None  # one epoch each
+    clean(folder, "--former", "tiny")  # the cells of the other models
+    assert ", 0 extra, 0 contradicting, " in verified(results)
+    assert planned(snakemake(folder, "-n", config=config)) == {}
+
+
+def read(path):
+    return json.loads(path.read_text())
 
 
 def test_one_models_rate_retrains_that_model_alone(project):

@@ -47,7 +47,10 @@ def test_masks_apart_are_refused_with_another_format(project, given):
     raw = {"dataset": {"path": str(given)}, "test_masks": {"path": str(given)}}
     done = snakemake(project, "-n", config=overlay(project, raw))
     assert done.returncode
-    assert f"config: raw.test_masks.path {given} found, wanted null with data in another format" in done.stderr
+    assert (
+        f"config: raw.test_masks.path {given} found, wanted null with data in another format"
+        in done.stdout + done.stderr
+    )
 
 
 def test_an_import_leads_to_annotations_and_a_second_run_does_nothing(project, given):

@@ -31,6 +31,8 @@ FLOORS = {
 NOT_NAMED = {
     ("check_part", "raw"): "made raw data, which raw_input() watches by their marker; the folders are params",
     ("check_raw", "masks"): "{params.masks} names it, with its option",
+    ("check_leaks", "checked"): "an order alone: nothing is compared before the raw data are checked",
+    ("check_leaks", "bundle"): "an order alone: {params.bundle} names the bundle that it was taken from",
     ("convert_train", "checked"): "an order alone: nothing is converted before the raw data are checked",
     ("convert_test", "checked"): "an order alone: nothing is converted before the raw data are checked",
     ("list_test_images", "checked"): "an order alone: nothing is listed before the raw data are checked",
@@ -40,10 +42,14 @@ NOT_NAMED = {
     ("select_checkpoint", "training"): "another training, of which the checkpoints may be others under equal scores",
     ("predict", "images"): "config.py names it",
     ("predict_validation", "images"): "config.py names it",
+    ("predict_epochs", "images"): "config.py names it",
+    ("predict_epochs", "training"): "another training, of which the checkpoints may be others under equal scores",
     ("plan", "annotations"): "config.py names it",
     ("predict_images", "slides"): "an order alone: it lists them, and finds their records in the folder of the results",
     ("predict_slide", "slides"): "there is none: a slide waits for no other",
-    ("write_manifest", "cells"): "hundreds of paths, which {params.cells}/{params.results} give by brace expansion",
+    ("make_report", "cells"): "hundreds of paths, which {params.cells}/… give by brace expansion",
+    ("write_manifest", "cells"): "hundreds of paths, which {params.cells} gives by brace expansion",
+    ("write_manifest", "folds"): "the same, by {params.folds}",
 }
 MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
 GROUPLESS = {"train"}  # each training is a job of its own
@@ -81,6 +87,7 @@ def test_a_rule_calls_the_one_script_of_its_name(rule):
 def test_every_script_belongs_to_a_rule_of_its_name():
     assert {name for name in RULES if RULES[name].script == name} - TARGETS == STAGES
     copies = {"score_ensemble", "write_ensemble_answer", "predict_validation", "predict_slide"}
+    copies |= {"fuse_validation", "score_ensemble_instances"}
     assert {name for name, rule in RULES.items() if rule.script != name} == copies
 
 

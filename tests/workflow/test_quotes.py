@@ -8,6 +8,7 @@ from conftest import ROOT
 from workflow.rule_files import read_rules
 
 # what quotes its result itself, or can only give what needs no quotes
+SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
 QUOTED = {"option", "switch", "braces", "asked_images", "test_options"}
 # names of models and of cells: the schema gives names of models a pattern, and check_config compares the others
 CHECKED = {"models", "ensembles", "model_options"}
@@ -16,7 +17,7 @@ NAMES_ALONE = {"MODELS", "EXPLORED", "TABLED", "ENSEMBLES"}
 
 def free_text(*keys):
     """Whether the value of a config key, or a key below it, may be any text, by the schema."""
-    node = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
+    node = SCHEMA
     for key in keys:
         if "properties" not in node:  # an item of a list
             break

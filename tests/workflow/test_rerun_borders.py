@@ -17,15 +17,32 @@ from nuclei.workflow.data_hash import data_hash
 STAGES = code_stages(read_rules())
 # their outputs are tables
 TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "make_instance_tables", "score_published"}
-WIDER_TABLES = {"compare_published", "draw_comparisons", "judge_findings", "make_instance_tables"}  # beyond AP
+WIDER_TABLES = {"compare_published", "draw_comparisons", "draw_scores", "judge_findings", "make_instance_tables"}
 SCORED_INSTANCES = {"compare_published", "score_instances"}
 # module below scripts/nuclei: the stages that an edit of it runs again
 BORDERS = {
     "coco/checks.py": SCORED_INSTANCES
-    | {"draw_overlays", "fuse_predictions", "score_predictions", "score_published", "write_answer"},
-    "coco/matching.py": SCORED_INSTANCES | {"draw_overlays", "fuse_predictions", "predict", "predict_images"},
-    "data/polygons.py": {"convert_test", "convert_train", "cut_tiles", "list_test_images", "predict_images"},
+    | {
+        "draw_overlays",
+        "fuse_predictions",
+        "make_report",
+        "score_epochs",
+        "score_predictions",
+        "score_published",
+        "write_answer",
+    },
+    "coco/matching.py": SCORED_INSTANCES
+    | {"draw_overlays", "fuse_predictions", "make_report", "predict", "predict_images", "score_epochs"},
+    "data/polygons.py": {
+        "convert_test",
+        "convert_train",
+        "cut_tiles",
+        "list_test_images",
+        "make_report",
+        "predict_images",
+    },
     "data/masks.py": {
+        "check_leaks",
         "check_part",
         "check_raw",
         "convert_test",
@@ -41,30 +58,37 @@ BORDERS = {
     "data/made_folder.py": {"draw_raw", "fetch_raw", "import_raw"},
     "models/resolve.py": {"resolve_config"},
     "models/schedule.py": {"plan", "resolve_config"},
-    "models/shallow.py": {"predict", "predict_images", "train"},
-    "prediction/single_look.py": {"plan", "predict", "train"},
+    "models/shallow.py": {"predict", "predict_epochs", "predict_images", "train"},
+    "prediction/single_look.py": {"plan", "predict", "predict_epochs", "train"},
     "prediction/many_looks.py": {"predict", "predict_images"},
     "prediction/fusion.py": {"fuse_predictions", "predict", "predict_images"},
     "prediction/bundles.py": {"predict_images", "take_weights"},
+    "prediction/bundle_files.py": {"check_leaks", "predict_images", "take_weights"},
     "export/geojson.py": {"predict_images"},
     "scoring/average_precision.py": {"plan", "score_predictions", "score_published", "train"},
     "scoring/names.py": TABLES
-    | {"draw_curves", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"},
+    | {"draw_curves", "make_report", "make_cells_table", "plan", "score_predictions", "select_checkpoint", "train"}
+    | {"compare_epochs", "draw_scores", "judge_findings", "predict_epochs", "score_epochs"},
     "scoring/published.py": {"compare_published", "make_table", "score_published"},
     "scoring/submissions.py": {"score_published"},
     "training/hooks.py": {"train"},
     "training/validation.py": {"plan", "train"},
-    "training/selection.py": {"select_checkpoint"},
-    "scoring/instance_metrics.py": SCORED_INSTANCES | {"compare_cells"},
-    "scoring/label_map.py": SCORED_INSTANCES | {"compare_cells"},
+    "training/selection.py": {"predict_epochs", "score_epochs", "select_checkpoint"},
+    "scoring/instance_metrics.py": SCORED_INSTANCES | {"compare_cells", "draw_scores"},
+    "scoring/label_map.py": SCORED_INSTANCES | {"compare_cells", "draw_scores", "score_epochs"},
     "scoring/error_list.py": SCORED_INSTANCES,
     "scoring/score_threshold.py": SCORED_INSTANCES,
-    "scoring/intervals.py": {"compare_cells", "compare_published"},
-    "scoring/findings.py": {"judge_findings"},
+    "scoring/intervals.py": {"compare_cells", "compare_epochs", "compare_published"},
+    "scoring/findings.py": {"judge_findings", "make_report"},
+    "scoring/epoch_correlations.py": {"compare_epochs"},
+    "data/leaks.py": {"check_leaks"},
+    "report/leak_lines.py": TABLES - {"score_published"},
     "report/instance_rows.py": {"compare_published", "make_instance_tables"},
-    "report/comparison_figures.py": {"compare_published", "draw_comparisons"},
-    "report/table_files.py": TABLES | WIDER_TABLES,
+    "report/comparison_figures.py": {"compare_published", "draw_comparisons", "draw_scores"},
+    "report/table_files.py": TABLES | WIDER_TABLES | {"make_report"},
     "report/page.py": {"make_report"},
+    "report/layers.py": {"make_report"},
+    "report/summary.py": {"make_report"},
     "workflow/manifest.py": {"write_manifest"},
     "workflow/configuration.py": set(),
     "workflow/protocols.py": set(),
@@ -133,7 +157,7 @@ def test_an_edit_of_the_ground_floor_runs_everything_again_and_a_comment_nothing
 
 def test_a_check_of_coco_content_reaches_few_stages_and_no_training(rerun):
     found = rerun("coco/checks.py")
-    assert len(found) <= 8
+    assert len(found) <= 9
     assert not found & {"train", "predict", "resolve_config", "select_checkpoint"}
 
 
@@ -142,7 +166,7 @@ def test_the_code_of_average_precision_reaches_few_stages(rerun):
 
 
 def test_the_tables_writer_reaches_table_stages_alone(rerun):
-    assert rerun("report/table_files.py") <= TABLES | WIDER_TABLES
+    assert rerun("report/table_files.py") <= TABLES | WIDER_TABLES | {"make_report"}  # the page shows tables
 
 
 def test_no_stage_depends_on_the_check_of_the_config(rerun):

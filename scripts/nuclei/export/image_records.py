@@ -27,8 +27,13 @@ def code_state(script: str) -> str:
 
 
 def state_of(image: Path, model: TrainedModel, options: Mapping[str, Any], code: str) -> dict[str, Any]:
-    """All that the nuclei of an image depend on. options: of the looks, as JSON values."""
-    found = {"image": image.name, "image_sha256": sha256(image), "model": model.name}
+    """All that the nuclei of an image depend on. options: of the looks, as JSON values.
+
+    Beside it stands the name under which the model was trained or validated on the image; None where it was not.
+    """
+    digits = sha256(image)
+    found = {"image": image.name, "image_sha256": digits, "trained_on": model.trained_on.get(digits)}
+    found["model"] = model.name
     return {**found, "model_sha256": model.weights_sha256, "options": dict(options), "code_sha256": code}
 
 

@@ -9,6 +9,7 @@ read: the image itself, and its labels in `labels/nuclei`.
 
 import itertools
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,8 @@ class LabelTiff(LabelWriter):
         levels = add_levels(self.group, by_mean=False)
         size = self.image.pixel_size
         about = {"PhysicalSizeX": size, "PhysicalSizeXUnit": UM, "PhysicalSizeY": size, "PhysicalSizeYUnit": UM}
+        # without a number of our own, each file would have another one
+        own = {"UUID": str(uuid.uuid5(uuid.NAMESPACE_URL, self.path.name)), **(about if size else {})}
         large = self.labels.nbytes > 2**31
         with whole_file(self.path) as path, tifffile.TiffWriter(path, ome=True, bigtiff=large) as file:
             for at, level in enumerate(levels):
@@ -152,7 +155,7 @@ class LabelTiff(LabelWriter):
                     photometric="minisblack",
                     subifds=len(levels) - 1 if at == 0 else None,
                     subfiletype=1 if at else 0,
-                    metadata={"axes": "YX", "Name": "nuclei", **(about if size else {})} if at == 0 else None,
+                    metadata={"axes": "YX", "Name": "nuclei", **own} if at == 0 else None,
                 )
 
     @staticmethod

@@ -5,7 +5,7 @@ looks. Coordinates are px of the image or slide level, x right, y down, with pix
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,13 @@ class WindowRows:
     """An image, cut into rows of windows.
 
     viewer: looks at each window. tissue: windows without any are skipped; None: none is. folder: where finished rows
-    are kept. skipped(n): is called with the number of looks that a skipped window saves.
+    are kept.
     """
 
     image: ImageFile
     viewer: ManyLooks
     folder: Path
     tissue: Tissue | None = None
-    skipped: Callable[[int], object] = lambda count: None
 
     def __post_init__(self) -> None:
         sides = (self.image.height, self.image.width)
@@ -49,19 +48,22 @@ class WindowRows:
         """How many rows an earlier process finished."""
         return sum(self.file(at).is_file() for at in range(len(self.rows)))
 
-    def looks_a_row(self) -> int:
-        """How often the detector runs in a row without glass."""
-        return len(self.columns) * len(self.viewer.scales) * len(self.viewer.views)
+    def columns_of(self, row: Span) -> list[Span]:
+        """The columns of a row's windows that are looked at: those with tissue."""
+        if not self.tissue:
+            return self.columns
+        return [column for column in self.columns if self.tissue.within(column[0], row[0], column[1], row[1])]
+
+    def remaining(self) -> int:
+        """How often the detector still has to run."""
+        windows = sum(len(self.columns_of(row)) for at, row in enumerate(self.rows) if not self.file(at).is_file())
+        return windows * len(self.viewer.scales) * len(self.viewer.views)
 
     def look(self, row: Span) -> list[MeasuredNucleus]:
         """The nuclei that the windows of a row report, measured, in the coordinates of the image."""
         found = []
-        for column in self.columns:
-            place = column[0], row[0], column[1], row[1]
-            if self.tissue and not self.tissue.within(*place):
-                self.skipped(len(self.viewer.scales) * len(self.viewer.views))
-                continue
-            part = self.image.read(*place)
+        for column in self.columns_of(row):
+            part = self.image.read(column[0], row[0], column[1], row[1])
             reported = self.viewer.reported(self.viewer.look(part), row, column, self.image.height, self.image.width)
             found += [measure(nucleus, part, column[0], row[0]) for nucleus in reported]
         return found
@@ -75,12 +77,13 @@ class WindowRows:
             count += len(read_json(self.file(at)))
         return count
 
-    def batches(self) -> Iterator[list[MeasuredNucleus]]:
-        """The nuclei of the whole image, each once, in batches from the top."""
+    def batches(self, threshold: float = 0.0) -> Iterator[list[MeasuredNucleus]]:
+        """The nuclei of the whole image with a score of at least `threshold`, each once, in batches from the top."""
         following = [*(row[0] for row in self.rows[1:]), math.inf]
         kept = (([from_json(value) for value in read_json(self.file(at))], edge) for at, edge in enumerate(following))
         # the nuclei of a single window are as the model gives them, as in nuclei.prediction.many_looks
-        return join_rows(kept) if len(self.rows) * len(self.columns) > 1 else (nuclei for nuclei, _ in kept)
+        joined = join_rows(kept) if len(self.rows) * len(self.columns) > 1 else (nuclei for nuclei, _ in kept)
+        return ([nucleus for nucleus in nuclei if nucleus.score >= threshold] for nuclei in joined)
 
 
 def as_json(nucleus: MeasuredNucleus) -> list[object]:

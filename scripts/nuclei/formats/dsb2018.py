@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from nuclei.common.stage import InputError, capped
 from nuclei.data.masks import read_nucleus
 from nuclei.formats.interface import FoundImage, Nuclei, Nucleus
-from nuclei.formats.matching_files import is_picture
+from nuclei.formats.matching_files import is_picture, walk
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
@@ -19,7 +19,7 @@ def fits(names: Collection[PurePosixPath]) -> bool:
 def read(folder: Path) -> list[FoundImage]:
     """The images with their mask files. An image without a folder masks/ has no known nuclei."""
     found, problems = [], []
-    for images in sorted(path for path in folder.rglob("images") if path.is_dir()):
+    for images in sorted(place for place, _ in walk(folder) if place.name == "images"):
         name = images.parent.name
         files = [path for path in sorted(images.iterdir()) if is_picture(path) and path.stem == name]
         if len(files) != 1:

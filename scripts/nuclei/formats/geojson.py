@@ -2,11 +2,13 @@
 
 The name of the file is that of the image, with or without its ending. Polygons and MultiPolygons are nuclei, their
 inner rings holes. Of a cell of QuPath the nucleus counts (nucleusGeometry). Where a file has detections or cells, its
-annotations are regions in which they were looked for, and are left out; otherwise the annotations are the nuclei.
+annotations are regions in which they were looked for, and are left out, but for those of the class `nucleus`, which a
+person drew beside what a model found; otherwise the annotations are the nuclei. What has a class whose name ends in *,
+such as Region* and Ignore*, is no nucleus: QuPath itself leaves these classes out of its counts.
 Coordinates are px of the full image with the origin at the corner of the first pixel.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from reprlib import repr as short
@@ -76,8 +78,32 @@ def properties(row: dict[str, Any]) -> dict[str, Any]:
 def category_of(row: dict[str, Any]) -> str:
     """The classification of a feature, which QuPath writes as {name} and others as text."""
     found = properties(row).get("classification")
-    name = found.get("name") if isinstance(found, dict) else found
+    if isinstance(found, dict):
+        names = found.get("names")  # of a class derived from another, such as Tumor: Positive
+        found = ": ".join(map(str, names)) if isinstance(names, list) else found.get("name")
+    name = found
     return name.strip() if isinstance(name, str) and name.strip() else NUCLEUS
+
+
+def has_classification(row: dict[str, Any]) -> bool:
+    """Whether a feature has a classification of its own."""
+    return bool(properties(row).get("classification"))
+
+
+def kind_of(row: dict[str, Any]) -> Any:
+    """What a feature is in QuPath: detection, cell, annotation or another; one without a kind is an annotation."""
+    return properties(row).get("objectType", "annotation")
+
+
+def are_nuclei(rows: Sequence[dict[str, Any]]) -> list[bool]:
+    """Of each feature of a file whether it is meant as a nucleus, by the rules at the top."""
+    detected = any(kind_of(row) in OBJECTS for row in rows)
+    found = []
+    for row in rows:
+        drawn = has_classification(row) and category_of(row).casefold() == NUCLEUS
+        meant = kind_of(row) in OBJECTS or (kind_of(row) == "annotation" and (drawn or not detected))
+        found.append(meant and not category_of(row).endswith("*"))
+    return found
 
 
 def outlines(geometry: Any, place: str) -> Iterator[tuple[list[Ring], list[Ring]]]:
@@ -106,14 +132,14 @@ def outlines(geometry: Any, place: str) -> Iterator[tuple[list[Ring], list[Ring]
 def nuclei(path: Path, width: int, height: int) -> Nuclei:
     """The nuclei of one GeoJSON file."""
     rows = features(read_json(path, WANTED), path)
-    detected = any(properties(row).get("objectType") in OBJECTS for row in rows)
     found, notes, problems = [], [], []
-    for number, row in enumerate(rows, 1):
-        name, kind = f"feature {number}", properties(row).get("objectType", "annotation")
+    for number, (row, meant) in enumerate(zip(rows, are_nuclei(rows), strict=True), 1):
+        name = f"feature {number}"
         geometry = row.get("nucleusGeometry") or row.get("geometry")
         shape = geometry.get("type") if isinstance(geometry, dict) else None
-        if kind not in OBJECTS and (detected or kind != "annotation"):
-            notes.append(Note(name, OTHER, f"{short(kind)}"))
+        if not meant:
+            of_class = f" of class {short(category_of(row))}" if has_classification(row) else ""
+            notes.append(Note(name, OTHER, f"{short(kind_of(row))}{of_class}"))
         elif shape not in ("Polygon", "MultiPolygon"):
             notes.append(Note(name, NO_AREA, f"{short(shape)}"))
         else:

@@ -1,6 +1,7 @@
 """Which files of a data set belong together: images, and files about them of the same name."""
 
-from collections.abc import Collection, Iterable
+import os
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from nuclei.common.stage import InputError
@@ -8,11 +9,21 @@ from nuclei.data.raw_layout import clutter_reason
 from nuclei.formats.pictures import PICTURES
 
 
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """(folder, names of its files) of a folder and of all below it. Links are followed, each folder is seen once."""
+    visited: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        visited.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(place, name)) not in visited]
+        yield Path(place), names
+
+
 def files_below(folder: Path) -> list[Path]:
     """All files below a folder, sorted, without hidden ones and those that systems leave."""
     return sorted(
         path
-        for path in folder.rglob("*")
+        for place, names in walk(folder)
+        for path in (place / name for name in names)
         if path.is_file() and not any(map(clutter_reason, [path, *list(path.relative_to(folder).parents)[:-1]]))
     )
 

@@ -18,19 +18,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nuclei.common.archives import DAMAGE, download, unpack
 from nuclei.common.files import cache_folder, read_json, sha256, whole_file
-from nuclei.common.stage import InputError, written_by
+from nuclei.common.stage import written_by
 from nuclei.models.classes import CLASSES
 from nuclei.models.config_tree import python_text, walk
 from nuclei.models.plain_config import read_plain_config
+from nuclei.prediction.bundle_files import FORMAT, fetched, unpacked
 from nuclei.prediction.model_card import model_card
-from nuclei.prediction.trained_model import TrainedModel, open_cell, seen, validation_file
+from nuclei.prediction.trained_model import (
+    TrainedModel,
+    by_hash,
+    chosen_threshold,
+    open_cell,
+    seen,
+    training_images,
+    validation_file,
+)
 
-FORMAT = 1
-OWN = ("config.py", "weights.pth", "README.md")
 # Files of a cell that say how it was trained, chosen and scored. Those that a cell lacks are left out.
-ABOUT = ("training.json", "checkpoint.json", "scores.json", "metrics.json")
+ABOUT = ("training.json", "checkpoint.json", "scores.json", "instance_scores.json")
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member: the same cell gives the same bytes
 
 
@@ -43,14 +49,19 @@ def without_places(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"load_from": None, "resume_from": None}
 
 
-def training_images(cell: Path) -> list[dict[str, str]]:
-    """Name and SHA-256 of each image that a cell was trained or validated on."""
-    folder = validation_file(cell).parent
-    found = {}
-    for name in ("train.json", "validation.json"):
-        for image in read_json(folder / name, "COCO JSON")["images"]:
-            found[image["file_name"]] = image.get("sha256") or ""
-    return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
+def intervals(cell: Path) -> dict[str, Any]:
+    """What comparisons.json of the run says of a cell's model: {images, seeds, scores: {score: {value, low, high}}}.
+
+    Scores are those of all test images as one, with 95 % intervals; of several seeds their means. {} where the run
+    compared nothing.
+    """
+    file = cell.parents[3] / "comparisons.json"
+    content: dict[str, Any] = read_json(file) if file.is_file() else {"scored": False}
+    with written_by("compare_cells", file):
+        if not content["scored"]:
+            return {}
+        scores = content["groups"][f"{cell.parts[-3]}/{cell.parts[-2]}"]["pooled"]
+        return {"images": content["images"], "seeds": content["seeds"], "scores": scores}
 
 
 def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> dict[str, Any]:
@@ -68,7 +79,9 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
         "zoom": zoom,
         "side_px": side,
         "training_images": images,
+        "score_threshold": chosen_threshold(cell),
         "scores": {key: value for key, value in own.get("scores.json", {}).items() if key != "per_image"},
+        "intervals": intervals(cell),
         "training": own.get("training.json", {}),
         "choice": own.get("checkpoint.json", {}),
         "licences": dict(licences),
@@ -112,85 +125,6 @@ def tensors_alone(checkpoint: Path) -> bytes:
     return buffer.getvalue()
 
 
-def fetched(source: str, cache: Path) -> Path:
-    """The bundle of a path, or of a URL that ends in #sha256=<64 hex digits>; downloaded once into `cache`."""
-    if "://" not in source:
-        return Path(source)
-    url, _, digits = source.partition("#sha256=")
-    if len(digits) != 64:
-        raise InputError(f"{source}: a URL without #sha256=<64 hex digits> found, wanted both; `make bundle` says them")
-    path = cache / f"{digits}.zip"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = cache / f"{digits}.part"
-        download(url, part, "the model bundle; check the address and the network")
-        if (found := sha256(part)) != digits:
-            part.unlink()
-            raise InputError(f"{url}: SHA-256 is {found}, wanted {digits}; do not use it, or correct the hash")
-        part.replace(path)
-    return path
-
-
-def unpacked(bundle: Path, cache: Path) -> Path:
-    """The folder of an unpacked bundle in `cache`; its files were compared with the hashes in bundle.json."""
-    try:
-        folder = cache / sha256(bundle)
-    except OSError as error:
-        raise InputError(
-            f"{bundle}: cannot be read ({error.strerror}), wanted a model bundle; check the path"
-        ) from None
-    if not zipfile.is_zipfile(bundle):
-        raise InputError(f"{bundle}: no zip file, wanted a model bundle; `make bundle` makes one")
-    if not folder.is_dir():
-        new = folder.with_name(f".{folder.name}.new")
-        remove(new)
-        new.mkdir(parents=True)
-        try:
-            unpack(bundle, new)
-            check_files(new, bundle)
-            new.rename(folder)
-        except (*DAMAGE, OSError) as error:
-            if isinstance(error, InputError):
-                raise
-            if not folder.is_dir():  # else another process was faster
-                raise InputError(
-                    f"{bundle}: damaged ({str(error)[:80]}), wanted a model bundle; copy it again"
-                ) from None
-        finally:
-            remove(new)
-    check_files(folder, bundle)
-    return folder
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, where there is one."""
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_files(folder: Path, bundle: Path) -> None:
-    """Compare an unpacked bundle with its bundle.json. InputError names each file that differs, lacks or is extra."""
-    content = read_json(folder / "bundle.json", "a model bundle") if (folder / "bundle.json").is_file() else {}
-    files = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(files, dict) or content.get("format") != FORMAT or set(OWN) - set(files):
-        raise InputError(
-            f"{bundle}: no bundle.json of format {FORMAT} with all files, wanted a model bundle; make it anew"
-        )
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {"bundle.json"}
-    problems = [
-        f"{bundle}: {name} {'is missing' if name in files else 'is not named by bundle.json'}; make the bundle anew"
-        for name in sorted(there ^ set(files))
-    ]
-    problems += [
-        f"{bundle}: {name} has another SHA-256 than bundle.json says; copy the bundle again"
-        for name in sorted(there & set(files))
-        if sha256(folder / name) != files[name]
-    ]
-    if problems:
-        raise InputError(*problems)
-
-
 def open_model(source: str) -> TrainedModel:
     """The model of a bundle (path or URL) or of a cell's folder, ready for nuclei.prediction.ready_model.
 
@@ -213,4 +147,6 @@ def open_model(source: str) -> TrainedModel:
             float(content["zoom"]),
             int(content["side_px"]),
             None if size is None else float(size),
+            by_hash(content["training_images"]),
+            content["score_threshold"],
         )

@@ -10,7 +10,7 @@ SHOWN = ("map_report", "ap_100", "ap_1000", "ap50_1000", "ap75_1000", "ceiling_r
 
 def model_card(content: Mapping[str, Any]) -> str:
     """The text. content: of bundle.json, see nuclei.prediction.bundles."""
-    size = content["pixel_size_um"]
+    size, threshold = content["pixel_size_um"], content["score_threshold"]
     lines = [
         f"# {escape(content['name'])}",
         "",
@@ -21,6 +21,7 @@ def model_card(content: Mapping[str, Any]) -> str:
         "",
         f"- Classes: {', '.join(content['classes'])}.",
         f"- Pixel size of its training images: {f'{size} µm' if size else 'not told'}.",
+        f"- Score threshold: {'none was chosen' if threshold is None else f'{threshold:.3g}'}.",
         f"- It saw images of {content['side_px']} px at once, enlarged {content['zoom']:.3g} times.",
         "- It is for research. It was not tested for any decision about patients.",
         "- Tissue, stain and scanner other than those of its training images can make it fail; look at overlays first.",
@@ -38,6 +39,14 @@ def model_card(content: Mapping[str, Any]) -> str:
         ]
     else:
         lines.append("None: the test images of its run have no masks.")
+    if found := content["intervals"]:
+        lines += ["", f"With 95 % intervals over {found['images']} test images; means of seeds: {found['seeds']}."]
+        lines += ["", "| score | value | from | to |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {name} | {row['value']:.4g} | {row['low']:.4g} | {row['high']:.4g} |"
+            for name, row in found["scores"].items()
+            if None not in (row["value"], row["low"], row["high"])
+        ]
     lines += ["", f"## Training images ({len(content['training_images'])})", ""]
     lines += ["Scores on these images, or on others of the same patients, say nothing of new ones.", ""]
     lines += [f"- {escape(row['file_name'])} `{row['sha256'][:16]}`" for row in content["training_images"]]

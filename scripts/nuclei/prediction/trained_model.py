@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nuclei.data.image_files import ImageFile
 
 
+FAR = 1.2  # pixel sizes that differ by a larger factor are worth a warning
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """A model: its files, and how it saw its images."""
@@ -31,6 +34,8 @@ class TrainedModel:
     zoom: float  # px that the detector sees per px of an image
     side: int  # longer side of the images it saw at once, px
     pixel_size: float | None  # of these images, µm; None where it is not known
+    trained_on: Mapping[str, str]  # {SHA-256: name} of the images that it was trained or validated on
+    threshold: float | None  # score from which a detection counts, chosen on validation images; None: none was chosen
 
 
 def test_scale(config: Mapping[str, Any]) -> tuple[int, int]:
@@ -57,10 +62,31 @@ def validation_file(cell: Path) -> Path:
     return cell.parents[3] / "data/annotations" / cell.parents[1].name / "validation.json"
 
 
+def training_images(cell: Path) -> list[dict[str, str]]:
+    """Name and SHA-256 of each image that a cell was trained or validated on; "" where its run kept no hash."""
+    found = {}
+    for name in ("train.json", "validation.json"):
+        for image in read_json(validation_file(cell).with_name(name), "COCO JSON")["images"]:
+            found[image["file_name"]] = image.get("sha256") or ""
+    return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
+
+
+def by_hash(images: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """{SHA-256: name} of the images that `training_images` gives, without those that have no hash."""
+    return {str(image["sha256"]): str(image["file_name"]) for image in images if image["sha256"]}
+
+
+def chosen_threshold(cell: Path) -> float | None:
+    """The score threshold of a cell, where its run scored instances (scoring.instances), else None."""
+    file = cell / "instance_scores.json"
+    return read_json(file)["threshold"]["value"] if file.is_file() else None
+
+
 def open_cell(cell: Path) -> TrainedModel:
     """The model in the folder of a cell, <run>/cells/setting<N>/<model>/seed<N>. InputError where a file is missing."""
     cell = cell.resolve()
-    paths = [cell / "config.py", cell / "checkpoint.pth", validation_file(cell)]
+    images = validation_file(cell)
+    paths = [cell / "config.py", cell / "checkpoint.pth", images.with_name("train.json"), images]
     missing = [
         f"{path}: not found, wanted it for the model {cell}; name a cell of a finished run, or a bundle"
         for path in paths
@@ -68,11 +94,14 @@ def open_cell(cell: Path) -> TrainedModel:
     ]
     if missing:
         raise InputError(*missing)
-    config, weights, images = paths
+    config, weights = paths[:2]
     with written_by("write_annotations", images):
         zoom, side = seen(read_plain_config(config), read_json(images, "COCO JSON")["images"])
+        trained_on = by_hash(training_images(cell))
+    with written_by("score_instances", cell / "instance_scores.json"):
+        threshold = chosen_threshold(cell)
     name = "/".join(cell.parts[-2:])
-    return TrainedModel(name, config, weights, sha256(weights), zoom, side, None)
+    return TrainedModel(name, config, weights, sha256(weights), zoom, side, None, trained_on, threshold)
 
 
 def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> float:
@@ -82,3 +111,19 @@ def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> 
     """
     own = image.pixel_size or pixel_size
     return own / model.pixel_size if own and model.pixel_size else 1.0
+
+
+def zoom_warning(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> str | None:
+    """The warning about an image whose pixel size differs from the model's by more than 20 %, or None.
+
+    pixel_size: as in finer(). Such an image is enlarged or reduced so that its nuclei look as large as those of the
+    training, but detail that it does not hold does not come back.
+    """
+    more = finer(model, image, pixel_size)
+    if 1 / FAR <= more <= FAR:
+        return None
+    own, change = image.pixel_size or pixel_size, f"enlarged {more:.2g}" if more > 1 else f"reduced {1 / more:.2g}"
+    return (
+        f"{image.path}: {own:.4g} µm per px found, the model's training images have {model.pixel_size:.4g}; the "
+        f"image is {change} times, check that its nuclei are found"
+    )

@@ -6,7 +6,7 @@ A cell is one training: one model in one setting under one seed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # no import at run time, so that a change in the training cod
     from nuclei.training.types import Provenance
 
 Part = Literal["scores", "choice", "training"]
+Setting = TypeVar("Setting", int, str)  # 1 or 2; as text where folds are settings, too
 
 
 # For each part of a cell: the option that names its files, the keys that must be in a file, the stage that writes it.
@@ -89,8 +90,8 @@ def by_cell(
 
 
 def by_setting(
-    settings: Sequence[int], models: Sequence[str], seeds: Sequence[int], paths: Sequence[str], option: str
-) -> dict[int, Sequence[str]]:
+    settings: Sequence[Setting], models: Sequence[str], seeds: Sequence[int], paths: Sequence[str], option: str
+) -> dict[Setting, Sequence[str]]:
     """{setting: its files, in the order of by_cell} of the files of all cells, given setting by setting.
 
     option: what named them on the command line, for the InputError where there are more or fewer files than cells.

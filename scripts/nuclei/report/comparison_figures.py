@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from nuclei.common.files import whole_file
 from nuclei.report.compared import COMPARED
+from nuclei.report.figure_files import save
 from nuclei.report.table_files import NOT_SCORED
 from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons
 
@@ -38,13 +35,6 @@ def short(label: str) -> str:
     return f"{model}, {setting.removeprefix('setting')}"
 
 
-def save(figure: Figure, out: Path | str) -> None:
-    """Write a figure (PNG), complete or not at all, with equal bytes for equal figures."""
-    with whole_file(out) as temporary:
-        figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
-    plt.close(figure)
-
-
 def panels(rows: int, height: float, width: float) -> tuple[Figure, list[plt.Axes]]:
     """A figure with one panel for each score of COMPARED; rows: of each panel. height: inches for a row."""
     count = len(COMPARED)
@@ -53,7 +43,7 @@ def panels(rows: int, height: float, width: float) -> tuple[Figure, list[plt.Axe
     return figure, list(axes.ravel())
 
 
-def draw_forest(comparisons: Comparisons, out: Path | str) -> None:
+def draw_forest(comparisons: Comparisons, stem: Path | str) -> None:
     """Draw the difference of every row from the one of highest score, with its interval, a panel for each score."""
     groups = list(comparisons["groups"])
     figure, axes = panels(len(groups), 0.27, 6.2)
@@ -83,10 +73,10 @@ def draw_forest(comparisons: Comparisons, out: Path | str) -> None:
         f"Difference from the highest score, 95 % interval over resamples of {comparisons['images']} images "
         "(grey: cannot be told; diamond: the highest)"
     )
-    save(figure, out)
+    save(figure, stem)
 
 
-def draw_better(comparisons: Comparisons, out: Path | str) -> None:
+def draw_better(comparisons: Comparisons, stem: Path | str) -> None:
     """Draw for every two rows whether the one on the left is better than the one below, a panel for each score."""
     groups = list(comparisons["groups"])
     figure, axes = panels(max(len(groups), 1), 0.34, max(6.0, 2.2 + 0.45 * len(groups)))
@@ -107,4 +97,4 @@ def draw_better(comparisons: Comparisons, out: Path | str) -> None:
         axis.set(title=title if groups else f"{title}: {NOT_SCORED}")
         axis.spines[:].set_visible(False)
     figure.suptitle("Row better than column (+), worse (−), cannot be told (?): from 95 % intervals over images")
-    save(figure, out)
+    save(figure, stem)

@@ -1,15 +1,26 @@
 """Rows of the table that judges the report's findings: each finding, by each score, on each set of predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import TableRow, signed
 from nuclei.scoring.comparison_types import Comparisons
-from nuclei.scoring.findings import FINDINGS, HOLDS, Judged, judge
+from nuclei.scoring.epoch_types import Correlation, Correlations
+from nuclei.scoring.findings import (
+    EPOCHS_NUMBER,
+    EPOCHS_SENTENCE,
+    FINDINGS,
+    HOLDS,
+    UNMEASURED,
+    Judged,
+    Judgement,
+    judge,
+    judge_epochs,
+)
+from nuclei.scoring.names import NAMES
 
 TITLE = "The report's findings, judged"
-# 3.1.2 is about epochs, not about rows: it needs test scores of several epochs, which are not measured
-EPOCHS = ("3.1.2", "A higher validation score goes with a higher test score in setting 1, but not in setting 2.")
+RUN, PUBLISHED = "this run", "published submissions"
 
 
 def numbers(judged: Judged) -> str:
@@ -25,9 +36,43 @@ def numbers(judged: Judged) -> str:
     return f"{held} of {len(judged.claims)} hold. {'; '.join(parts)}" if parts else ""
 
 
-def finding_rows(sources: Mapping[str, Comparisons]) -> list[TableRow]:
-    """A row for each finding, source and score. sources: {what was measured, in words: its comparisons}."""
-    rows: list[TableRow] = []
+def epoch_numbers(claims: Sequence[tuple[str, Judgement, Correlation]]) -> str:
+    """The rank correlation of each setting behind the judgement of 3.1.2, with its interval."""
+    return "; ".join(
+        f"setting {setting}: rank correlation {signed(one['value'])} [{signed(one['low'])}, {signed(one['high'])}], "
+        f"{one['trainings']} trainings, {one['epochs']} epochs in all: {judgement}"
+        for setting, judgement, one in claims
+        if one["value"] is not None and one["low"] is not None and one["high"] is not None
+    )
+
+
+def epoch_row(source: str, score: str, correlations: Correlations | None) -> TableRow:
+    """The row of finding 3.1.2, which is about epochs of trainings, not about rows of tables.
+
+    correlations: of the run, None where no epochs were predicted with. source: what was measured, in words.
+    """
+    judgement: Judgement = UNMEASURED
+    text = "wants test scores of several epochs of each cell: scoring.epochs"
+    if source == PUBLISHED:
+        text = "one epoch of each row was published"
+    elif score not in NAMES:
+        text = "an epoch's validation has AP alone"
+    elif correlations:
+        judgement, claims = judge_epochs(correlations, score)
+        text = epoch_numbers(claims) or "wants three kept epochs of a cell at least, whose scores differ"
+    return {
+        "finding": EPOCHS_NUMBER,
+        "sentence": EPOCHS_SENTENCE,
+        "measured on": source,
+        "score": COMPARED[score],
+        "judgement": judgement,
+        "numbers": text,
+    }
+
+
+def finding_rows(sources: Mapping[str, Comparisons], correlations: Correlations | None = None) -> list[TableRow]:
+    """A row for each finding, source and score. sources: {RUN or PUBLISHED: its comparisons}."""
+    rows = [epoch_row(source, score, correlations) for source in sources for score in COMPARED]
     for finding in FINDINGS:
         for source, comparisons in sources.items():
             for score, title in COMPARED.items():
@@ -42,18 +87,6 @@ def finding_rows(sources: Mapping[str, Comparisons]) -> list[TableRow]:
                         "numbers": numbers(judged),
                     }
                 )
-    number, sentence = EPOCHS
-    rows += [
-        {
-            "finding": number,
-            "sentence": sentence,
-            "measured on": source,
-            "score": "",
-            "judgement": "not measured",
-            "numbers": "wants test scores of several epochs of each cell; one checkpoint per cell is predicted with",
-        }
-        for source in sources
-    ]
     return sorted(rows, key=lambda row: str(row["finding"]))
 
 
@@ -66,4 +99,5 @@ def notes(sources: Mapping[str, Comparisons], data_note: str) -> list[str]:
         *lines,
         "holds: the 95 % interval of the difference over resamples of the images lies above 0, in all claims; does not "
         "hold: it lies below 0 in one; cannot be told: neither; docs/metrics.md says how the intervals are made",
+        "3.1.2: rank correlation of validation and test score over the epochs of each training, mean over trainings",
     ]

@@ -10,9 +10,10 @@ from typing import Any
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.compared import COMPARED
+from nuclei.report.steps import near, next_step
 from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
 from nuclei.scoring.board import NUCLEI, place
-from nuclei.scoring.comparison_types import UNSURE, Comparisons, label
+from nuclei.scoring.comparison_types import UNSURE, Comparisons, is_ensemble, label
 from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
 from nuclei.workflow.types import ModelEntry
 
@@ -50,7 +51,9 @@ def shown(value: float | None, low: float | None = None, high: float | None = No
 
 
 def first_columns(entries: Mapping[str, ModelEntry], setting: int, model: str) -> TableRow:
-    """The columns that say which row it is."""
+    """The columns that say which row it is. model: its name, or an ensemble's as ensemble_row gives it."""
+    if is_ensemble(label(setting, model)):
+        return {"model": model, "backbone": "", "multiscale": "", "lr schd": "", "setting": str(setting)}
     return {**model_columns(entries[model]), "setting": str(setting)}
 
 
@@ -93,24 +96,6 @@ STAIRS = {
     "gain_of_step": "gain of the step",
     "gain_of_one": "gain of one",
 }
-
-
-def next_step(score: Value) -> float | None:
-    """The smallest step of the report's metric above a score: k/101.
-
-    >>> round(next_step(0.2444), 4), round(next_step(0.2376), 4)
-    (0.2475, 0.2376)
-    """
-    if not isinstance(score, float):
-        return None
-    return next(k / 101 for k in range(102) if k / 101 >= score)
-
-
-def near(step: float | None, high: float | None) -> str:
-    """Whether the interval reaches the next step, in words."""
-    if step is None or high is None:
-        return ""
-    return "yes" if step <= high else "no"
 
 
 def _signed(value: Value) -> Value:

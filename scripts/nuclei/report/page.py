@@ -1,88 +1,46 @@
-"""The report page: tables, training curves, test images, data, loss by conversion, and where each number comes from."""
+"""The report page: one HTML file that asks for no other, put together by the template in web/.
+
+docs/report_page.md says what it is made of and how to add a part.
+"""
 
 import base64
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any, cast
 
 import jinja2
 import markdown
 
-from nuclei.common.stage import InputError
+from nuclei.coco.checks import check_ground_truth, check_predictions
+from nuclei.coco.types import Content
+from nuclei.common.files import read_json
+from nuclei.common.stage import InputError, written_by
+from nuclei.report.cell_details import cell_details
+from nuclei.report.cells import read_part
+from nuclei.report.layers import cell_layers, truth_layer
+from nuclei.report.packed import pack
+from nuclei.report.page_parts import Parts
+from nuclei.report.pictures import Shown, pictures
+from nuclei.report.shown_tables import Table, add_scores, link, read_cells_table, read_table
+from nuclei.report.summary import sentences
+from nuclei.scoring.comparison_types import Comparisons, ensemble_row, label
+from nuclei.scoring.types import Scores
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: #222; }
-h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: .6em 0; } th, td { padding: .25em .8em; border-bottom: 1px solid #ddd; }
-th { text-align: left; background: #f4f4f6; } td { font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; font-size: 12px; } .note { background: #fff6d6; padding: .5em .8em; }
-img { max-width: 100%; } ul { color: #444; } nav a { margin-right: 1.2em; }
-</style></head><body>
-<h1>{{ title }}</h1>
-{% if note %}<p class="note">{{ note }}</p>{% endif %}
-<nav>{% for anchor, name in parts %}<a href="#{{ anchor }}">{{ name }}</a>{% endfor %}</nav>
-<h2 id="tables">Tables</h2>
-{% for table in tables %}{{ table | safe }}{% endfor %}
-<h2 id="full">Scores that the report's metric hides</h2>
-{% for table in full %}{{ table | safe }}{% endfor %}
-<h2 id="curves">Training curves</h2>
-{% for name, image in curves %}<p><img alt="{{ name }}" src="{{ image }}"></p>{% endfor %}
-<h2 id="overlays">Test images</h2>
-{% for name, image in overlays %}<h3>{{ name }}</h3><p><img alt="{{ name }}" src="{{ image }}"></p>{% endfor %}
-<h2 id="data">Data</h2>
-{{ data | safe }}
-<h2 id="conversion">What masks lose on the way to COCO</h2>
-{{ conversion | safe }}
-<h2 id="cells">Where each number comes from</h2>
-<p>Folders below <code>{{ run }}</code>; each holds config.py, training.json, epochs.tsv, log.jsonl, checkpoint.json,
-predictions.json, answer.zip and scores.json.</p>
-<div class="wide"><table><tr>{% for key in keys %}<th>{{ key }}</th>{% endfor %}</tr>
-{% for row in cells %}<tr>{% for key in keys %}<td>{{ row[key] }}</td>{% endfor %}</tr>{% endfor %}</table></div>
-</body></html>
-"""
-
-
-PARTS = [
-    ("tables", "Tables"),
-    ("full", "Other scores"),
-    ("curves", "Curves"),
-    ("overlays", "Test images"),
-    ("data", "Data"),
-    ("conversion", "Conversion"),
-    ("cells", "Provenance"),
-]
-
-
-CELL_KEYS = [
-    "setting",
-    "model",
-    "seed",
-    "epoch",
-    "validation_score",
-    "map_report",
-    "ap_1000",
-    "device",
-    "threads",
-    "wall_seconds",
-    "code_version",
-    "config_sha256",
-    "data_sha256",
-    "folder",
-]
-
+WEB = Path(__file__).with_name("web")
+SCRIPTS = ["packed", "address", "tables", "charts", "details", "layers", "drawing", "pointer", "errors", "downloads",
+           "viewer"]  # fmt: skip
 
 # Python-Markdown's patterns that make HTML of its text, a link or a picture.
 LIVE = ("html", "link", "image_link", "reference", "image_reference", "short_reference", "short_image_ref", "autolink",
         "automail")  # fmt: skip
+FILES = ("config", "training", "choice", "epochs", "log", "score")  # of a cell; see cell_details
+KINDS = {".png": "png", ".jpg": "jpeg", ".svg": "svg+xml"}
 
 
 def inline(path: Path) -> str:
-    """A PNG or JPEG file as a data URL, so that the page needs no other file."""
-    kind = {".png": "png", ".jpg": "jpeg"}[path.suffix]
-    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
+    """A figure as a data URL, so that the page needs no other file; as an image, in which no script of it runs."""
+    return f"data:image/{KINDS[path.suffix]};base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def rendered(text: str) -> str:
@@ -98,33 +56,75 @@ def rendered(text: str) -> str:
     return converter.convert(text)
 
 
-def cell_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of cells.csv, with hashes and scores cut to the length that the page shows."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        for key in ("config_sha256", "data_sha256"):
-            row[key] = row[key][:12]
-        for key in ("validation_score", "map_report", "ap_1000"):
-            row[key] = row[key][:6]
-    return rows
+def read_tables(parts: Parts, ceilings: Mapping[str, float], comparisons: Comparisons | None) -> list[Table]:
+    """The tables with the report's score; rows that stand for a model in a setting lead to its cells."""
+    cells = parts.cells
+    labels = {f"table{setting}": [label(setting, model) for model in cells.models] for setting in cells.settings}
+    labels["explored"] = [label(setting, model) for setting, model in product(cells.settings, cells.explored)]
+    tables = [read_table(html, values) for html, values in zip(parts.tables, parts.values, strict=True)]
+    for table in tables:
+        if table.name in labels:
+            link(table, labels[table.name])
+            add_scores(table, ceilings, comparisons)
+    return tables
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Paths of what the page shows; each list is in the order of the page.
+def cell_files(parts: Parts) -> Iterator[tuple[str, int, dict[str, Path]]]:
+    """(label, seed, files by what they are) of every cell."""
+    cells = parts.cells
+    for at, ((setting, model), seed) in enumerate(product(cells.rows, cells.seeds)):
+        yield (
+            label(setting, model),
+            seed,
+            {name: Path(getattr(cells, f"{name}s" if name != "epochs" else name)[at]) for name in FILES},
+        )
 
-    tables, full_tables: HTML tables with the report's score and with the other scores. curves, overlays: PNG or JPEG
-    figures. data, conversion: raw.md and conversion_loss.md. cells: cells.csv.
-    """
 
-    tables: Sequence[str]
-    full_tables: Sequence[str]
-    curves: Sequence[str]
-    overlays: Sequence[str]
-    data: str
-    conversion: str
-    cells: str
+def ensemble_labels(parts: Parts) -> list[str]:
+    """Labels of the ensembles, in the order of their files."""
+    cells = parts.cells
+    return [label(setting, ensemble_row(name)) for setting, name in product(cells.settings, cells.ensembles)]
+
+
+def layer_files(parts: Parts) -> Iterator[tuple[str, str, str | None]]:
+    """(label, predictions.json, errors.csv or None) of everything that the viewer shows: cells, then ensembles."""
+    cells = parts.cells
+    names = [label(setting, model) for setting, model in cells.rows] + ensemble_labels(parts)
+    predictions = [*cells.predictions, *cells.ensemble_predictions]
+    errors: Sequence[str | None] = [*cells.errors, *cells.ensemble_errors] or [None] * len(predictions)
+    yield from zip(names, predictions, errors, strict=True)
+
+
+def packed_parts(parts: Parts, truth: Content) -> Iterator[tuple[str, str]]:
+    """(name, packed value) of everything that the page's scripts open when they need it."""
+    for image in truth["images"]:
+        nuclei = [row for row in truth["annotations"] if row["image_id"] == image["id"]]
+        yield f"truth/{image['id']}", pack(truth_layer(nuclei))
+    for name, predictions, errors in layer_files(parts):
+        rows = read_json(predictions, "COCO results")
+        check_predictions(rows, truth, predictions)
+        for number, layer in cell_layers(truth, rows, errors).items():
+            yield f"layer/{name}/{number}", pack(layer)
+    for name, seed, files in cell_files(parts):
+        yield f"cell/{name}/seed{seed}", pack(cell_details(files))
+
+
+def viewer_state(parts: Parts, images: list[Shown], scores: Mapping[str, list[Scores]], scored: bool) -> dict[str, Any]:
+    """What the page's scripts know from the start: images, models, seeds, whether nuclei are known, errors named."""
+    values = {name: found[0]["map_report"] for name, found in scores.items()}
+    for name, path in zip(ensemble_labels(parts), parts.cells.ensemble_scores, strict=True):
+        values[name] = read_part(path, "scores")["map_report"]
+    models = [
+        {"key": name, "name": f"{name.partition('/')[2]}, setting {name[7]}", "score": value}
+        for name, value in values.items()
+    ]
+    return {
+        "images": [{key: value for key, value in image.items() if key != "url"} for image in images],
+        "models": models,
+        "seeds": list(parts.cells.seeds),
+        "scored": scored,
+        "named": bool(parts.cells.errors) and scored,
+    }
 
 
 def render(run: str, title: str, note: str, parts: Parts) -> str:
@@ -133,35 +133,41 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
     run: the run's folder, which the page names. note: text at the top, or "" for none.
     Raises InputError naming every file that is missing.
     """
-    shown = [*parts.tables, *parts.full_tables, *parts.curves, *parts.overlays]
-    missing = [path for path in [parts.cells, parts.data, parts.conversion, *shown] if not Path(path).is_file()]
+    missing = [path for path in parts.files() if not Path(path).is_file()]
     if missing:
         raise InputError(*(f"{path}: not found, wanted for the report; run the stages before it" for path in missing))
-
-    def texts(paths: Sequence[str]) -> list[str]:
-        return [Path(path).read_text(encoding="utf-8") for path in paths]
-
-    def pictures(paths: Sequence[str]) -> list[tuple[str, str]]:
-        return [(path.stem, inline(path)) for path in map(Path, paths)]
-
-    def as_html(path: str) -> str:
-        return rendered(Path(path).read_text(encoding="utf-8"))
-
-    return (
-        jinja2.Environment(autoescape=True)
-        .from_string(PAGE)
-        .render(
-            title=title,
-            note=note,
-            run=run,
-            parts=PARTS,
-            tables=texts(parts.tables),
-            full=texts(parts.full_tables),
-            curves=pictures(parts.curves),
-            overlays=pictures(parts.overlays),
-            data=as_html(parts.data),
-            conversion=as_html(parts.conversion),
-            keys=CELL_KEYS,
-            cells=cell_rows(Path(parts.cells)),
+    parts.cells.check()
+    truth: Content = read_json(parts.ground_truth, "COCO JSON")
+    check_ground_truth(truth, parts.ground_truth)
+    comparisons: Comparisons | None = read_json(parts.comparisons) if parts.comparisons else None
+    scores: dict[str, list[Scores]] = {}
+    for name, _, files in cell_files(parts):
+        scores.setdefault(name, []).append(cast(Scores, read_part(files["score"], "scores")))
+    with written_by("compare_cells.py", parts.comparisons or parts.table_of_cells):
+        summary = sentences(scores, comparisons)
+        tables = read_tables(
+            parts, {name: value for name, found in scores.items() if (value := found[0]["ceiling_report"])}, comparisons
         )
+    images = pictures(parts.test_images, truth["images"])
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(WEB), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        note=note,
+        run=run,
+        style=(WEB / "page.css").read_text(encoding="utf-8"),
+        script="\n".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
+        summary=summary,
+        tables=tables,
+        full=[read_table(html, values) for html, values in zip(parts.full_tables, parts.full_values, strict=True)],
+        cells=read_cells_table(parts.table_of_cells),
+        figures=[(path.stem, inline(path)) for path in map(Path, parts.figures)],
+        data=rendered(Path(parts.data).read_text(encoding="utf-8")),
+        conversion=rendered(Path(parts.conversion).read_text(encoding="utf-8")),
+        images=images,
+        state=viewer_state(parts, images, scores, bool(truth["annotations"])),
+        packed=packed_parts(parts, truth),
+        intervals=bool(comparisons and comparisons["scored"]),
     )

@@ -23,10 +23,10 @@ NOTES = f"""\
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
 
 
-def measured_peak(path: Path | str | None, model: str, setting: int) -> float | None:
+def measured_peak(path: Path | str | None, model: str, setting: int | str) -> float | None:
     """Peak memory of a cell in GB, from the table of the full-size tests (docs/full_size.csv); None if it has none.
 
-    path: of the table, or None.
+    path: of the table, or None. setting: 1, 2 or the name of a fold, of which nothing is measured.
     """
     if not path:
         return None

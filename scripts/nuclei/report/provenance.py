@@ -4,10 +4,11 @@ from nuclei.report.cells import Cell
 from nuclei.scoring.names import NAMES
 
 
-def provenance(run: str, setting: int, model: str, seed: int, cell: Cell) -> dict[str, str | int | float | None]:
+def provenance(run: str, setting: str, model: str, seed: int, cell: Cell) -> dict[str, str | int | float | None]:
     """The row of one cell.
 
-    run: the run's folder, which the row's folder is relative to. cell: with all of its parts (see read_cells).
+    setting: 1, 2 or the name of a fold. run: the run's folder, which the row's folder is relative to. cell: with all of
+    its parts (see read_cells).
     """
     training, choice, scores = cell.training, cell.choice, cell.scores
     return {

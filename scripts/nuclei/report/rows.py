@@ -6,10 +6,11 @@ table's rows.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from nuclei.models.catalogue import model_columns
 from nuclei.report.cells import Cell
+from nuclei.report.steps import MARK
 from nuclei.report.table_files import NOT_SCORED, TableRow, signed
 from nuclei.report.titles import column
 from nuclei.scoring.names import NAMES
@@ -47,11 +48,12 @@ def report_rows(
     entries: Mapping[str, ModelEntry],
     cells: Mapping[str, Sequence[Cell]],
     published: Mapping[tuple[int, str], PublishedRow] | None,
+    near_step: Collection[str] = (),
 ) -> Rows:
     """(rows as shown, rows for the CSV) of the table with the report's columns and metric.
 
     setting: 1 or 2, which is also the number of the report's table. published: {(table, model): row}, whose numbers are
-    shown beside the new ones; None for a table without them.
+    shown beside the new ones; None for a table without them. near_step: models whose mAP gets a mark (report.steps).
     """
     rows: list[TableRow] = []
     values: list[TableRow] = []
@@ -60,6 +62,7 @@ def report_rows(
         epochs = ", ".join(str(cell.choice["epoch"]) for cell in found)
         average, sd = mean(scores), deviation(scores)
         row: TableRow = {**model_columns(entries[model]), "epoch": epochs, "mAP": spread(average, sd, len(found))}
+        row["mAP"] = f"{row['mAP']}{MARK}" if model in near_step else row["mAP"]
         value: TableRow = {**row, "mAP": NOT_SCORED if average is None else average}
         if len(found) > 1:
             value |= {"mAP sd": sd, "seeds": len(found)}

@@ -16,9 +16,10 @@ from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError
 from nuclei.compute.lock_state import holder
 from nuclei.report.snakemake_log import Failure, failures
-from nuclei.workflow.run_folder import cell_folder
+from nuclei.workflow.run_folder import cell_folder, is_fold, setting_name
 from nuclei.workflow.run_record import LOCK, Content, read_record
 
+Name = tuple[int | str, str, int]  # of a cell: setting, model, seed
 State = Literal["done", "running", "waiting", "failed"]
 
 # After the training, what each stage leaves in the cell's folder.
@@ -42,10 +43,11 @@ class CellStatus:
     score: its AP50 at 100 detections per image (0 to 1), once it is scored. epoch: the one under way, or how many
     are trained of a cell that waits. epochs: of the whole training; None where it is not known yet. stage: what runs
     or failed. left: s until its training ends, where it can be told. seconds: that the whole training took, or will
-    take as it seems. where: process, host and job of a running training. last: the last line of the failed stage's log.
+    take as it seems. setting: 1, 2 or the name of
+    a fold. where: process, host and job of a running training. last: the last line of the failed stage's log.
     """
 
-    setting: int
+    setting: int | str
     model: str
     seed: int
     state: State
@@ -61,7 +63,7 @@ class CellStatus:
     @property
     def name(self) -> str:
         """setting1/mask_r50/seed0"""
-        return f"setting{self.setting}/{self.model}/seed{self.seed}"
+        return f"{setting_name(self.setting)}/{self.model}/seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,17 @@ def standing(record: Content | None, alive: bool) -> list[Failure]:
     return [one for log in record["logs"] for one in failures(log) if stand(one)]
 
 
-def known_cells(run: str, record: Content | None) -> list[tuple[int, str, int]]:
+def known_cells(run: str, record: Content | None) -> list[Name]:
     """The cells of a run as (setting, model, seed): by its record, or else those that have a folder."""
     if record:
-        return [(int(setting), str(model), int(seed)) for setting, model, seed in record["cells"]]
+        return [(setting, str(model), int(seed)) for setting, model, seed in record["cells"]]
     folders = sorted(Path().glob(str(cell_folder(f"results/{run}", "*", "*", "*"))))
-    return [(int(path.parts[-3][7:]), path.parts[-2], int(path.parts[-1][4:])) for path in folders]
+    names = [(path.parts[-3].removeprefix("setting"), path) for path in folders]
+    return [
+        (int(name) if name.isdigit() else name, path.parts[-2], int(path.parts[-1][4:]))
+        for name, path in names
+        if name.isdigit() or is_fold(name)
+    ]
 
 
 def trained(folder: Path) -> bool:
@@ -178,17 +185,18 @@ def training_state(work: Path, log: Path, now: float) -> dict[str, Any]:
     return found
 
 
-def cell_status(run: str, cell: tuple[int, str, int], failed: Iterable[Failure], alive: bool, now: float) -> CellStatus:
+def cell_status(run: str, cell: Name, failed: Iterable[Failure], alive: bool, now: float) -> CellStatus:
     """How far one cell is. failed: jobs of the run that failed. alive: whether Snakemake works on it."""
     setting, model, seed = cell
     folder = cell_folder(f"results/{run}", setting, model, seed)
-    logs = f"results/{run}/logs/setting{setting}.{model}.seed{seed}"
+    logs = f"results/{run}/logs/{setting_name(setting)}.{model}.seed{seed}"
     found: dict[str, Any] = {"state": "waiting"}
     if trained(folder):
         record = read(folder / "training.json")
         found |= {"seconds": record.get("wall_seconds"), "epoch": record["epochs"], "epochs": record["epochs"]}
         after = changed(folder / "training.json")
-        missing = [stage for stage, name in STAGES.items() if not (folder / name).exists()]
+        wanted = {stage: name for stage, name in STAGES.items() if stage != "write_answer" or not is_fold(setting)}
+        missing = [stage for stage, name in wanted.items() if not (folder / name).exists()]
         if "score_predictions" not in missing:
             found["score"] = read(folder / "scores.json").get("map_report")
         if not missing:
@@ -229,7 +237,7 @@ def trained_all(cell: CellStatus) -> bool:
     return cell.epochs is not None and cell.epoch >= cell.epochs
 
 
-def in_manifest(run: str, cells: Iterable[tuple[int, str, int]]) -> bool:
+def in_manifest(run: str, cells: Iterable[Name]) -> bool:
     """Whether the manifest of a run, which is made last, is that of the cells' scores as they are now."""
     folder = Path("results", run)
     files = read(folder / "manifest.json").get("files", {})
@@ -252,7 +260,7 @@ def run_status(run: str, now: float | None = None) -> RunStatus:
         )
     failed = standing(record, bool(snakemake))
     cells = [cell_status(run, name, failed, bool(snakemake), now) for name in names]
-    of_cells = tuple(f"results/{run}/logs/setting{setting}.{model}.seed{seed}." for setting, model, seed in names)
+    of_cells = tuple(f"results/{run}/logs/{cell.name.replace('/', '.')}." for cell in cells)
     others = [(one.rule, last_line(one.log)) for one in failed if not one.log.startswith(of_cells)]
     finished = all(cell.state == "done" for cell in cells) and not others and in_manifest(run, names)
     return RunStatus(run, cells, others, snakemake, time_left(cells), record["started"] if record else None, finished)

@@ -17,6 +17,20 @@ def label(setting: int, model: str) -> str:
     return f"setting{setting}/{model}"
 
 
+def ensemble_row(name: str) -> str:
+    """Name of an ensemble where those of models stand, such as in label(); no model's name holds a space.
+
+    >>> label(1, ensemble_row("two")), is_ensemble("setting1/ensemble two")
+    ('setting1/ensemble two', True)
+    """
+    return f"ensemble {name}"
+
+
+def is_ensemble(name: str) -> bool:
+    """Whether a label is that of an ensemble."""
+    return name.partition("/")[2].startswith("ensemble ")
+
+
 class Estimate(TypedDict):
     """A score and its interval; low and high None where no resample has a value."""
 

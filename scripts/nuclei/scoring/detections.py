@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)  # IoU, as in COCOeval, whose last digits count
+BITS = 1 << np.arange(len(THRESHOLDS))  # the bit of each IoU threshold in `right` of JSON files
 CAPS: tuple[int | None, ...] = (100, 300, 1000, None)  # detections per image; None: all of them
 
 

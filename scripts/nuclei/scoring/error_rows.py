@@ -1,42 +1,14 @@
 """The rows of errors.csv: every nucleus and every detection of the scored images, with what it is."""
 
-import csv
-import io
-from collections import Counter
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.types import Annotation, Image
-from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
+from nuclei.scoring.error_file import ErrorRow
 from nuclei.scoring.error_list import at_border, centres, name_errors, touching
 from nuclei.scoring.scene import Scene
-
-
-class ErrorRow(TypedDict):
-    """A nucleus or a detection, and what it is (nuclei.scoring.error_list).
-
-    what: nucleus or detection. nucleus: id of its annotation, detection: number of its row in the predictions, from 0
-    on; each None where there is none. iou: of the two. score: of the detection. x, y: centre of its box, px. area: px.
-    border: whether it reaches the border of the image. crowded: whether a nucleus touches another one; None for a
-    detection.
-    """
-
-    image_id: int
-    file_name: str
-    what: str
-    kind: str
-    nucleus: int | None
-    detection: int | None
-    iou: float
-    score: float | None
-    x: float
-    y: float
-    area: int
-    border: bool
-    crowded: bool | None
 
 
 def error_rows(
@@ -98,36 +70,3 @@ def error_rows(
             }
         )
     return result
-
-
-def size_of(area: int) -> str:
-    """Name of a nucleus's size: small, medium or large."""
-    return "small" if area < SMALL else "medium" if area < LARGE else "large"
-
-
-def count_errors(rows: Sequence[ErrorRow]) -> dict[str, dict[str, dict[str, int]]]:
-    """{what: {group: {kind: how many}}} of rows: of nuclei and detections, all and by size, border and crowding.
-
-    Groups: all; small, medium, large (of the area); border, inside; and of nuclei crowded, alone.
-    """
-    counts: dict[str, dict[str, Counter[str]]] = {"nucleus": {}, "detection": {}}
-    for row in rows:
-        groups = ["all", size_of(row["area"]), "border" if row["border"] else "inside"]
-        if row["crowded"] is not None:
-            groups.append("crowded" if row["crowded"] else "alone")
-        for group in groups:
-            counts[row["what"]].setdefault(group, Counter())[row["kind"]] += 1
-    kinds = {"nucleus": NUCLEUS_KINDS, "detection": DETECTION_KINDS}
-    return {
-        what: {group: {kind: found[kind] for kind in kinds[what]} for group, found in groups.items()}
-        for what, groups in counts.items()
-    }
-
-
-def as_csv(rows: Sequence[ErrorRow]) -> str:
-    """Text of errors.csv: the keys of ErrorRow as columns, nothing for None."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(ErrorRow.__annotations__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, label
+from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, is_ensemble, label
+from nuclei.scoring.epoch_types import Correlation, Correlations
 
 Judgement = Literal["holds", "does not hold", "cannot be told", "not measured"]
 HOLDS: Judgement = "holds"
@@ -85,14 +86,20 @@ def judge(finding: Finding, comparisons: Comparisons, score: str) -> Judged:
         for key, sign in (((pair["first"], pair["second"]), 1), ((pair["second"], pair["first"]), -1))
     }
     claims: list[tuple[str, str, Judgement, Comparison, int]] = []
-    for better, worse in finding.claims(list(comparisons["groups"])):
+    for better, worse in finding.claims([name for name in comparisons["groups"] if not is_ensemble(name)]):
         if (better, worse) in pairs:
             one, sign = pairs[better, worse]
             claims.append((better, worse, claim_judgement(one["verdict"], better), one, sign))
-    found = {claim[2] for claim in claims}
-    if not claims:
-        return Judged(UNMEASURED, claims)
-    return Judged(FAILS if FAILS in found else OPEN if OPEN in found else HOLDS, claims)
+    return Judged(together({claim[2] for claim in claims}), claims)
+
+
+def together(found: Collection[Judgement]) -> Judgement:
+    """The judgement of a finding, from those of its claims.
+
+    >>> together({"holds", "cannot be told"}), together({"cannot be told", "does not hold"}), together({"holds"})
+    ('cannot be told', 'does not hold', 'holds')
+    """
+    return next((one for one in (FAILS, OPEN, HOLDS) if one in found), UNMEASURED)
 
 
 def claim_judgement(verdict: str, better: str) -> Judgement:
@@ -102,3 +109,24 @@ def claim_judgement(verdict: str, better: str) -> Judgement:
     ('holds', 'does not hold', 'cannot be told')
     """
     return OPEN if verdict == UNSURE else HOLDS if verdict == better else FAILS
+
+
+EPOCHS_NUMBER = "3.1.2"
+EPOCHS_SENTENCE = "A higher validation score goes with a higher test score in setting 1, but not in setting 2."
+
+
+def judge_epochs(correlations: Correlations, score: str) -> tuple[Judgement, list[tuple[str, Judgement, Correlation]]]:
+    """Judge finding 3.1.2 by the rank correlations of a score over the epochs of the trainings.
+
+    The claim of setting 1 holds where the interval lies above 0, the claim of setting 2 where it lies below 0; each
+    does not hold where it lies on the other side. That there is no correlation at all cannot be shown by an interval
+    that holds 0, so this cannot be told. Returns (judgement, [(setting, judgement of its claim, correlation)]).
+    """
+    claims: list[tuple[str, Judgement, Correlation]] = []
+    for setting, sign in (("1", 1), ("2", -1)):
+        one = correlations["by_setting"].get(setting, {}).get(score)
+        if one is None or one["low"] is None or one["high"] is None:
+            continue
+        low, high = sorted((sign * one["low"], sign * one["high"]))
+        claims.append((setting, HOLDS if low > 0 else FAILS if high < 0 else OPEN, one))
+    return together({claim[1] for claim in claims}), claims

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuclei.scoring.curves import curve_scores, wanted_counts
-from nuclei.scoring.detections import CAPS, THRESHOLDS, ImageDetections
+from nuclei.scoring.detections import BITS, CAPS, ImageDetections
 from nuclei.scoring.instance_metrics import METRICS, Sums, quotient
 from nuclei.scoring.staircase import CAP
-
-BITS = 1 << np.arange(len(THRESHOLDS))  # the bit of each IoU threshold in `right` of the file
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -69,13 +67,24 @@ class ImageStatistics:
 
 
 def from_row(row: Mapping[str, Any]) -> ImageStatistics:
-    """The statistics of a row of image_statistics.json. KeyError or TypeError where it has another content."""
-    bits = np.array(row["right"], int)
+    """The statistics of a row of image_statistics.json.
+
+    KeyError, TypeError, OverflowError or ValueError where it has another content.
+    """
+    scores, bits, taken = np.array(row["scores"], float), np.array(row["right"], int), np.array(row["taken"], int)
     nuclei = [np.array(row["nuclei"][name], float) for name in ("right", "iou", "dice")]
-    found = ImageDetections(
-        len(nuclei[0]), np.array(row["scores"], float), (bits & BITS[:, None]) > 0, np.array(row["taken"], int)
-    )
-    return ImageStatistics(row["image_id"], row["file_name"], row["organ"], found, row["sums"], *nuclei)
+    count, right = len(nuclei[0]), (bits & BITS[:, None]) > 0
+    sums = {name: float(value) for name, value in row["sums"].items()}
+    if {array.shape for array in (scores, bits, taken)} != {(len(scores),)} or {a.shape for a in nuclei} != {(count,)}:
+        raise ValueError("lists of other lengths")
+    if not np.isfinite([*scores, *sums.values(), *np.concatenate(nuclei)]).all() or (np.diff(scores) > 0).any():
+        raise ValueError("scores that rise, or numbers that are not finite")
+    if (right.sum(axis=1) > count).any() or not ((taken >= -1) & (taken < count)).all():
+        raise ValueError("more right detections than nuclei")
+    for metric in METRICS.values():  # KeyError where a sum is missing
+        metric({name: np.array([value]) for name, value in sums.items()})
+    found = ImageDetections(count, scores, right, taken)
+    return ImageStatistics(int(row["image_id"]), str(row["file_name"]), str(row["organ"]), found, sums, *nuclei)
 
 
 def ceilings(nuclei: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.float64]:

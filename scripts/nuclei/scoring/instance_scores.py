@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nuclei.coco.grouping import by_image
 from nuclei.coco.types import Content, Image, Result
 from nuclei.scoring.calibration import Calibration, calibration
-from nuclei.scoring.error_rows import ErrorRow, count_errors, error_rows
+from nuclei.scoring.error_file import ErrorRow, count_errors
+from nuclei.scoring.error_rows import error_rows
 from nuclei.scoring.error_shares import ErrorShares, error_shares, rescuers, wrong_kinds
 from nuclei.scoring.image_statistics import NAMES, ImageStatistics, Values, mean, of_each, pooled
 from nuclei.scoring.instance_metrics import detection_sums, map_sums

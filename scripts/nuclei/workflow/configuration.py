@@ -25,6 +25,7 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test", "path"),
     ("raw", "test", "file"),
     ("split", "file"),
+    ("folds", "groups"),
     ("weights_folder",),
     ("training", "weights"),
     ("published", "submissions"),
@@ -130,15 +131,21 @@ def take_known_masks(raw: dict[str, Any]) -> None:
         raw["test_masks"]["path"] = KNOWN_MASKS if there else None
 
 
+def bundle_problems(key: str, bundle: str, wanted: str) -> Iterator[str]:
+    """A model bundle, the value of a key, that is not there, or a URL of one without its hash."""
+    if "://" in bundle and not re.search(r"#sha256=[0-9a-f]{64}$", bundle):
+        yield f"config: {key} {bundle} is a URL without #sha256= and 64 hex digits; add what make bundle says"
+    elif "://" not in bundle and not os.path.exists(bundle):
+        yield f"config: {key} {bundle} not found, wanted {wanted}; correct the path"
+
+
 def image_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Images without a model or the other way round, and a model that is not there."""
     model = config["model"]
     if bool(config["images"]) != bool(model):
         yield "config: images and model belong together, found one of them; set both or neither"
-    elif model and "://" not in model and not os.path.exists(model):
-        yield f"config: model {model} not found, wanted a bundle or the folder of a cell; correct the path"
-    elif model and "://" in model and not re.search(r"#sha256=[0-9a-f]{64}$", model):
-        yield f"config: model {model} is a URL without #sha256= and 64 hex digits; add what make bundle says"
+    elif model:
+        yield from bundle_problems("model", model, "a bundle or the folder of a cell")
 
 
 def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -195,9 +202,8 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: tiles.stride {tiles['stride']} found, wanted at most tiles.size {tiles['size']}, since tissue "
             "between the tiles would be left out; correct one"
         )
-    bundle = training["weights"]
-    if bundle not in ("coco", "none") and "://" not in bundle and not os.path.isfile(bundle):
-        yield f"config: training.weights {bundle} not found, wanted coco, none or a model bundle; correct the path"
+    if training["weights"] not in ("coco", "none"):
+        yield from bundle_problems("training.weights", training["weights"], "coco, none or a model bundle")
     if training["weights"] == "coco" and training["width"] != 1:
         yield (
             f"config: training.width {training['width']} found, wanted 1 with training.weights coco, whose layers have "
@@ -226,6 +232,9 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     split_file = config["split"]["file"]
     if split_file and not os.path.isfile(split_file):
         yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
+    groups = config["folds"] and config["folds"]["groups"]
+    if groups and not os.path.isfile(groups):
+        yield f"config: folds.groups {groups} not found, wanted a CSV or TSV of groups; correct the path"
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"

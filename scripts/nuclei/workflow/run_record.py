@@ -25,7 +25,11 @@ PATIENCE = 60  # s that a notification may take
 
 
 class Content(TypedDict):
-    """Content of run.json. cells: [setting, model, seed] of each. started, ended: s since 1970. logs: oldest first."""
+    """Content of run.json.
+
+    cells: [setting, model, seed] of each; the setting is a number, or the name of a fold. started, ended: s since 1970.
+    logs: oldest first.
+    """
 
     run: str
     state: Literal["running", "done", "failed"]
@@ -57,7 +61,8 @@ def read_record(work: Path | str) -> Content | None:
         return None
     whole = isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in KINDS.items())
     whole = whole and all(isinstance(log, str) for log in found["logs"])
-    whole = whole and all(isinstance(cell, list) and [*map(type, cell)] == [int, str, int] for cell in found["cells"])
+    kinds = [int, str, int], [str, str, int]
+    whole = whole and all(isinstance(cell, list) and [*map(type, cell)] in kinds for cell in found["cells"])
     return cast(Content, found) if whole else None
 
 
@@ -67,7 +72,7 @@ class RunRecord:
     work: work/<run>. run: name of the run. cells: (setting, model, seed) of each. notify: the config's command or None.
     """
 
-    def __init__(self, work: str, run: str, cells: Sequence[tuple[int, str, int]], notify: str | None) -> None:
+    def __init__(self, work: str, run: str, cells: Sequence[tuple[int | str, str, int]], notify: str | None) -> None:
         self.work, self.run, self.cells, self.notify = Path(work), run, cells, notify
         self.started = time.time()
         self.held: Held | None = None

@@ -178,6 +178,17 @@ def test_ids_are_the_same_again_and_others_for_another_image(scene, tmp_path):
     assert not set(ids[0]) & set(ids[2])
 
 
+def test_the_same_nuclei_give_the_same_bytes(scene, tmp_path):
+    image, nuclei, _ = scene
+    found = []
+    for at in range(2):
+        write_forms(tmp_path / str(at), image, [nuclei], 40, list(FORMS))
+        files = sorted(path for path in (tmp_path / str(at)).rglob("*") if path.is_file())
+        found.append({path.relative_to(tmp_path / str(at)): path.read_bytes() for path in files})
+    assert len(found[0]) > len(FORMS)
+    assert found[0] == found[1]
+
+
 def test_an_error_leaves_no_file(scene, tmp_path):
     image, nuclei, _ = scene
 

@@ -11,6 +11,7 @@ from skimage.draw import polygon2mask
 from nuclei.coco.rle import bounding_box
 from nuclei.data.polygons import exact_polygons
 from nuclei.export.outlines import geometries, outline
+from nuclei.formats.geojson import nuclei as read_nuclei
 from nuclei.prediction.instances import Nucleus
 
 
@@ -89,6 +90,22 @@ def test_there_and_back_keeps_every_nucleus():
         for one, two in zip(first, second, strict=True):
             a, b = shapely.geometry.shape(one), shapely.geometry.shape(two)
             assert a.intersection(b).area / a.union(b).area > 0.99
+
+
+def test_the_reader_of_this_project_gives_every_nucleus_back(tmp_path):
+    wanted = [Nucleus(1, None, mask, 40 * (at % 10), 40 * (at // 10)) for at, mask in enumerate(ellipses(100))]
+    assert len(wanted) > 60
+    rows = [{"type": "Feature", "geometry": one, "properties": {}} for one in geometries(wanted)]
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+    found, notes = read_nuclei(tmp_path / "a.geojson", 400, 400)
+    assert notes == []
+    for one, two in zip(wanted, found, strict=True):
+        assert (one.x, one.y) == (two.left, two.top)
+        assert np.array_equal(one.mask, two.part)
+    again = geometries([Nucleus(1, None, nucleus.part, nucleus.left, nucleus.top) for nucleus in found])
+    for one, two in zip(rows, again, strict=True):
+        a, b = shapely.geometry.shape(one["geometry"]), shapely.geometry.shape(two)
+        assert a.intersection(b).area / a.union(b).area > 0.99
 
 
 def shrunk(geometry, downsample):

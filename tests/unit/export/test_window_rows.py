@@ -75,7 +75,8 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same(slide, tmp_path):
     wanted = cut(slide, tmp_path / "undisturbed")
     wanted.predict()
     total = wanted.viewer.looks
-    assert total == len(wanted.rows) * wanted.looks_a_row()
+    in_a_row = len(wanted.columns)
+    assert total == len(wanted.rows) * in_a_row
     for stop in (1, 7, total // 2, total):
         folder, looks = tmp_path / str(stop), 0
         rows = cut(slide, folder)
@@ -83,22 +84,33 @@ def test_a_stopped_slide_goes_on_and_ends_with_the_same(slide, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             rows.predict()
         done = rows.finished()
-        assert done == (stop - 1) // rows.looks_a_row()
+        assert done == (stop - 1) // in_a_row
+        assert rows.remaining() == total - done * in_a_row
         again = cut(slide, folder)
         again.predict()
         looks = again.viewer.looks
-        assert looks == total - done * rows.looks_a_row()
+        assert looks == total - done * in_a_row
         assert shown(again) == shown(wanted)
 
 
 def test_glass_is_skipped_and_no_nucleus_is_lost(slide, tmp_path):
-    wanted, skipped = cut(slide, tmp_path / "all"), []
+    wanted = cut(slide, tmp_path / "all")
     wanted.predict()
-    rows = cut(slide, tmp_path / "tissue", tissue=Tissue(slide, 15), skipped=skipped.append)
+    rows = cut(slide, tmp_path / "tissue", tissue=Tissue(slide, 15))
+    remaining = rows.remaining()
     rows.predict()
     assert shown(rows) == shown(wanted)
     assert rows.viewer.looks < 0.6 * wanted.viewer.looks
-    assert rows.viewer.looks + sum(skipped) == wanted.viewer.looks
+    assert (rows.viewer.looks, rows.remaining()) == (remaining, 0)
+
+
+def test_nuclei_below_the_score_threshold_are_left_out(slide, tmp_path):
+    rows = cut(slide, tmp_path)
+    rows.predict()
+    scores = sorted(n.score for batch in rows.batches() for n in batch)
+    middle = scores[len(scores) // 2]
+    assert scores[0] < middle
+    assert sorted(n.score for batch in rows.batches(middle) for n in batch) == [s for s in scores if s >= middle]
 
 
 def test_an_image_of_one_window_keeps_what_the_model_gives(tmp_path):

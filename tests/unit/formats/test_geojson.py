@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import needs_real_data
-from support.foreign import ELL, SQUARE, feature
+from support.foreign import CORNER, ELL, SQUARE, feature
 
 from nuclei.common.stage import InputError
 from nuclei.data.left_out import NO_AREA, OTHER, SHORT
@@ -41,6 +41,21 @@ def test_regions_around_detections_are_no_nuclei_but_annotations_alone_are(tmp_p
     assert [(note.nucleus, note.kind) for note in notes] == [("feature 1", OTHER)]
     found, notes = nuclei(write(tmp_path / "a.geojson", [region]), 40, 30)
     assert ([nucleus.category for nucleus in found], notes) == (["nucleus"], [])
+
+
+def test_a_corrected_prediction(tmp_path):
+    """Detections of a model, nuclei that a person drew beside them, and what is marked to be ignored."""
+    found = feature(ELL, "detection", classification={"name": "nucleus"})
+    drawn = feature(SQUARE, "annotation", classification={"name": "Nucleus"})
+    ignored = feature(CORNER, "detection", classification={"name": "Ignore*"})
+    region = feature(CORNER, "annotation", classification={"name": "Region*"})
+    derived = feature(CORNER, "detection", classification={"names": ["Tumor", "Positive"]})
+    nuclei_, notes = nuclei(write(tmp_path / "a.geojson", [found, drawn, ignored, region, derived]), 40, 30)
+    assert [nucleus.category for nucleus in nuclei_] == ["nucleus", "Nucleus", "Tumor: Positive"]
+    assert [(note.nucleus, note.kind) for note in notes] == [("feature 3", OTHER), ("feature 4", OTHER)]
+    assert "'Region*'" in notes[1].detail
+    nuclei_, _ = nuclei(write(tmp_path / "a.geojson", [region, drawn]), 40, 30)
+    assert [nucleus.category for nucleus in nuclei_] == ["Nucleus"]
 
 
 def test_of_a_cell_the_nucleus_counts(tmp_path):

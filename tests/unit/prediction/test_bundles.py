@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 import torch
-from support.model_run import make_cell
+from support.model_run import THRESHOLD, make_cell
 
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
@@ -65,15 +65,33 @@ def test_a_bundle_says_all_and_names_no_place(bundle, model_cell):
     assert [row["file_name"].split("/")[0] for row in content["training_images"]] == ["DEMO-01", "DEMO-02", "DEMO-03"]
     assert all(len(row["sha256"]) == 64 for row in content["training_images"])
     assert content["scores"] == {"map_report": 0.25, "ap_1000": 0.5, "images": 2, "nuclei": 40, "scored": True}
+    assert content["score_threshold"] == THRESHOLD
+    assert content["intervals"] == {
+        "images": 2,
+        "seeds": 1,
+        "scores": {"aji": {"value": 0.5, "low": 0.4, "high": 0.6}},
+    }
     assert content["licences"] == LICENCES
     assert set(state) == {"state_dict", "meta"}
     own = torch.load(model_cell / "checkpoint.pth", weights_only=True)["state_dict"]
     assert all(torch.equal(value, own[name]) for name, value in state["state_dict"].items())
     assert set(state["state_dict"]) == set(own)
-    for text in ("0.25 µm", "| map_report | 0.25 |", "DEMO-01", "CC BY-NC-SA 4.0"):
+    for text in (
+        "0.25 µm",
+        "| map_report | 0.25 |",
+        "DEMO-01",
+        "CC BY-NC-SA 4.0",
+        "| aji | 0.5 | 0.4 | 0.6 |",
+        "threshold: 0.1",
+    ):
         assert text in card
     assert str(model_cell.parents[4]) not in config + json.dumps(content)
     assert "/drawn" not in config
+
+
+def content_of(bundle):
+    with zipfile.ZipFile(bundle) as archive:
+        return json.loads(archive.read("bundle.json"))["training_images"]
 
 
 def test_the_same_cell_gives_the_same_bytes(bundle, model_cell, tmp_path):
@@ -83,6 +101,9 @@ def test_the_same_cell_gives_the_same_bytes(bundle, model_cell, tmp_path):
 def test_a_bundle_is_the_model_of_its_cell(bundle, model_cell, cache):
     from_bundle, from_cell = open_model(str(bundle)), open_model(str(model_cell))
     assert (from_bundle.zoom, from_bundle.side) == (from_cell.zoom, from_cell.side) == (1, 128)
+    assert from_bundle.threshold == from_cell.threshold == THRESHOLD
+    assert from_bundle.trained_on == from_cell.trained_on
+    assert sorted(from_bundle.trained_on.values()) == [row["file_name"] for row in content_of(bundle)]
     assert (from_bundle.pixel_size, from_cell.pixel_size) == (0.25, None)
     own, wanted = read_plain_config(from_bundle.config), read_plain_config(from_cell.config)
     assert own["model"] == wanted["model"]
@@ -169,5 +190,6 @@ def test_a_cell_without_its_files_is_named(tmp_path):
     assert names == [
         "cells/setting1/mask_r50/seed0/config.py",
         "cells/setting1/mask_r50/seed0/checkpoint.pth",
+        "data/annotations/setting1/train.json",
         "data/annotations/setting1/validation.json",
     ]

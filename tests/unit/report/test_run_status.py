@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.run_folder import MODELS, SEEDS
 from support.run_states import begun, ended, failed_workflow, training
 
 from nuclei.common.stage import InputError
@@ -49,6 +50,14 @@ def test_a_training_says_its_epoch_its_time_left_and_where_it_runs(project, monk
     assert first.left == pytest.approx(180, abs=2)
     assert first.where.startswith(f"process {os.getpid()} on ") and first.where.endswith(", SLURM job 77")
     assert state_text(first) == "epoch 2/3, 3 min left"
+    held.close()
+
+
+def test_a_training_whose_epochs_are_all_there_is_in_its_last(project):
+    begun()
+    held = training(project, epoch=4, epochs=3)
+    first = run_status("r").cells[0]
+    assert (first.epoch, first.epochs) == (3, 3)
     held.close()
 
 
@@ -118,10 +127,24 @@ def test_failures_are_those_of_snakemakes_log(project):
     # another Snakemake that ended, such as `snakemake plan`, does not make it forgotten; what was made since does
     ended(begun(logs=[]), "done")
     assert run_status("r").cells[0].state == "failed"
+    # while another one works, what failed before may still be made by it
+    (project / "other.log").touch()
+    other = begun(logs=["other.log"])
+    assert run_status("r").cells[0].state == "waiting"
+    ended(other)
     (project / "one.txt").touch()
     os.utime(project / "results/r/logs/make_split.log", (time.time() + 60,) * 2)
     found = run_status("r")
     assert (found.cells[0].state, found.others) == ("waiting", [])
+
+
+def test_a_failed_job_leaves_done_what_is_done_but_the_run_is_not_finished(project, made_run):
+    shutil.copytree(made_run, project / "results/r")
+    log = failed_workflow(project)  # it failed to train a cell again
+    ended(begun(cells=[(1, model, seed) for model in MODELS for seed in SEEDS], logs=[str(log)]))
+    found = run_status("r")
+    assert {cell.state for cell in found.cells} == {"done"}
+    assert found.others == [("make_split", "error: no images")] and not found.finished
 
 
 def cell(model, state, **more):

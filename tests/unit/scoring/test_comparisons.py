@@ -12,7 +12,8 @@ from nuclei.scoring.average_precision import ceiling, evaluate
 from nuclei.scoring.compared_files import read_groups
 from nuclei.scoring.comparison_types import UNSURE
 from nuclei.scoring.comparisons import FORMS, compare, not_compared
-from nuclei.scoring.image_statistics import NAMES, from_row, of_each, pooled
+from nuclei.scoring.detections import ImageDetections
+from nuclei.scoring.image_statistics import NAMES, ImageStatistics, from_row, of_each, pooled
 from nuclei.scoring.instance_scores import measure
 
 EVERY = {"value": None, "chosen_on": "nothing", "pq": None}
@@ -161,6 +162,37 @@ def test_seeds_are_a_level_of_their_own(case):
     assert several["low"] <= several["value"] <= several["high"]
     assert single["low"] <= single["value"] <= single["high"]
     assert compare({"one": [cells["a"], cells["b"]], "two": [cells["c"], cells["d"]]}) == found
+
+
+def test_drawn_seeds_reach_from_the_worst_to_the_best(case):
+    """A quarter of the draws of two seeds has the one that finds nothing alone."""
+    content, found, cells = case
+    nothing = measure(content, [], EVERY, {}).statistics
+    one = compare({"one": [cells["a"], nothing], "two": [cells["c"], cells["d"]]})["groups"]["one"]["pooled"]["pq"]
+    alone = compare({"one": [cells["a"]], "two": [cells["c"]]})["groups"]["one"]["pooled"]["pq"]
+    assert one["low"] == 0 < alone["low"]
+    assert alone["high"] * 0.75 < one["high"] <= alone["high"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_ceiling_moves_with_the_resample(case, seed):
+    random, sums = np.random.default_rng(seed), case[2]["a"][0].sums
+    nuclei = random.integers(0, 260, 4)
+    images = [
+        ImageStatistics(at, f"{at}.png", "", ImageDetections(int(n), *few_right(random)), sums, *[np.zeros(int(n))] * 3)
+        for at, n in enumerate(nuclei)
+    ]
+    for weights in random.integers(0, 3, (5, 4)):
+        copies = np.repeat(nuclei, weights).tolist()
+        if sum(copies):
+            scores = pooled(images, weights[None])
+            assert scores["share"][0] == pytest.approx(scores["ap50_100"][0] / ceiling(copies))
+
+
+def few_right(random):
+    """Scores, right ones and taken nuclei of twelve detections."""
+    right = random.random(12) < 0.7
+    return np.linspace(1, 0, 12), np.array([right] * 10), np.where(right, np.arange(12), -1)
 
 
 def test_statistics_come_back_from_their_file(case, tmp_path):

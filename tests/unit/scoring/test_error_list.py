@@ -8,8 +8,10 @@ import pytest
 from support.score_cases import SIDE, encode, random_case
 
 from nuclei.coco.grouping import by_image
+from nuclei.common.stage import InputError
+from nuclei.scoring.error_file import as_csv, count_errors, read_errors, size_of
 from nuclei.scoring.error_list import touching
-from nuclei.scoring.error_rows import as_csv, count_errors, error_rows, size_of
+from nuclei.scoring.error_rows import error_rows
 from nuclei.scoring.scene import look
 
 IMAGE = {"id": 1, "file_name": "a.png", "width": SIDE, "height": SIDE}
@@ -71,6 +73,13 @@ def test_a_merged_pair_of_which_one_is_matched():
     assert kinds(found, "detection") == {100: "matched"}
 
 
+def test_one_detection_that_lies_half_beside_its_nucleus_is_no_merger_and_no_split():
+    """Each covers more than half of the other, but the IoU is 60 / 140."""
+    found = rows([(0, 0, 10, 10)], [(0.9, (4, 0, 14, 10))])
+    assert kinds(found, "nucleus") == {11: "missed"}
+    assert kinds(found, "detection") == {100: "false"}
+
+
 def test_nothing_to_compare():
     assert rows([], []) == []
     assert kinds(rows([(0, 0, 3, 3)], []), "nucleus") == {11: "missed"}
@@ -114,7 +123,22 @@ def test_touching_by_looking_at_all_neighbours():
         assert {at + 1 for at in np.flatnonzero(touching(labels, 5))} == wanted
 
 
-def test_csv_and_sizes():
+def test_more_nuclei_than_pycocotools_takes_at_once():
+    """pycocotools 2.0.11 fails on the areas of more than 255 masks with numpy 2."""
+    places = [(2 * at % SIDE, 2 * at // SIDE * 2) for at in range(300)]
+    boxes = [(x, y, x + 1, y + 2) for x, y in places]
+    found = rows(boxes, [(0.5, sides) for sides in boxes])
+    assert [row["kind"] for row in found] == ["matched"] * 600
+    assert {row["area"] for row in found} == {2}
+
+
+def test_csv_and_sizes(tmp_path):
+    found = rows([(0, 0, 3, 3), (20, 20, 24, 24)], [(0.5, (0, 0, 3, 3)), (0.25, (9, 9, 12, 12))])
+    (tmp_path / "errors.csv").write_text(as_csv(found))
+    assert read_errors(tmp_path / "errors.csv") == found
+    (tmp_path / "errors.csv").write_text("image_id,area\n1,x\n")
+    with pytest.raises(InputError, match="wanted what score_instances.py writes"):
+        read_errors(tmp_path / "errors.csv")
     text = as_csv(rows([(0, 0, 3, 3)], [(0.5, (0, 0, 3, 3))]))
     first, second = csv.DictReader(io.StringIO(text))
     assert (first["what"], first["nucleus"], first["detection"], first["crowded"]) == ("nucleus", "11", "100", "False")

@@ -101,3 +101,26 @@ def test_pooled_is_the_quotient_of_sums():
     sums = [map_sums(overlap(*image)) for image in images]
     parts = [aji(*map(regions, image)) for image in images]
     assert values(*sums)["aji"] == sum(part[0] for part in parts) / sum(part[1] for part in parts)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_f1_precision_and_recall_by_counting(seed):
+    """Of several images as one, with the detections from a score on."""
+    random = np.random.default_rng(seed)
+    images, right, false, missed = [], 0, 0, 0
+    for _ in range(3):
+        count = int(random.integers(1, 9))
+        scores = np.sort(random.integers(0, 5, count) / 4)[::-1]
+        hits = random.random(count) < 0.6
+        nuclei = int(hits.sum() + random.integers(0, 4))
+        images.append(detection_sums(ImageDetections(nuclei, scores, np.array([hits] * 10), np.zeros(count)), 0.5))
+        found = sum(hit for hit, score in zip(hits, scores, strict=True) if score >= 0.5)
+        right += found
+        false += sum(score >= 0.5 for score in scores) - found
+        missed += nuclei - found
+    total = {name: np.array([sum(image[name] for image in images)], float) for name in images[0]}
+    got = {name: METRICS[name](total)[0] for name in ("f1", "precision", "recall")}
+    wanted = {"f1": (2 * right, 2 * right + false + missed), "precision": (right, right + false)}
+    wanted["recall"] = (right, right + missed)
+    for name, (above, below) in wanted.items():
+        assert got[name] == pytest.approx(above / below) if below else np.isnan(got[name])

@@ -1,0 +1,143 @@
+"""What a run found, in three sentences, with intervals where they are known."""
+
+from collections.abc import Mapping, Sequence
+
+from nuclei.report.compared import COMPARED
+from nuclei.report.table_files import signed
+from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, Estimate
+from nuclei.scoring.findings import FINDINGS, HOLDS, UNMEASURED, judge
+from nuclei.scoring.types import Scores
+
+MAP = "ap50_100"  # the report's metric
+UNCAPPED = [name for name in COMPARED if name != MAP]
+
+
+def named(label: str) -> str:
+    """A row's label in words.
+
+    >>> named("setting2/mask_r50")
+    'mask_r50 in setting 2'
+    """
+    setting, _, model = label.partition("/")
+    return f"{model} in setting {setting.removeprefix('setting')}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """A 95 % interval in brackets, nothing where it is not known."""
+    return "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"
+
+
+def difference(one: Comparison, sign: int) -> str:
+    """A difference with its interval; sign -1 turns it round."""
+    if one["difference"] is None or one["low"] is None or one["high"] is None:
+        return "not known"
+    low, high = sorted((sign * one["low"], sign * one["high"]))
+    return f"{signed(sign * one['difference'])} [{signed(low)}, {signed(high)}]"
+
+
+def highest(comparisons: Comparisons, score: str) -> tuple[str, Estimate] | None:
+    """(label, estimate) of the row of highest score; None where no row has one."""
+    groups = {label: group["pooled"][score] for label, group in comparisons["groups"].items()}
+    return max(
+        ((label, one) for label, one in groups.items() if one["value"] is not None),
+        key=lambda item: item[1]["value"] or 0.0,
+        default=None,
+    )
+
+
+def verdicts(comparisons: Comparisons, label: str, score: str) -> str:
+    """How many other rows a row is better than, by the intervals, in words."""
+    found = [
+        pair["scores"]["pooled"][score]["verdict"]
+        for pair in comparisons["pairs"]
+        if label in (pair["first"], pair["second"])
+    ]
+    if not found:
+        return "there is no other row to compare it with"
+    better, unsure = found.count(label), found.count(UNSURE)
+    text = f"by the intervals of the differences it is better than {better} of the {len(found)} other rows"
+    return f"{text}, and for {unsure} it cannot be told" if unsure else text
+
+
+def finding_sentence(comparisons: Comparisons) -> str:
+    """What the report's own score says of the report's findings."""
+    parts = []
+    for finding in FINDINGS:
+        judged = judge(finding, comparisons, MAP)
+        if judged.judgement == UNMEASURED:
+            continue
+        held = sum(claim[2] == HOLDS for claim in judged.claims)
+        known = [claim for claim in judged.claims if claim[3]["difference"] is not None]
+        known.sort(key=lambda claim: claim[4] * (claim[3]["difference"] or 0.0))
+        ends = dict.fromkeys(difference(claim[3], claim[4]) for claim in (known[:1] + known[-1:]))
+        span = f"; differences: {' to '.join(ends)}" if known else ""
+        sentence = finding.sentence.rstrip(".")
+        parts.append(f"“{sentence}” {judged.judgement} ({held} of {len(judged.claims)} comparisons hold{span})")
+    if not parts:
+        return "None of the report's findings can be judged: this run has too few of the rows that they are about."
+    return f"Of the report's findings, by its own score: {'; '.join(parts)}."
+
+
+def compared_sentences(comparisons: Comparisons, scores: Scores) -> list[str]:
+    """Three sentences of a run whose rows were compared. scores: of any cell, for what was scored."""
+    best = highest(comparisons, MAP)
+    if best is None:
+        return ["No row has a score."]
+    label, one = best
+    ceiling = scores["ceiling_report"] or 0.0
+    share = f"{100 * (one['value'] or 0.0) / ceiling:.0f} % of" if ceiling else "against"
+    first = (
+        f"The highest mAP (AP50 with at most 100 detections per image) is {one['value']:.4f}"
+        f"{interval(one['low'], one['high'])}, of {named(label)}: {share} the {ceiling:.4f} that no model can "
+        f"exceed on these {scores['images']} test images with {scores['nuclei']:,} nuclei; "
+        f"{verdicts(comparisons, label, MAP)}."
+    )
+    parts = []
+    for score in UNCAPPED:
+        top = highest(comparisons, score)
+        if top:
+            value = f"{top[1]['value']:.4f}{interval(top[1]['low'], top[1]['high'])}"
+            parts.append(f"{COMPARED[score]} {value} ({named(top[0])})")
+    second = f"By scores that count every nucleus, the highest are {', '.join(parts)}." if parts else ""
+    return [first, *([second] if second else []), finding_sentence(comparisons)]
+
+
+def scored_sentences(values: Mapping[str, float], scores: Scores) -> list[str]:
+    """Three sentences of a run that has scores and no comparisons. values: {label: mAP}, with seeds their mean."""
+    order = sorted(values, key=lambda label: -values[label])
+    ceiling = scores["ceiling_report"] or 0.0
+    share = (
+        f": {100 * values[order[0]] / ceiling:.0f} % of the {ceiling:.4f} that no model can exceed" if ceiling else ""
+    )
+    return [
+        f"The highest mAP (AP50 with at most 100 detections per image) is {values[order[0]]:.4f}, of {named(order[0])}"
+        f"{share} on these {scores['images']} test images with {scores['nuclei']:,} nuclei.",
+        f"The lowest of the {len(order)} rows is {values[order[-1]]:.4f}, of {named(order[-1])}.",
+        "Whether such a difference is more than chance cannot be told: this run was scored without intervals, since "
+        "scoring.instances is false in its config.",
+    ]
+
+
+def unscored_sentences(scores: Sequence[Scores]) -> list[str]:
+    """Three sentences of a run without test masks. scores: of each cell."""
+    counts = sorted(one["predictions"] for one in scores)
+    return [
+        f"There are no test masks, so nothing is scored: the {scores[0]['images']} test images stand below with what "
+        "each cell found in them.",
+        f"{len(scores)} cells made {counts[0]:,} to {counts[-1]:,} detections each; the viewer shows the 100 surest of "
+        "each image.",
+        "To score them, give the masks of the test images as raw.test_masks, and run again: no training is repeated.",
+    ]
+
+
+def sentences(cells: Mapping[str, Sequence[Scores]], comparisons: Comparisons | None) -> list[str]:
+    """The three sentences at the top of the page. cells: {label: scores of each seed}; empty: nothing was trained."""
+    every = [one for found in cells.values() for one in found]
+    if not every:
+        return ["This run has no cells."]
+    if not every[0]["scored"]:
+        return unscored_sentences(every)
+    if comparisons and comparisons["scored"]:
+        return compared_sentences(comparisons, every[0])
+    values = {label: sum(one["map_report"] or 0.0 for one in found) / len(found) for label, found in cells.items()}
+    return scored_sentences(values, every[0])

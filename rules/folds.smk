@@ -29,14 +29,15 @@ if FOLDS:
             state=file_state(config["folds"]["groups"]),
             groups=verbatim(option("--groups", config["folds"]["groups"])),
             column=verbatim(option("--column", config["folds"]["column"])),
-            folds=config["folds"],
+            count=config["folds"]["count"],
+            seed=config["folds"]["seed"],
             fraction=config["split"]["validation_fraction"],
             out=above(),
         message:
             "folds of the training images"
         shell:
-            "python scripts/make_folds.py --checked {input.checked} --count {params.folds[count]} {params.groups}"
-            " {params.column} --seed {params.folds[seed]} --validation-fraction {params.fraction}"
+            "python scripts/make_folds.py --checked {input.checked} --count {params.count} {params.groups}"
+            " {params.column} --seed {params.seed} --validation-fraction {params.fraction}"
             " --out-dir {params.out} > {log} 2>&1"
 
     rule write_fold_annotations:

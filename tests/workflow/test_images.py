@@ -48,7 +48,7 @@ def test_what_does_not_go_together_is_refused(project):
         (["run=other"], "config: images is null, wanted images to predict on"),
         (["images=new", "model=bundle.zip", "export={forms: [svg]}"], "export.forms.0 is 'svg', wanted one of"),
         (["training={weights: gone.zip}"], "config: training.weights gone.zip not found"),
-        (["training={weights: imagenet}"], "config: training.weights is 'imagenet', wanted the form"),
+        (["training={weights: imagenet}"], "config: training.weights imagenet not found, wanted coco, none"),
     ):
         jobs, found = plan(project, *config)
         assert jobs == {}

@@ -56,15 +56,15 @@ def test_masks_apart_are_refused_with_another_format(project, given):
 def test_an_import_leads_to_annotations_and_a_second_run_does_nothing(project, given):
     config = overlay(project, {"dataset": {"path": str(given)}, "test": {"fraction": 0.25, "seed": 1}})
     targets = ["results/own/data/annotations/setting1/train.json", "results/own/data/raw.md"]
-    done = snakemake(project, *targets, config=config)
+    done = snakemake(project, "--", *targets, config=config)
     assert done.returncode == 0, done.stderr[-3000:]
     annotations = json.loads((project / "results/own/data/coco/exact/train.json").read_text())["annotations"]
     imported = json.loads((project / "results/own/data/imported.json").read_text())
     training = [row["id"] for row in imported["images"] if row["set"] == "train"]
     assert len(annotations) == sum(len(NUCLEI[id_]) for id_ in training)
     assert "Format: `coco_json` (found by itself)." in (project / "results/own/data/raw.md").read_text()
-    assert planned(snakemake(project, "-n", *targets, config=config)) == {}
+    assert planned(snakemake(project, "-n", "--", *targets, config=config)) == {}
     content = json.loads((given / "train/_annotations.coco.json").read_text())
     content["categories"][1]["name"] = "renamed"
     (given / "train/_annotations.coco.json").write_text(json.dumps(content))
-    assert "import_raw" in planned(snakemake(project, "-n", *targets, config=config))
+    assert "import_raw" in planned(snakemake(project, "-n", "--", *targets, config=config))

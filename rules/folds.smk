@@ -29,14 +29,14 @@ if FOLDS:
             state=file_state(config["folds"]["groups"]),
             groups=verbatim(option("--groups", config["folds"]["groups"])),
             column=verbatim(option("--column", config["folds"]["column"])),
-            count=config["folds"]["count"],
+            number=config["folds"]["count"],
             seed=config["folds"]["seed"],
             fraction=config["split"]["validation_fraction"],
             out=above(),
         message:
             "folds of the training images"
         shell:
-            "python scripts/make_folds.py --checked {input.checked} --count {params.count} {params.groups}"
+            "python scripts/make_folds.py --checked {input.checked} --count {params.number} {params.groups}"
             " {params.column} --seed {params.seed} --validation-fraction {params.fraction}"
             " --out-dir {params.out} > {log} 2>&1"
 

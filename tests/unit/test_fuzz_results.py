@@ -260,7 +260,7 @@ def test_records_of_runs(tmp_path):
         found = read_record(tmp_path)
         if found:
             assert all(isinstance(log, str) for log in found["logs"])
-            assert all(model + str(setting + seed) for setting, model, seed in found["cells"])
+            assert all(model + str(setting) + str(seed + 0) for setting, model, seed in found["cells"])
 
     fuzz("records of runs", case, refuses=False)
 
@@ -271,9 +271,11 @@ CALLED = {
     "read_ensembles": "read_cells",
     "read_image": "read_mask",
     "read_layout": "check",
+    "read_log": "cell_details",
     "read_masks": "check",
     "read_nucleus": "check",
     "read_part": "read_cells",
+    "read_tables": "read_table",
     "read_tensors": "read_published",
     "read_test": "check",
     "read_train": "check",

@@ -8,6 +8,8 @@ from support.fuzzing import broken, changed, fuzz
 from support.score_cases import random_case
 
 from nuclei.models.plain_config import read_plain_config
+from nuclei.report.cell_details import cell_details
+from nuclei.report.shown_tables import read_table
 from nuclei.scoring.board import read_board
 from nuclei.scoring.compared_files import read_groups
 from nuclei.scoring.image_statistics import of_each
@@ -63,3 +65,39 @@ def test_statistics_of_images(tmp_path):
             assert all(len(values) == len(whole) for values in of_each(images).values())
 
     fuzz("statistics of images", case)
+
+
+def test_cells_of_the_report_page(tmp_path):
+    whole = {
+        "config": b"seed = 0\n",
+        "training": b'{"images": 3}',
+        "choice": b'{"epoch": 1}',
+        "epochs": b"epoch\tap50_100\n1\t0.5\n2\t\n",
+        "log": b'{"mode": "train", "epoch": 1, "iter": 2, "loss": 0.5, "lr": 0.1}\n{"mode": "val", "epoch": 1}\n',
+        "score": b'{"map_report": 0.2, "per_image": []}',
+    }
+    paths = {name: tmp_path / name for name in whole}
+
+    def case(chance):
+        hit = chance.choice(sorted(whole))
+        for name, content in whole.items():
+            paths[name].write_bytes(broken(content, chance) if name == hit else content)
+        assert cell_details(paths).keys() == whole.keys()
+
+    fuzz("cells of the report page", case)
+
+
+def test_tables_of_the_report_page(tmp_path):
+    page, values = tmp_path / "table1.html", tmp_path / "table1.csv"
+    whole = {
+        page: b"<table><thead><tr><th>model</th><th>mAP</th></tr></thead><tr><td>mask</td><td>0.24</td></tr></table>",
+        values: b"model,mAP\nmask,0.2376\n",
+    }
+
+    def case(chance):
+        hit = chance.choice(sorted(whole))
+        for path, content in whole.items():
+            path.write_bytes(broken(content, chance) if path == hit else content)
+        assert all(isinstance(cell.value, str) for row in read_table(page, values).rows for cell in row.cells)
+
+    fuzz("tables of the report page", case)

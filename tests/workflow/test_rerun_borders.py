@@ -16,7 +16,14 @@ from nuclei.workflow.data_hash import data_hash
 
 STAGES = code_stages(read_rules())
 # their outputs are tables
-TABLES = {"make_table", "make_explored_table", "make_ensembles_table", "make_instance_tables", "score_published"}
+TABLES = {
+    "make_table",
+    "make_explored_table",
+    "make_ensembles_table",
+    "make_folds_table",
+    "make_instance_tables",
+    "score_published",
+}
 WIDER_TABLES = {"compare_published", "draw_comparisons", "draw_scores", "judge_findings", "make_instance_tables"}
 SCORED_INSTANCES = {"compare_published", "score_instances"}
 # module below scripts/nuclei: the stages that an edit of it runs again

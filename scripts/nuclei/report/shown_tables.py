@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, written_by
 from nuclei.scoring.comparison_types import Comparisons, label
 
 MAP = "mAP"  # the column that the interval and the ceiling belong to
@@ -82,20 +82,22 @@ class Reader(HTMLParser):
 
 def read_table(html: Path | str, values: Path | str | None = None) -> Table:
     """A table of its HTML, with the values in full of its CSV. InputError where the two have not equally many rows."""
-    reader = Reader(Path(html).stem)
-    reader.feed(Path(html).read_text(encoding="utf-8"))
-    table = reader.table
-    table.rows = [row for row in table.rows if row.cells]
+    with written_by("make_table.py", html):
+        reader = Reader(Path(html).stem)
+        reader.feed(Path(html).read_text(encoding="utf-8"))
+        table = reader.table
+        table.rows = [row for row in table.rows if row.cells]
     if values is None:
         return table
-    with Path(values).open(newline="", encoding="utf-8") as file:
-        full = list(csv.DictReader(file))
-    if len(full) != len(table.rows):
-        raise InputError(f"{values}: {len(full)} rows found, wanted {len(table.rows)} as in {html}; make both again")
-    for row, known in zip(table.rows, full, strict=True):
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            value = known.get(column) or ""
-            cell.value = "" if value == cell.text else value
+    with written_by("make_table.py", values):
+        with Path(values).open(newline="", encoding="utf-8") as file:
+            full = list(csv.DictReader(file))
+        if len(full) != len(table.rows):
+            raise ValueError(f"{len(full)} rows, {len(table.rows)} in {html}")
+        for row, known in zip(table.rows, full, strict=True):
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                value = known.get(column) or ""
+                cell.value = "" if value == cell.text else value
     return table
 
 

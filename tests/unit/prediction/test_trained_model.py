@@ -37,7 +37,7 @@ FOUND = "a.png: {} µm per px found, the model's training images have 0.25; the 
 )
 def test_pixel_sizes_that_differ_by_more_than_a_fifth_are_a_warning(own, given, model, more, words):
     image = OrdinaryImage(Path("a.png"), np.zeros((4, 4, 3), np.uint8), own)
-    trained = TrainedModel("m", Path(), Path(), "", 1.0, 256, model)
+    trained = TrainedModel("m", Path(), Path(), "", 1.0, 256, model, {}, None)
     assert finer(trained, image, given) == pytest.approx(more)
     found = zoom_warning(trained, image, given)
     assert found is None if words is None else found.startswith(words)

@@ -9,9 +9,10 @@ from support.score_cases import random_case
 
 from nuclei.models.plain_config import read_plain_config
 from nuclei.report.cell_details import cell_details
-from nuclei.report.shown_tables import read_table
+from nuclei.report.shown_tables import read_cells_table, read_table
 from nuclei.scoring.board import read_board
 from nuclei.scoring.compared_files import read_groups
+from nuclei.scoring.error_file import as_csv, read_errors
 from nuclei.scoring.image_statistics import of_each
 from nuclei.scoring.instance_scores import Threshold, measure
 from nuclei.scoring.organs import read_organs
@@ -101,3 +102,20 @@ def test_tables_of_the_report_page(tmp_path):
         assert all(isinstance(cell.value, str) for row in read_table(page, values).rows for cell in row.cells)
 
     fuzz("tables of the report page", case)
+
+
+def test_tables_of_cells_and_errors(tmp_path):
+    truth, results = random_case(2)
+    errors = as_csv(measure(truth, results, Threshold(value=0.5, chosen_on="nothing", pq=None), {}).errors)
+    cells = "setting,model,sha256,map_report\n1,mask_r50,0123456789abcdef,0.2376\n2,mask_r50,,\n"
+
+    def case(chance):
+        if chance.random() < 0.5:
+            (tmp_path / "cells.csv").write_bytes(broken(cells.encode(), chance))
+            rows = read_cells_table(tmp_path / "cells.csv").rows
+            assert all(isinstance(cell.text, str) for row in rows for cell in row.cells)
+        else:
+            (tmp_path / "errors.csv").write_bytes(broken(errors.encode(), chance))
+            assert all(isinstance(row["image_id"], int | None) for row in read_errors(tmp_path / "errors.csv"))
+
+    fuzz("tables of cells and errors", case)

@@ -92,7 +92,9 @@ def test_annotate_train_look_correct_train_on(project, drawn):
 
     bundle = project / "first.zip"
     run(project, "tools/make_bundle.py", "--cell", str(first), "--out", str(bundle), "--pixel-size", "0.5")
-    done = snakemake(project, "--config", "images=slides/slide.svs", "model=first.zip", "--", "predict_images")
+    done = snakemake(
+        project, "--config", "images=slides/slide.svs", "model=first.zip", "--", "predict_images", config="mine.yaml"
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     predicted = json.loads((project / "results/images/slide.geojson").read_text())["features"]
     assert len(predicted) > 5

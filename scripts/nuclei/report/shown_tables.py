@@ -174,8 +174,12 @@ def extra(
 
 def read_cells_table(path: Path | str) -> Table:
     """cells.csv as a table that leads to the cells; hashes and scores are cut to what a page shows."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    with written_by("make_cells_table.py", path), Path(path).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row of another length")
+        if rows and not {"setting", "model"} <= rows[0].keys():
+            raise ValueError("no columns setting and model")
 
     def short(key: str, value: str) -> str:
         return (

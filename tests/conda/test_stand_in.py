@@ -116,7 +116,8 @@ def test_environment_holds_its_pins_with_stand_in_conda(environment):
 def test_stages_import_in_their_environment_with_stand_in_conda(environment):
     name, folder = environment
     scripts = scripts_of(name)
-    code = "\n".join(f"import {module}" for module in [*third_party(scripts), *(Path(one).stem for one in scripts)])
+    modules = [".".join(Path(one).with_suffix("").parts[1:]) for one in scripts]  # below scripts/ or tools/
+    code = "\n".join(f"import {module}" for module in [*third_party(scripts), *modules])
     variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "tools")}
     done = in_environment(folder, "-c", code, cwd=ROOT / "scripts", env=variables)
     assert done.returncode == 0, done.stderr

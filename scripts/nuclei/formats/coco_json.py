@@ -21,7 +21,7 @@ from nuclei.common.stage import InputError, capped
 from nuclei.data.left_out import CROWD, EMPTY
 from nuclei.formats.interface import NUCLEUS, FoundImage, Note, Nuclei, Nucleus
 from nuclei.formats.matching_files import files_below, ids_of, is_picture
-from nuclei.formats.shapes import nucleus_of
+from nuclei.formats.shapes import Reading, gather, nucleus_of
 
 LISTS = ("images", "annotations")
 
@@ -107,30 +107,17 @@ def image_file(row: Any, path: Path, pictures: list[Path], problems: list[str]) 
 
 def nuclei(path: Path, rows: list[dict[str, Any]], names: Mapping[int, str], width: int, height: int) -> Nuclei:
     """The nuclei of the annotations of one image."""
-    found: list[Nucleus] = []
-    notes: list[Note] = []
-    problems: list[str] = []
-    for number, row in enumerate(rows, 1):
-        name = f"annotation {row.get('id', number)}"
-        if row.get("iscrowd"):
-            notes.append(Note(name, CROWD))
-            continue
-        try:
-            nucleus, more = one(row, name, str(path), names, (width, height))
-        except InputError as error:
-            problems += error.problems
-            continue
-        notes += more
-        found += [nucleus] if nucleus else []
-    if problems:
-        raise InputError(*capped(problems, path))
-    return found, notes
+    readings = (
+        partial(one, row, f"annotation {row.get('id', number)}", str(path), names, (width, height))
+        for number, row in enumerate(rows, 1)
+    )
+    return gather(readings, path)
 
 
-def one(
-    row: Mapping[str, Any], name: str, path: str, names: Mapping[int, str], size: tuple[int, int]
-) -> tuple[Nucleus | None, list[Note]]:
+def one(row: Mapping[str, Any], name: str, path: str, names: Mapping[int, str], size: tuple[int, int]) -> Reading:
     """(nucleus, notes) of one annotation; InputError where its segmentation is none."""
+    if row.get("iscrowd"):
+        return None, [Note(name, CROWD)]
     width, height = size
     form, place = row.get("segmentation"), f"{path}: {name}"
     number = row.get("category_id")

@@ -22,7 +22,7 @@ from nuclei.common.stage import InputError, capped
 from nuclei.data.left_out import NO_AREA, OTHER
 from nuclei.formats.interface import NUCLEUS, FoundImage, Note, Nuclei
 from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, unmatched
-from nuclei.formats.shapes import Ring, nucleus_of
+from nuclei.formats.shapes import Reading, Ring, gather, nucleus_of
 
 WANTED = "GeoJSON: a FeatureCollection of polygons"
 OBJECTS = ("detection", "cell")
@@ -129,29 +129,25 @@ def outlines(geometry: Any, place: str) -> Iterator[tuple[list[Ring], list[Ring]
         yield rings[:1], rings[1:]
 
 
+def one(row: Any, meant: bool, name: str, path: Path, size: tuple[int, int]) -> Reading:
+    """(nucleus, notes) of one feature. meant: whether it is a nucleus; see are_nuclei."""
+    geometry = row.get("nucleusGeometry") or row.get("geometry")
+    shape = geometry.get("type") if isinstance(geometry, dict) else None
+    if not meant:
+        of_class = f" of class {short(category_of(row))}" if has_classification(row) else ""
+        return None, [Note(name, OTHER, f"{short(kind_of(row))}{of_class}")]
+    if shape not in ("Polygon", "MultiPolygon"):
+        return None, [Note(name, NO_AREA, f"{short(shape)}")]
+    parts = list(outlines(geometry, f"{path}: {name}"))
+    outer, holes = ([ring for part in parts for ring in part[side]] for side in (0, 1))
+    return nucleus_of(name, outer, size, f"{path}: {name}", holes, category_of(row))
+
+
 def nuclei(path: Path, width: int, height: int) -> Nuclei:
     """The nuclei of one GeoJSON file."""
     rows = features(read_json(path, WANTED), path)
-    found, notes, problems = [], [], []
-    for number, (row, meant) in enumerate(zip(rows, are_nuclei(rows), strict=True), 1):
-        name = f"feature {number}"
-        geometry = row.get("nucleusGeometry") or row.get("geometry")
-        shape = geometry.get("type") if isinstance(geometry, dict) else None
-        if not meant:
-            of_class = f" of class {short(category_of(row))}" if has_classification(row) else ""
-            notes.append(Note(name, OTHER, f"{short(kind_of(row))}{of_class}"))
-        elif shape not in ("Polygon", "MultiPolygon"):
-            notes.append(Note(name, NO_AREA, f"{short(shape)}"))
-        else:
-            try:
-                parts = list(outlines(geometry, f"{path}: {name}"))
-                outer, holes = ([ring for part in parts for ring in part[side]] for side in (0, 1))
-                nucleus, more = nucleus_of(name, outer, (width, height), f"{path}: {name}", holes, category_of(row))
-            except InputError as error:
-                problems += error.problems
-                continue
-            notes += more
-            found += [nucleus] if nucleus else []
-    if problems:
-        raise InputError(*capped(problems, path))
-    return found, notes
+    readings = (
+        partial(one, row, meant, f"feature {number}", path, (width, height))
+        for number, (row, meant) in enumerate(zip(rows, are_nuclei(rows), strict=True), 1)
+    )
+    return gather(readings, path)

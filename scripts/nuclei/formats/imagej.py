@@ -15,7 +15,7 @@ from nuclei.common.stage import InputError, capped
 from nuclei.data.left_out import NO_AREA
 from nuclei.formats.interface import FoundImage, Note, Nuclei
 from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, unmatched
-from nuclei.formats.shapes import nucleus_of
+from nuclei.formats.shapes import Reading, gather, nucleus_of
 
 ENDINGS = {".zip", ".roi"}
 SETS = ("_RoiSet", "_rois", "-RoiSet", "_ROI")
@@ -81,31 +81,26 @@ def by_containment(rings: list[Any]) -> tuple[list[Any], list[Any]]:
     return outer or rings, holes
 
 
+def one(roi: Any, number: int, path: Path, size: tuple[int, int]) -> Reading:
+    """(nucleus, notes) of one ROI. number: its place in the file, from 1 on."""
+    name = f"ROI {number} ({roi.name})" if roi.name else f"ROI {number}"
+    place = f"{path}: {name}"
+    try:
+        rings = outlines(roi)
+        if not rings:
+            return None, [Note(name, NO_AREA, roi.roitype.name)]
+        outer, holes = (rings, []) if len(rings) == 1 else by_containment(rings)
+        return nucleus_of(name, outer, size, place, holes)
+    except InputError:
+        raise
+    except Exception as error:  # of damaged numbers inside a ROI
+        raise InputError(f"{place}: not readable ({error!s:.60}), wanted an area; save it again") from None
+
+
 def nuclei(path: Path, width: int, height: int) -> Nuclei:
     """The nuclei of one file of ROIs. InputError where they lie on several pages of a stack."""
-    found, notes, problems = [], [], []
     read_rois = rois(path)
     pages = sorted({int(roi.position) for roi in read_rois})
     if len(pages) > 1:
         raise InputError(f"{path}: ROIs on pages {pages[:5]} found, wanted those of one image; save each page's apart")
-    for number, roi in enumerate(read_rois, 1):
-        name = f"ROI {number} ({roi.name})" if roi.name else f"ROI {number}"
-        place = f"{path}: {name}"
-        try:
-            rings = outlines(roi)
-            if not rings:
-                notes.append(Note(name, NO_AREA, roi.roitype.name))
-                continue
-            outer, holes = (rings, []) if len(rings) == 1 else by_containment(rings)
-            nucleus, more = nucleus_of(name, outer, (width, height), place, holes)
-        except InputError as error:
-            problems += error.problems
-            continue
-        except Exception as error:  # of damaged numbers inside a ROI
-            problems.append(f"{place}: not readable ({error!s:.60}), wanted an area; save it again")
-            continue
-        notes += more
-        found += [nucleus] if nucleus else []
-    if problems:
-        raise InputError(*capped(problems, path))
-    return found, notes
+    return gather((partial(one, roi, number, path, (width, height)) for number, roi in enumerate(read_rois, 1)), path)

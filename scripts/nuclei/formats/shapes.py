@@ -5,7 +5,8 @@ and where an outline crosses itself, a point is inside if a line from it crosses
 MATLAB's poly2mask, by which masks of MoNuSeg are made, does the same. Coordinates are px, with pixel edges at integers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from nuclei.coco.rle import bounding_box, decode_part
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, refuse
 from nuclei.data.left_out import CLIPPED, CROSSES, EMPTY, SHORT
-from nuclei.formats.interface import NUCLEUS, Note, Nucleus
+from nuclei.formats.interface import NUCLEUS, Note, Nuclei, Nucleus
 
 Ring = NDArray[np.float64]  # (points, 2): x, y
+Reading = tuple[Nucleus | None, list[Note]]  # of one nucleus: None where it has no area
 
 
 def ring_mask(ring: Ring, size: tuple[int, int], box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
@@ -81,7 +83,7 @@ def nucleus_of(
     place: str,
     holes: Sequence[Ring] = (),
     category: str = NUCLEUS,
-) -> tuple[Nucleus | None, list[Note]]:
+) -> Reading:
     """(nucleus, notes) of outlines; None where none of them has 3 points or holds a pixel. See rasterise."""
     long, inner = ([ring for ring in found if len(ring) > 2] for found in (rings, holes))
     points = min((len(ring) for ring in rings), default=0)
@@ -91,3 +93,23 @@ def nucleus_of(
     found, more = rasterise(long, inner, size, place)
     notes = [Note(name, *kind) for kind in kinds] + [Note(name, kind) for kind in more]
     return (Nucleus(name, *found, category) if found else None), notes
+
+
+def gather(readings: Iterable[Callable[[], Reading]], path: Path) -> Nuclei:
+    """The nuclei and notes of one file. readings: each called, returns those of one nucleus, or raises InputError.
+
+    InputError with the problems of all nuclei, the first lines of them in full.
+    """
+    found: list[Nucleus] = []
+    notes: list[Note] = []
+    problems: list[str] = []
+    for reading in readings:
+        try:
+            nucleus, more = reading()
+        except InputError as error:
+            problems += error.problems
+            continue
+        notes += more
+        found += [nucleus] if nucleus else []
+    refuse(problems, path)
+    return found, notes

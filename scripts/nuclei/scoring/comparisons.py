@@ -18,6 +18,8 @@ from nuclei.scoring.image_statistics import NAMES, ImageStatistics, Values, mean
 from nuclei.scoring.instance_metrics import quotient
 from nuclei.scoring.intervals import MOST, Resamples, holm, interval, p_value, resamples, sign_flips
 
+# what is drawn, each from numbers of its own; a 0 at the end of a seed of numpy changes nothing, so none of them is 0
+NUCLEI_DRAWN, IMAGES_DRAWN, SEEDS_DRAWN = 1, 2, 3
 FORMS = ("pooled", "mean")  # of all images as one; of the images' own values
 NUCLEI = ("recall", "sq", "dice_matched")  # scores that are means over nuclei, which can be resampled within an image
 
@@ -76,7 +78,7 @@ class Draws:
         """The scores of group number `which` in every draw; scores: float, (seeds, resamples)."""
         if self.order is None:
             return scores[0]
-        return drawn_seeds(scores, self.drawn, self.order, np.random.default_rng([self.seed, which]))
+        return drawn_seeds(scores, self.drawn, self.order, np.random.default_rng([self.seed, SEEDS_DRAWN, which]))
 
     @property
     def ways(self) -> NDArray[np.int64]:
@@ -90,7 +92,7 @@ def make_draws(images: int, seeds: int, seed: int) -> Draws:
     if seeds == 1:
         return Draws(found, None, seed)
     share = found.ways / found.ways.sum()
-    return Draws(found, np.random.default_rng(seed).choice(len(share), MOST, p=share), seed)
+    return Draws(found, np.random.default_rng([seed, IMAGES_DRAWN]).choice(len(share), MOST, p=share), seed)
 
 
 def flipped(
@@ -228,7 +230,7 @@ class NucleusDraws:
         """Draw `draws` times; groups: as for compare()."""
         images = next(iter(groups.values()))[0]
         counts = [image.detections.nuclei for image in images]
-        random = np.random.default_rng([seed, 1])
+        random = np.random.default_rng([seed, NUCLEI_DRAWN])
         times = random.multinomial(len(images), np.full(len(images), 1 / len(images)), draws)
         parts = [
             random.multinomial(times[:, at] * count, np.full(count, 1 / count)) if count else np.zeros((draws, 0), int)

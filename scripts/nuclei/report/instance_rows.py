@@ -165,7 +165,7 @@ def error_table_rows(entries: Mapping[str, ModelEntry], found: Found) -> Rows:
                 row |= dict.fromkeys(f"detections {kind}" for kind in DETECTION_KINDS[1:])
             rows.append(row)
     plain: list[TableRow] = [
-        {key: whole(value) if isinstance(value, float | int) else value for key, value in row.items()} for row in rows
+        {key: as_count(value) if isinstance(value, float | int) else value for key, value in row.items()} for row in rows
     ]
     return plain, rows
 
@@ -197,20 +197,20 @@ def error_share_rows(entries: Mapping[str, ModelEntry], found: Found) -> Rows:
             for name in kinds
         }
         ap50 = average([one["ap50"] for one in shares])
-        row: TableRow = {**head, "nuclei": seeds[0]["nuclei"], **{key: whole(one) for key, one in numbers.items()}}
+        row: TableRow = {**head, "nuclei": seeds[0]["nuclei"], **{key: as_count(one) for key, one in numbers.items()}}
         row["AP50"] = shown(ap50)
         value: TableRow = {**head, "nuclei": seeds[0]["nuclei"], **numbers, "AP50": ap50}
         for kind, name in COSTS.items():
             gain = average([one["gains"][kind] for one in shares])
             number = average([one["counts"][kind] for one in shares])
-            row[f"costs: {name}"] = f"{signed(gain or 0.0)} ({whole(number)})"
+            row[f"costs: {name}"] = f"{signed(gain or 0.0)} ({as_count(number)})"
             value |= {f"costs: {name}": gain, f"number: {name}": number}
         rows.append(row)
         values.append(value)
     return rows, values or rows
 
 
-def whole(number: Value) -> str:
+def as_count(number: Value) -> str:
     """A count; with several seeds the mean of their counts."""
     return f"{number:g}" if isinstance(number, float | int) else ""
 

@@ -165,7 +165,8 @@ def error_table_rows(entries: Mapping[str, ModelEntry], found: Found) -> Rows:
                 row |= dict.fromkeys(f"detections {kind}" for kind in DETECTION_KINDS[1:])
             rows.append(row)
     plain: list[TableRow] = [
-        {key: as_count(value) if isinstance(value, float | int) else value for key, value in row.items()} for row in rows
+        {key: as_count(value) if isinstance(value, float | int) else value for key, value in row.items()}
+        for row in rows
     ]
     return plain, rows
 

@@ -80,6 +80,10 @@ class Draws:
             return scores[0]
         return drawn_seeds(scores, self.drawn, self.order, np.random.default_rng([self.seed, SEEDS_DRAWN, which]))
 
+    def interval(self, values: NDArray[np.float64]) -> tuple[float, float] | None:
+        """Interval of a score over the draws; None with one image, which says nothing of how images differ."""
+        return interval(values, self.ways) if self.drawn.weights.shape[1] > 1 else None
+
     @property
     def ways(self) -> NDArray[np.int64]:
         """In how many ways each draw comes about."""
@@ -161,7 +165,7 @@ def _estimates(found: Spread, draws: Draws, which: int) -> dict[str, dict[str, E
     for form in FORMS:
         result[form] = {}
         for name in NAMES:
-            ends = interval(draws.values(found.resampled[form][name], which), draws.ways)
+            ends = draws.interval(draws.values(found.resampled[form][name], which))
             low, high = ends or (None, None)
             value = none(found.plain[form][name].mean())
             result[form][name] = {"value": value, "low": low, "high": high}
@@ -185,7 +189,7 @@ def _pair(
         for name in NAMES:
             differences = draws.values(one.resampled[form][name], places[first])
             differences = differences - draws.values(other.resampled[form][name], places[second])
-            low, high = interval(differences, draws.ways) or (None, None)
+            low, high = draws.interval(differences) or (None, None)
             within = nuclei.interval(first, second, name) if form == "pooled" and name in NUCLEI else None
             left_out = (one.without[form][name] - other.without[form][name]).mean(axis=0)
             known = left_out[~np.isnan(left_out)]

@@ -142,6 +142,17 @@ def test_a_group_that_is_better_in_every_image():
     assert scores["pq"]["p"] == 2 / 64
 
 
+def test_one_image_ranks_nothing():
+    content, _ = random_case(5, images=1, most=14)
+    perfect = [{**row, "score": 0.5} for row in content["annotations"]]
+    groups = {"good": perfect, "bad": perfect[1:]}
+    found = compare({name: [measure(content, own, EVERY, {}).statistics] for name, own in groups.items()})
+    one = found["pairs"][0]["scores"]["pooled"]["pq"]
+    assert one["difference"] > 0
+    assert (one["low"], one["high"], one["verdict"]) == (None, None, UNSURE)
+    assert found["groups"]["good"]["pooled"]["pq"] == {"value": 1.0, "low": None, "high": None}
+
+
 def test_nuclei_resampled_too_make_the_interval_wider(compared):
     one = compared["pairs"][0]["scores"]["pooled"]["recall"]
     assert one["nuclei_low"] < one["low"]

@@ -88,7 +88,7 @@ def check(path: Path, model: TrainedModel, args: argparse.Namespace) -> int:
     An image is read whole, of a slide a corner. InputError where it cannot be predicted on.
     """
     image = open_image_file(path, model.pixel_size)
-    image.read(0, 0, min(image.width, 64), min(image.height, 64))
+    image.corner()
     if warning := zoom_warning(model, image, args.pixel_size):
         print(f"warning: {warning}", file=sys.stderr, flush=True)
     rows, columns = (windows(length, *window_of(image, model, args)) for length in (image.height, image.width))

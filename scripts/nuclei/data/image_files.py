@@ -48,6 +48,10 @@ class ImageFile(ABC):
     def read(self, left: int, top: int, right: int, bottom: int) -> Pixels:
         """The pixels of a part, right and bottom exclusive: uint8, height x width x (blue, green, red)."""
 
+    def corner(self) -> Pixels:
+        """The first pixels, 64 x 64 or less: whether the image can be read is known without reading a slide."""
+        return self.read(0, 0, min(self.width, 64), min(self.height, 64))
+
     def small(self, longest: int) -> Pixels:
         """The whole image, reduced so that its longer side has at most `longest` px: as read(), at any size."""
         scale = min(1.0, longest / max(self.width, self.height))

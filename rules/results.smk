@@ -119,7 +119,8 @@ def asked_images(wildcards):
     if not SOURCES:
         raise WorkflowError("error: config: images is null, wanted images to predict on; add --config images=… model=…")
     slide = getattr(wildcards, "slide", None)
-    return shlex.join([str(SLIDES[slide])] if slide else SOURCES)
+    sources = [str(SLIDES[slide])] if slide else SOURCES
+    return shlex.join(f"./{source}" if source.startswith("-") else source for source in sources)  # else an option
 
 
 def images_state(wildcards):

@@ -6,33 +6,15 @@ the folder that export.folder names:
   <image>.nuclei.json   the record of the image: what its files were made of
   images.tsv            the list of all images
 Each slide is a job of its own; all other images are one job. What is kept of unfinished images lies in work/images/.
-Where export.on_bad_image is `stop`, check_images opens all of them before the first slide is looked at.
+Where export.on_bad_image is `stop`, the job of a slide first opens all images (TOGETHER, which is no param: an image that
+is added makes no other one run again).
 """
+
+TOGETHER = f"--together {quoted(SOURCES)}" if SLIDES and config["export"]["on_bad_image"] == "stop" else ""
 
 
 wildcard_constraints:
     slide="|".join(map(re.escape, SLIDES)) or "-",
-
-
-rule check_images:
-    output:
-        "work/images/checked.txt",
-    log:
-        f"{EXPORT}/logs/check_images.log",
-    retries: 0  # an image that cannot be read does not get better
-    conda:
-        "../envs/mmdet.yaml"
-    resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(60),
-    params:
-        *code("check_images", "mmdet"),
-        images=asked_images,
-        content=images_state,
-    message:
-        "whether all new images can be read"
-    shell:
-        "python scripts/check_images.py --images {params.images} --out {output} 2>&1 | tee {log:q}"
 
 
 rule predict_images:
@@ -73,13 +55,12 @@ rule predict_images:
         " {params.threshold}"
         " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --border {params.look[border]} 2>&1 | tee {log:q}"
+        " {params.soft} --border {params.look[border]} {TOGETHER} 2>&1 | tee {log:q}"
 
 
 use rule predict_images as predict_slide with:
     input:
-        # an order alone: a slide that is added makes no other one run again
-        slides=ancient(rules.check_images.output) if config["export"]["on_bad_image"] == "stop" else [],
+        slides=[],
     output:
         f"{EXPORT}/{{slide}}.nuclei.json",
     log:

@@ -21,6 +21,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped, run_stage
 from nuclei.compute.device import set_up
 from nuclei.data.image_files import ImageFile, open_image_file
+from nuclei.data.readable_images import check_readable
 from nuclei.data.tissue import Tissue
 from nuclei.export.forms import FORMS, write_forms
 from nuclei.export.image_records import code_state, finished, short, state_of, write_list, write_record, write_skipped
@@ -55,6 +56,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out-dir", required=True, help="folder of the results")
     parser.add_argument("--work", required=True, help="folder of what is kept of unfinished images")
     parser.add_argument("--out", help="where to write the list of all images (tab-separated)")
+    parser.add_argument(
+        "--together", nargs="+", default=[], help="images, too, which other jobs predict on: stop where one is bad"
+    )
     parser.add_argument(
         "--on-bad-image", choices=["stop", "skip"], default="stop", help="stop before any work, or skip the image"
     )
@@ -162,6 +166,8 @@ def main() -> None:
     folder, forms = Path(args.out_dir), list(dict.fromkeys(args.forms))
     check_options(args)
     images, model = list_image_files(args.images), open_model(args.model)
+    if args.together:
+        check_readable(list_image_files(args.together), Path(args.work) / "readable.json")
     if args.score_threshold is None:
         args.score_threshold = model.threshold or 0.0
     names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size", "score_threshold")

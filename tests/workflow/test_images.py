@@ -26,25 +26,29 @@ def plan(project, *config, target="predict_images"):
     """(jobs by rule, all that Snakemake said) of a plan."""
     done = snakemake(project, "-n", "-p", "--config", *config, "--", target)
     said = done.stdout + done.stderr
-    jobs = re.findall(
-        r"^(check_images|predict_images|predict_slide|take_weights|fetch_weights) +(\d+)$", said, re.MULTILINE
-    )
+    jobs = re.findall(r"^(predict_images|predict_slide|take_weights|fetch_weights) +(\d+)$", said, re.MULTILINE)
     return {rule: int(count) for rule, count in jobs}, said
 
 
 def test_each_slide_is_a_job_and_all_images_are_one(project):
     jobs, said = plan(project, "images=new", "model=bundle.zip")
-    assert jobs == {"check_images": 1, "predict_slide": 1, "predict_images": 1}
-    assert re.findall(r"scripts/check_images.py --images new --out work/images/checked.txt", said)
+    assert jobs == {"predict_slide": 1, "predict_images": 1}
     (slide,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images 'new/slide 1.svs' .*", said)
     assert "--forms geojson table --out-dir results/images --work work/images  --on-bad-image stop" in slide
+    assert "--together new 2>&1" in slide
     (images,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images new .*", said)
     assert "--out=results/images/images.tsv" in images
 
 
+def test_a_name_that_starts_with_a_dash_is_no_option(project):
+    (project / "-one.png").write_bytes(b"x")
+    _, said = plan(project, "images=-one.png", "model=bundle.zip")
+    assert "scripts/predict_images.py --model bundle.zip --images ./-one.png --forms" in said
+
+
 def test_nothing_is_checked_ahead_where_bad_images_are_skipped(project):
-    jobs, _ = plan(project, "images=new", "model=bundle.zip", "export={on_bad_image: skip}")
-    assert jobs == {"predict_slide": 1, "predict_images": 1}
+    _, said = plan(project, "images=new", "model=bundle.zip", "export={on_bad_image: skip}")
+    assert "--together" not in said
 
 
 def test_what_does_not_go_together_is_refused(project):

@@ -46,13 +46,13 @@ NOT_NAMED = {
     ("predict_epochs", "training"): "another training, of which the checkpoints may be others under equal scores",
     ("plan", "annotations"): "config.py names it",
     ("predict_images", "slides"): "an order alone: it lists them, and finds their records in the folder of the results",
-    ("predict_slide", "slides"): "an order alone: all images can be read",
+    ("predict_slide", "slides"): "there is none: a slide waits for no other",
     ("make_report", "cells"): "hundreds of paths, which {params.cells}/… give by brace expansion",
     ("write_manifest", "cells"): "hundreds of paths, which {params.cells} gives by brace expansion",
     ("write_manifest", "folds"): "the same, by {params.folds}",
 }
 MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
-GROUPLESS = {"train", "check_images", "predict_slide", "predict_images"}  # each is a job of its own
+GROUPLESS = {"train", "predict_slide", "predict_images"}  # each is a job of its own
 
 
 def imported(path):

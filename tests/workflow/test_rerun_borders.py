@@ -49,7 +49,6 @@ BORDERS = {
         "predict_images",
     },
     "data/masks.py": {
-        "check_images",
         "check_leaks",
         "check_part",
         "check_raw",

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -76,7 +75,7 @@ def test_a_training_goes_on_from_it_and_a_leak_is_told(elsewhere, environment):
     own = torch.load(folder / "results/tiny/cells/setting1/mask_r50/seed0/checkpoint.pth", weights_only=True)
     assert own["state_dict"].keys() == weights.keys()
     learned = [name for name, value in weights.items() if value.is_floating_point() and "running" not in name]
-    assert len(learned) > 100
+    assert len(learned) > 50
     assert all(torch.allclose(own["state_dict"][name], weights[name], atol=1e-6) for name in learned)
     assert "LEAK: test image DEMO-04" in (folder / tables).read_text().replace("\\", "")
 
@@ -140,4 +139,4 @@ def test_damage_is_one_line_before_anything_runs(elsewhere, environment, kind, s
     assert len(errors) == 1 and said in errors[0], done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "ran").exists()
-    assert not list(Path(folder).glob("out*"))
+    assert not list(folder.glob("out/*")) and not (folder / "out.pth").exists()

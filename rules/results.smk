@@ -119,7 +119,12 @@ def asked_images(wildcards):
     if not SOURCES:
         raise WorkflowError("error: config: images is null, wanted images to predict on; add --config images=… model=…")
     slide = getattr(wildcards, "slide", None)
-    return shlex.join([str(SLIDES[slide])] if slide else SOURCES)
+    return quoted([str(SLIDES[slide])] if slide else SOURCES)
+
+
+def quoted(paths):
+    """Paths for the shell, none of which looks like an option."""
+    return shlex.join(f"./{path}" if path.startswith("-") else path for path in paths)
 
 
 def images_state(wildcards):

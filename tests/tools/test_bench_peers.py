@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from bench_peers import PeerFailed, check_processor, environment
+from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -106,7 +107,17 @@ def test_a_peer_is_scored_on_held_out_images_and_the_others_go_on(call, data, dr
     found = read(tmp_path / "out/instanseg/predictions.json")
     truth = truth_of(drawn, "train", yaml.safe_load((data / "fold.yaml").read_text())["validation"])
     assert {row["image_id"] for row in found} == {3} == {image["id"] for image in truth["images"]}
+    with np.load(next((tmp_path / "fold/data/train").iterdir())) as file:
+        image, labels = file["image"], file["labels"]
     content = read(tmp_path / "out/peers.json")
+    folder = drawn / "dataset/train" / content["images"]["train"][0].split("/")[0]
+    with Image.open(next(folder.glob("images/*.png"))) as picture:  # in RGB, where OpenCV reads BGR
+        assert (image == np.array(picture.convert("RGB"))).all()
+    for mask in folder.glob("masks/*.png"):
+        with Image.open(mask) as picture:
+            own = np.array(picture.convert("L")) > 0
+        (label,) = np.unique(labels[own])
+        assert label and (own == (labels == label)).all()
     (row,) = content["rows"]
     scores = [row["scores"][key] for key in ("ap50_100", "ap_1000")]
     assert scores == pytest.approx(reference(truth, found)) and scores[0] > 0.2

@@ -70,7 +70,10 @@ def write(path: Path, labels: Any, scores: Any) -> None:
 def finish(out: Path, record: dict[str, Any]) -> None:
     """Write training.json, the last file: where it is, the peer has done all. It gets the versions of all packages."""
     found = importlib.metadata.distributions()
-    versions = {"python": platform.python_version(), **{each.metadata["Name"].lower(): each.version for each in found}}
+    versions = {
+        "python": platform.python_version(),
+        **{each.metadata["Name"].lower().replace("_", "-"): each.version for each in found},
+    }
     record = {**record, "versions": versions}
     (out / "training.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -287,6 +287,15 @@ def inputs(args: argparse.Namespace, truth: dict[str, Content]) -> dict[str, Any
     return {"sha256": {**hashes, split.name: sha256(split)}, "images": parts, "processor": processor()}
 
 
+def write_all(
+    rows: Sequence[dict[str, Any]], failed: dict[str, str], args: argparse.Namespace, truth: dict[str, Content]
+) -> None:
+    """Write peers.md and peers.json, with what is done so far."""
+    short = [{**row, "instances": row["instances"] and row["instances"]["scores"]} for row in rows]
+    write_json(args.out / "peers.json", {"on": args.on, "rows": short, "failed": failed, **inputs(args, truth)})
+    write_text(args.out / "peers.md", table(rows, failed, truth["test"], args.on))
+
+
 def peers(args: argparse.Namespace) -> Iterator[str]:
     """The peers to train. InputError: on the test images one has scores already."""
     for peer in args.peers:
@@ -323,11 +332,8 @@ def main() -> None:
         except PeerFailed as error:
             failed[peer] = str(error)
             print(f"error: {peer}: {error}", file=sys.stderr, flush=True)
-    text = table(rows, failed, truth["test"], args.on)
-    write_text(args.out / "peers.md", text)
-    short = [{**row, "instances": row["instances"] and row["instances"]["scores"]} for row in rows]
-    write_json(args.out / "peers.json", {"on": args.on, "rows": short, "failed": failed, **inputs(args, truth)})
-    print(text)
+        write_all(rows, failed, args, truth)  # after each, as the next one takes hours
+    print((args.out / "peers.md").read_text(encoding="utf-8"))
     sys.exit(1 if failed else 0)
 
 

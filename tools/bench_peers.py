@@ -8,6 +8,7 @@ Each peer has a script, tools/peers/train_<peer>.py, which imports nothing of th
 tools/peers/<peer>.txt, from which an environment is made below --work. What a peer finds is written as this project
 writes its predictions, and scored by the same code. The score from which detections count for AJI and PQ is chosen on
 the validation images, as for ours. It writes, into --out, the tables peers.md and peers.json and a folder of each peer.
+Rows of other peers that an earlier call left there stay, so that each peer may have a call of its own.
 """
 
 import argparse
@@ -291,9 +292,26 @@ def write_all(
     rows: Sequence[dict[str, Any]], failed: dict[str, str], args: argparse.Namespace, truth: dict[str, Content]
 ) -> None:
     """Write peers.md and peers.json, with what is done so far."""
-    short = [{**row, "instances": row["instances"] and row["instances"]["scores"]} for row in rows]
+    short = [{**row, "instances": row["instances"] and {"scores": row["instances"]["scores"]}} for row in rows]
     write_json(args.out / "peers.json", {"on": args.on, "rows": short, "failed": failed, **inputs(args, truth)})
     write_text(args.out / "peers.md", table(rows, failed, truth["test"], args.on))
+
+
+def kept(args: argparse.Namespace, truth: dict[str, Content]) -> list[dict[str, Any]]:
+    """Rows of earlier calls with the same --out and the same images, of peers that this one does not train.
+
+    InputError: those that are there have scores of test images under another split. Trials on other folds just go.
+    """
+    file = args.out / "peers.json"
+    if not file.is_file():
+        return []
+    before, now = read_json(file, "the tables of an earlier call"), {"on": args.on, **inputs(args, truth)}
+    with written_by("bench_peers.py", file):
+        if any(before[key] != now[key] for key in ("on", "sha256", "images")):
+            if before["on"] == "test":
+                raise InputError(f"{file}: other images or split found, wanted those of this call; name another OUT")
+            return []
+        return [row for row in before["rows"] if row["peer"] in set(PEERS) - set(args.peers)]
 
 
 def peers(args: argparse.Namespace) -> Iterator[str]:
@@ -326,6 +344,7 @@ def main() -> None:
         raise InputError(f"--minutes {args.minutes:g}, --cores {args.cores}: found, wanted more than 0; correct them")
     chosen, truth = list(peers(args)), prepare(args)
     rows, failed = [our_row(args.ours, truth["test"])] if args.ours else [], {}
+    rows += kept(args, truth)
     for peer in chosen:
         try:
             rows.append(peer_row(peer, args, truth))

@@ -163,6 +163,23 @@ def test_test_images_are_scored_once_and_beside_ours(call, drawn, tmp_path):
         call(peer, "--ours", cell)
 
 
+def test_rows_of_earlier_calls_stay_if_their_images_are_the_same(call, data, tmp_path, capsys):
+    peer = THRESHOLD.format(train=1)
+    assert call({"stardist": peer}) == 0
+    (row,) = read(tmp_path / "out/peers.json")["rows"]
+    assert call({"cellpose": peer}, "--seed", "2") == 0
+    both = read(tmp_path / "out/peers.json")["rows"]
+    assert both[0] == row and [(one["peer"], one["seed"]) for one in both] == [("stardist", 0), ("cellpose", 2)]
+    lines = (tmp_path / "out/peers.md").read_text().splitlines()
+    assert lines[2].split("|")[5:] == lines[3].split("|")[5:]  # the same detections
+    (data / "other.yaml").write_text((data / "fold.yaml").read_text() + "# another file\n")
+    assert call({"instanseg": peer}, "--fold", data / "other.yaml") == 0
+    assert [one["peer"] for one in read(tmp_path / "out/peers.json")["rows"]] == ["instanseg"]
+    (tmp_path / "out/peers.json").write_text(json.dumps({**read(tmp_path / "out/peers.json"), "on": "test"}))
+    with pytest.raises(InputError, match="out/peers.json: other images or split found"):
+        call({"cellpose": peer})
+
+
 def test_a_map_with_wrong_labels_is_no_result(call, tmp_path, capsys):
     text = THRESHOLD.format(train=1).replace("exchange.mean_inside(dark, labels)", "[0.5]")
     assert call({"cellpose": text}) == 1

@@ -8,7 +8,7 @@ makes, below results/<run>/:
   tables/explored.*, explored_full.*    the same of models that the report tried and dropped
   tables/ensembles.*                    scores of the ensembles
   tables/cells.csv                      where the numbers of each cell come from
-  tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
+  tables/staircase.*, instances.*, organs.*, error_shares.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
   tables/findings.*                     whether the report's findings hold
   figures/                              training curves, and test images with nuclei

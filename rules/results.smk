@@ -33,7 +33,7 @@ def table_columns(models):
 
 def instance_tables():
     """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
-    return ["staircase", "instances", "organs", "errors", "comparisons"]
+    return ["staircase", "instances", "organs", "error_shares", "errors", "comparisons"]
 
 
 def instance_files(forms=FORMS):

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 import library  # noqa: F401 - lets the library be found
@@ -34,7 +35,6 @@ from nuclei.common.files import read_json, sha256, write_json, write_text
 from nuclei.common.markdown import table_lines
 from nuclei.common.stage import InputError, run_stage, written_by
 from nuclei.data.conversion import convert
-from nuclei.data.masks import open_image
 from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_sources import fetch
 from nuclei.data.settings import subset
@@ -89,7 +89,7 @@ def write_part(folder: Path, images: Path, content: Content, with_labels: bool) 
     folder.mkdir(parents=True)
     nuclei = by_image(content, content["annotations"])
     for image in content["images"]:
-        pixels = open_image(images / image["file_name"], "an image of the dataset")
+        pixels = cv2.imread(str(images / image["file_name"]))  # as mmdet reads it: 8 bits, BGR
         arrays = {"image": np.ascontiguousarray(pixels[..., ::-1])}
         if with_labels:
             masks: Any = [row["segmentation"] for row in nuclei[image["id"]]]

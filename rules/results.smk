@@ -4,6 +4,12 @@ Functions alone; their names in capitals are those of common.smk.
 """
 
 
+def device_check():
+    """What says that the device was checked, as an input of `all`, as long as a training is missing."""
+    trained = cell_files("training.json", TRAINED)
+    return [] if all(Path(path).exists() for path in trained) else rules.check_device.output
+
+
 def marked(paths, caption, category):
     """Outputs of a rule, of which `snakemake --report` takes those that people look at: HTML tables and figures.
 

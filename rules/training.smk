@@ -24,7 +24,7 @@ rule check_device:
         f"{WORK}/device.json",
     log:
         f"{RESULTS}/logs/check_device.log",
-    priority: 1
+    priority: 2
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -167,6 +167,7 @@ rule select_checkpoint:
         choice=f"{CELL}/checkpoint.json",
     log:
         f"{CELL_LOGS}.select_checkpoint.log",
+    priority: 1  # a cell's score comes before the next cell's training
     conda:
         "../envs/mmdet.yaml"
     resources:

@@ -100,6 +100,15 @@ def test_the_manifest_names_every_result_and_no_other(project):
     assert verified(project / "results/tiny") == f"{count} files fit, {nothing}"
 
 
+def test_a_cell_is_scored_before_the_last_training_begins(project):
+    records = [json.loads(path.read_text()) for path in (project / ".snakemake/metadata").iterdir() if path.is_file()]
+
+    def starts(rule):
+        return [record["starttime"] for record in records if record["rule"] == rule]
+
+    assert min(starts("score_predictions")) < max(starts("train"))
+
+
 def test_a_second_run_does_nothing(project):
     assert planned(snakemake(project, "-n")) == {}
 

@@ -16,7 +16,9 @@ With a model bundle in training.weights, its weights lie in work/<run>/bundle.pt
 """
 
 
-# First of all jobs, so that a GPU on which nothing can be trained costs no hours.
+# First of all jobs of `all`, so that a GPU on which nothing can be trained costs no hours. No other job has its output as
+# an input, also not as an `ancient` one: Snakemake (9.27.1) leaves out every job behind an `ancient` file that exists and
+# is made again, even where the job's own output is missing, and ends as if all were done (its issue 4166).
 rule check_device:
     output:
         f"{WORK}/device.json",
@@ -122,7 +124,6 @@ rule train:
         images=ancient([f"{WORK}/tiles/{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=weights,
-        device=ancient(rules.check_device.output),  # an order alone: another device or check trains nothing again
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",

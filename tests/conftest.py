@@ -19,6 +19,8 @@ needs_real_data = pytest.mark.skipif(
     not (SHARED / "vrdl-raw.tar.xz").is_file(), reason="the real data set does not lie in ../shared/data"
 )
 
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """For several workers (make test): one of them runs a whole file, and one all that share the fixture `project`.
 

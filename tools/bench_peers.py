@@ -89,7 +89,7 @@ def write_part(folder: Path, images: Path, content: Content, with_labels: bool) 
     folder.mkdir(parents=True)
     nuclei = by_image(content, content["annotations"])
     for image in content["images"]:
-        pixels = cv2.imread(str(images / image["file_name"]))  # as mmdet reads it: 8 bits, BGR
+        pixels: Any = cv2.imread(str(images / image["file_name"]))  # as mmdet reads it: 8 bits, BGR
         arrays = {"image": np.ascontiguousarray(pixels[..., ::-1])}
         if with_labels:
             masks: Any = [row["segmentation"] for row in nuclei[image["id"]]]

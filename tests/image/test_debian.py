@@ -1,7 +1,7 @@
 """The two commands' parts in a clean Debian 13, with its Python 3.13: set-up, a small run, and the unit tests.
 
-Beside the packages that README.md names there is nothing. Nothing after the set-up has a network; the unit tests have their own servers, on loopback. $MMCV_CACHE: as in
-test_image.py.
+Beside the packages that README.md names there is nothing. Nothing after the set-up has a network; the unit tests have
+their own servers, on loopback. $MMCV_CACHE: as in test_image.py.
 """
 
 import re

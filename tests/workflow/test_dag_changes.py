@@ -54,6 +54,19 @@ def test_another_seed_trains_only_that_seed(project):
     assert (found["train"], found["predict"], found["resolve_config"]) == (12, 12, 12)
 
 
+def test_another_device_leaves_no_missing_training_out(project):
+    """As an `ancient` input of `train`, its new check hid that training: Snakemake left it out, and ended with 0."""
+    missing = cell(project, 1, "mask_r50") / "training.json"
+    content = missing.read_bytes()
+    missing.unlink()
+    try:
+        found = planned(snakemake(project, "-n", config=overlay(project, compute={"device": "auto"})))
+    finally:
+        missing.write_bytes(content)
+    assert (found["check_device"], found["train"], found["write_manifest"]) == (1, 12, 1)
+    assert planned(snakemake(project, "-n")) == {}
+
+
 def test_a_tables_note_changes_tables_alone(project):
     found = planned(snakemake(project, "-n", config=overlay(project, tables={"note": "another"})))
     assert found == {"make_table": 2, "make_report": 1, "write_manifest": 1}

@@ -4,10 +4,10 @@
     python tools/bench_peers.py --minutes 3 --peers stardist            a trial
     python tools/bench_peers.py --on test --out results/DATE-peers      the six test images, once
 
-Each peer has a script, tools/peers/train_<peer>.py, which imports nothing of this project, and a list of its packages,
-tools/peers/<peer>.txt, from which an environment is made below --work. What a peer finds is written as this project
-writes its predictions, and scored by the same code. The score from which detections count for AJI and PQ is chosen on
-the validation images, as for ours. It writes, into --out, the tables peers.md and peers.json and a folder of each peer.
+Each peer has a script in tools/peers, train_<peer>.py, which imports nothing of this project, and a list of packages,
+<peer>.txt, from which an environment is made below --work. What a peer finds is written as this project writes its
+predictions, and scored by the same code. The score from which detections count for AJI and PQ is chosen on the
+validation images, as for ours. It writes, into --out, the tables peers.md and peers.json and a folder of each peer.
 Rows of other peers that an earlier call left there stay, so that each peer may have a call of its own.
 """
 

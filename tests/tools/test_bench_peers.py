@@ -1,5 +1,6 @@
 """bench_peers.py without any peer: a script that thresholds takes their place, in this environment, on drawn images."""
 
+import importlib
 import json
 import platform
 import shutil
@@ -16,6 +17,7 @@ from bench_peers import PeerFailed, check_processor, environment
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from scipy import ndimage
 
 from nuclei.common.stage import InputError
 from nuclei.data.conversion import convert
@@ -238,3 +240,15 @@ def test_a_processor_without_avx_is_told(tmp_path, monkeypatch):
     check_processor("cellpose", flags)
     flags.write_text("flags\t\t: fpu avx\n")
     check_processor("stardist", flags)
+
+
+def test_the_score_of_peers_without_one_is_the_mean_inside_a_nucleus(monkeypatch):
+    monkeypatch.syspath_prepend(bench_peers.HERE)
+    exchange = importlib.import_module("exchange")
+    random = np.random.default_rng(5)
+    labels, values = random.integers(0, 6, (20, 30)), random.random((20, 30))
+    labels[labels == 3] = 0
+    found = exchange.mean_inside(values, labels)
+    there = [1, 2, 4, 5]
+    assert found[[label - 1 for label in there]] == pytest.approx(ndimage.mean(values, labels, there))
+    assert found[2] == 0 and len(found) == 5

@@ -51,13 +51,10 @@ class Seen(Known):
 
 
 def colours(path: Path) -> NDArray[np.uint8]:
-    """The pixels of an image of any depth as height x width x 3, uint8; InputError where it cannot be read."""
-    array = open_image(path, "an image")
-    if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    if array.ndim == 2:
-        return np.asarray(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
-    return np.ascontiguousarray(array[:, :, :3] if array.shape[2] >= 3 else np.repeat(array[:, :, :1], 3, axis=2))
+    """The pixels of an image of any depth as height x width x 3 (RGB), uint8; InputError where it cannot be read."""
+    open_image(path, "an image")  # says what is wrong with the file
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
 def look_at(path: Path, name: str, both_ways: bool, points: int = POINTS) -> Seen:

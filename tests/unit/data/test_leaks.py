@@ -63,6 +63,18 @@ def test_other_images_do_not(pictures):
     assert agreeing(describe(empty), describe(pictures[0])) == agreeing(describe(empty), describe(empty)) == 0
 
 
+@pytest.mark.parametrize("suffix", ["tif", "bmp"])
+def test_the_same_pixels_in_another_format_are_the_same(pictures, tmp_path, suffix):
+    for path in (tmp_path / "a.png", tmp_path / f"b.{suffix}"):
+        cv2.imwrite(str(path), pictures[0])
+    one, other = look_at(tmp_path / "a.png", "a", False), look_at(tmp_path / f"b.{suffix}", "b", False)
+    assert one.pixels == other.pixels
+    assert compare(one, other, "train")["how"] == "same pixels"
+    # as bundles of former versions have it: of the colours in the order red, green, blue
+    known = hashlib.sha256(str(pictures[0].shape).encode() + pictures[0][..., ::-1].tobytes()).hexdigest()
+    assert one.pixels == known
+
+
 def test_the_surest_mark_is_told(pictures, tmp_path):
     image = pictures[0]
     names = {"a.png": image, "again.png": image, "part.png": COPIES["turned"](image), "other.png": pictures[1]}

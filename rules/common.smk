@@ -86,6 +86,7 @@ TRAINING = fill_training(config["training"], PROTOCOL)
 BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"]
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
+CLASSES = config["raw"]["classes"]
 INSTANCES = config["scoring"]["instances"]
 ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
 EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
@@ -145,6 +146,11 @@ def option(name, value):
 def switch(name, on):
     """An option of a command line that takes no value, or an empty text where it is off."""
     return name if on else ""
+
+
+def class_options():
+    """Options that name the classes, quoted for the shell; an empty text where there is the default one alone."""
+    return " ".join(option("--class", name) for name in CLASSES) if CLASSES != ["nucleus"] else ""
 
 
 def braces(values):

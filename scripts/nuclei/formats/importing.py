@@ -9,16 +9,17 @@ import itertools
 import random
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import cv2
 
 from nuclei.coco.rle import encode_part
+from nuclei.common.classes import CLASSES, class_key, class_numbers
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
@@ -73,6 +74,7 @@ class Imported(TypedDict):
     found_by_itself: bool
     images: list[ImportedImage]
     notes: dict[str, int]  # how often each thing happened
+    classes: NotRequired[list[str]]  # where there are several
 
 
 def check_ids(images: Collection[FoundImage], others: Collection[FoundImage] = ()) -> None:
@@ -152,8 +154,8 @@ def write_picture(picture: Picture, source: Path, target: Path) -> None:
         temporary.write_bytes(cv2.imencode(".png", array)[1].tobytes())
 
 
-def import_image(job: Job, keep: bool) -> tuple[ImportedImage | None, list[str]]:
-    """Write one image and its nuclei. keep: whether these keep their categories; else all are nuclei.
+def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None, list[str]]:
+    """Write one image and its nuclei. classes: as for import_data; a nucleus of another one keeps its category.
 
     Returns (row of imported.json, problem lines); the row is None where there are problems.
     """
@@ -169,7 +171,9 @@ def import_image(job: Job, keep: bool) -> tuple[ImportedImage | None, list[str]]
         names = unique(nucleus.name for nucleus in nuclei)
         codes = [encode_part(found.part, found.left, found.top, (width, height)) for found in nuclei]
         categories = ["".join(filter(str.isprintable, found.category)) or NUCLEUS for found in nuclei]
-        written = categories if keep else [NUCLEUS] * len(nuclei)
+        known = {class_key(name): name for name in classes}
+        only = classes[0] if len(classes) == 1 else None
+        written = [only or known.get(class_key(name), name) for name in categories]
         write_nuclei(job.nuclei_file, list(zip(names, written, codes, strict=True)))
     return {
         "set": job.set,
@@ -235,11 +239,30 @@ def jobs_of(
     return jobs
 
 
-def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, threads: int = 1) -> Imported:
+def class_problems(rows: Iterable[ImportedImage], classes: Sequence[str]) -> list[str]:
+    """A line for each class of the data that is not among several classes. rows: of imported.json."""
+    numbers: Mapping[str, int] = class_numbers(classes)
+    found: dict[str, list[tuple[ImportedImage, str, int]]] = {}
+    for row in rows:
+        for name, count in row["categories"].items():
+            if class_key(name) not in numbers:
+                found.setdefault(class_key(name), []).append((row, name, count))
+    return [
+        f"{own[0][0]['file']}: nuclei of the class {own[0][1]!r} found, {sum(count for *_, count in own)} in "
+        f"{len({row['id'] for row, *_ in own})} images, wanted one of {', '.join(classes)}; add it to raw.classes, or "
+        "correct the data"
+        for own in found.values()
+    ]
+
+
+def import_data(
+    source: Source, choice: Choice, out: Path, classes: Sequence[str] = CLASSES, threads: int = 1
+) -> Imported:
     """Write out/dataset and out/test_masks (only with choice.masks), and return the content of imported.json.
 
-    keep: whether nuclei keep their categories. threads: number of processes. InputError with all problems of all
-    images, or where a training image, or with choice.masks a test image, has no known nuclei.
+    classes: the classes of nuclei. All nuclei are of a single one, whatever their category; of several each nucleus has
+    the one that its category names. threads: number of processes. InputError with all problems of all
+    images, with each class that is none of several, or where a training image, or with choice.masks a test image, has no known nuclei.
     """
     images, numbers, name, test_name = split_sets(source, choice)
     jobs = jobs_of(images, numbers, source, choice, out)
@@ -247,12 +270,13 @@ def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, t
     problems: list[str] = []
     progress = Progress("import", len(jobs), "images")
     with ProcessPoolExecutor(threads) as pool:
-        for row, found in pool.map(partial(import_image, keep=keep), jobs):
+        for row, found in pool.map(partial(import_image, classes=classes), jobs):
             problems += found
             progress.step()
             if row:
                 rows[row["id"]] = row
     progress.close()
+    problems += class_problems(rows.values(), classes) if len(classes) > 1 and not problems else []
     if problems:
         raise InputError(*capped(problems, source.folder))
     ids = [
@@ -261,10 +285,13 @@ def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, t
     ]
     write_json(out / "dataset" / IDS_FILE, ids)
     counts = Counter(note[1] for row in rows.values() for note in row["notes"])
-    return {
+    report: Imported = {
         "format": name,
         "test_format": test_name,
         "found_by_itself": source.format == AUTO,
         "images": list(rows.values()),
         "notes": dict(sorted(counts.items())),
     }
+    if len(classes) > 1:
+        report["classes"] = list(classes)
+    return report

@@ -149,13 +149,13 @@ def categories_of(images: Collection[RawImage], classes: Sequence[str]) -> Mappi
                 number = 1
             elif isinstance(mask, StoredNucleus):
                 number = numbers.get(class_key(mask.category), 0)
+                if not number:
+                    problems.setdefault(class_key(mask.category), f"{mask}: class {mask.category!r} found, {wanted}")
             else:
                 raise InputError(
-                    f"{mask}: a mask file, which has no class, found with {len(classes)} classes in raw.classes, wanted "
-                    "one; take one class, or data whose format names classes"
+                    f"{mask}: a mask file found, which has no class, wanted one class in raw.classes and not "
+                    f"{len(classes)}; take one class, or data whose format names classes"
                 )
-            if not number:
-                problems.setdefault(class_key(mask.category), f"{mask}: class {mask.category!r} found, {wanted}")
             found[image.id, name] = number
     if problems:
         raise InputError(*capped(list(problems.values()), "masks.json"))

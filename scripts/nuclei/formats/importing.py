@@ -261,8 +261,8 @@ def import_data(
     """Write out/dataset and out/test_masks (only with choice.masks), and return the content of imported.json.
 
     classes: the classes of nuclei. All nuclei are of a single one, whatever their category; of several each nucleus has
-    the one that its category names. threads: number of processes. InputError with all problems of all
-    images, with each class that is none of several, or where a training image, or with choice.masks a test image, has no known nuclei.
+    the one that its category names. threads: number of processes. InputError with all problems of all images, with each
+    class that is none of several, or where a training image, or with choice.masks a test image, has no known nuclei.
     """
     images, numbers, name, test_name = split_sets(source, choice)
     jobs = jobs_of(images, numbers, source, choice, out)

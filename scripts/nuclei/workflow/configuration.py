@@ -159,8 +159,8 @@ def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
         yield f"config: raw.classes: {problem}; correct it"
     if len(raw["classes"]) > 1 and (raw["draw"] or raw["format"] not in ("auto", *WITH_CLASSES)):
         yield (
-            f"config: raw.classes: {len(raw['classes'])} classes found with data that name none, wanted one, or data in "
-            f"the format {' or '.join(WITH_CLASSES)}; correct one"
+            f"config: raw.classes: {len(raw['classes'])} classes found with data that name none, wanted one, or data "
+            f"in the format {' or '.join(WITH_CLASSES)}; correct one"
         )
     if not raw["draw"] and raw["dataset"]["path"]:
         if raw["test"]["file"] and not os.path.isfile(raw["test"]["file"]):

@@ -30,6 +30,8 @@ def class_problem(classes: Sequence[str]) -> str | None:
     for name in classes:
         if not name.isprintable() or name != " ".join(name.split()) or not name:
             return f"{name!a} found, wanted letters that can be printed, and no spaces before or after them"
-        if (other := known.setdefault(class_key(name), name)) is not name:
+        if class_key(name) in known:
+            other = known[class_key(name)]
             return f"{other!a} and {name!a} found, which are the same but for case or form, wanted each class once"
+        known[class_key(name)] = name
     return None

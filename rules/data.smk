@@ -64,7 +64,12 @@ elif is_imported():
             *reader_code(),
             out=above(),
             source=verbatim(raw_source("dataset")),
-            state=[source_state("dataset"), source_state("test"), file_state(config["raw"]["test"]["file"])],
+            state=[
+                source_state("dataset"),
+                source_state("test"),
+                file_state(config["raw"]["test"]["file"]),
+                file_state(config["raw"]["groups"]["file"]),
+            ],
             sha256=option("--sha256", config["raw"]["dataset"]["sha256"]),
             format=verbatim(config["raw"]["format"]),
             test=verbatim(test_options()),
@@ -208,10 +213,10 @@ rule make_split:
     params:
         *code("make_split", "data"),
         content=raw_state("train"),
-        state=file_state(config["split"]["file"]),
+        state=[file_state(config["split"]["file"]), file_state(config["raw"]["groups"]["file"])],
         how=verbatim(
             option("--file", config["split"]["file"])
-            or f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
+            or f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']} {group_options()}"
         ),
     message:
         "split into training and validation images"

@@ -31,6 +31,10 @@ def main() -> None:
         "--test-fraction", type=float, default=0.2, help="share of the images that test, without a list"
     )
     parser.add_argument("--test-seed", type=int, default=0, help="seed of the choice by --test-fraction")
+    parser.add_argument(
+        "--groups", type=Path, help="CSV or TSV with the columns image and --column; no group is divided"
+    )
+    parser.add_argument("--column", default="group", help="column of --groups that names the groups")
     parser.add_argument("--no-test-masks", action="store_true", help="the nuclei of the test images are not known")
     parser.add_argument(
         "--class", dest="classes", action="append", help="name of a class (default: nucleus); of one all nuclei are"
@@ -46,7 +50,8 @@ def main() -> None:
         test = None
         if args.test_source:
             test = Source(stack.enter_context(unpacked(args.test_source, args.test_sha256, beside / "test", "test")))
-        choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks)
+        groups = (args.groups, args.column) if args.groups else None
+        choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks, groups)
         report = import_data(Source(folder, args.format), choice, beside, args.classes or CLASSES, args.threads)
         for part in ["dataset"] if args.no_test_masks else ["test_masks", "dataset"]:
             shutil.rmtree(args.out / part, ignore_errors=True)

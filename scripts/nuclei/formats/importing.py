@@ -24,6 +24,7 @@ from nuclei.common.documents import read_yaml
 from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
+from nuclei.data.groups import by_group, chosen_groups, read_groups
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
@@ -50,6 +51,7 @@ class Choice:
     fraction: float = 0.2
     seed: int = 0
     masks: bool = True  # whether the test images have nuclei too
+    groups: tuple[Path, str] | None = None  # table and column of groups, which `fraction` does not divide
 
 
 class ImportedImage(TypedDict):
@@ -112,14 +114,30 @@ def listed_ids(file: Path, ids: Collection[str]) -> dict[str, int]:
     return numbers
 
 
-def random_ids(ids: Collection[str], fraction: float, seed: int) -> dict[str, int]:
-    """{id of a test image: its number}: round(fraction * number of images), at least one, the others train."""
+def random_ids(
+    ids: Collection[str], fraction: float, seed: int, groups: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """{id of a test image: its number}: round(fraction * number of images), at least one, the others train.
+
+    groups: {image id: group}, which are never divided: whole groups test, in random order as long as they fit into that
+    number, and at least the smallest one. InputError with fewer than three images or groups.
+    """
     if len(ids) < 3:
         raise InputError(
             f"raw data: {len(ids)} images found, wanted 3 at least, to train, validate and test; add images"
         )
     count = min(max(1, round(fraction * len(ids))), len(ids) - 2)
-    chosen = sorted(random.Random(seed).sample(sorted(ids), count))
+    if groups is None:
+        chosen = sorted(random.Random(seed).sample(sorted(ids), count))
+    else:
+        images = by_group(ids, groups)
+        if len(images) < 3:
+            raise InputError(
+                f"raw data: {len(images)} groups of images found, wanted 3 at least, to train, validate and test; "
+                "add images"
+            )
+        order = random.Random(seed).sample(sorted(images), len(images))
+        chosen = sorted(id_ for name in chosen_groups(order, images, count, left=2) for id_ in images[name])
     return {id_: number for number, id_ in enumerate(chosen, 1)}
 
 
@@ -201,7 +219,10 @@ def split_sets(source: Source, choice: Choice) -> tuple[list[FoundImage], dict[s
     if not choice.source:
         check_ids(images)
         ids = [image.id for image in images]
-        numbers = listed_ids(choice.file, ids) if choice.file else random_ids(ids, choice.fraction, choice.seed)
+        if choice.file:
+            return images, listed_ids(choice.file, ids), name, None
+        groups = read_groups(*choice.groups, ids, "raw.groups.column") if choice.groups else None
+        numbers = random_ids(ids, choice.fraction, choice.seed, groups)
         return images, numbers, name, None
     test_name, others = found_images(choice.source)
     check_ids(images, others)

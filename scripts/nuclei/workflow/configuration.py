@@ -25,6 +25,7 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test_masks", "path"),
     ("raw", "test", "path"),
     ("raw", "test", "file"),
+    ("raw", "groups", "file"),
     ("split", "file"),
     ("folds", "groups"),
     ("weights_folder",),
@@ -242,6 +243,9 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     split_file = config["split"]["file"]
     if split_file and not os.path.isfile(split_file):
         yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
+    known = config["raw"]["groups"]["file"]
+    if known and not os.path.isfile(known):
+        yield f"config: raw.groups.file {known} not found, wanted a CSV or TSV of groups; correct the path"
     groups = config["folds"] and config["folds"]["groups"]
     if groups and not os.path.isfile(groups):
         yield f"config: folds.groups {groups} not found, wanted a CSV or TSV of groups; correct the path"

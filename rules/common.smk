@@ -86,6 +86,7 @@ TRAINING = fill_training(config["training"], PROTOCOL)
 BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"]
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
+CLASSES = config["raw"]["classes"]
 INSTANCES = config["scoring"]["instances"]
 ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
 EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
@@ -145,6 +146,11 @@ def option(name, value):
 def switch(name, on):
     """An option of a command line that takes no value, or an empty text where it is off."""
     return name if on else ""
+
+
+def class_options():
+    """Options that name the classes, quoted for the shell; an empty text where there is the default one alone."""
+    return " ".join(option("--class", name) for name in CLASSES) if CLASSES != ["nucleus"] else ""
 
 
 def braces(values):
@@ -261,13 +267,21 @@ def raw_input(*parts):
     return [path for folder in made for path in (ancient(folder), f"{folder}.made")]
 
 
+def group_options():
+    """Options that name the table of groups and its column; an empty text without one."""
+    groups = config["raw"]["groups"]
+    return f"{option('--groups', groups['file'])} {option('--column', groups['column'])}" if groups["file"] else ""
+
+
 def test_options():
     """Options of import_raw.py for the config's `raw.test`, those that count alone, quoted for the shell."""
     test = config["raw"]["test"]
     chosen = {"source": test["path"], "sha256": test["sha256"], "file": test["file"]}
     if not test["path"] and not test["file"]:
         chosen = {"fraction": test["fraction"], "seed": test["seed"]}
-    options = [option(f"--test-{key}", value) for key, value in chosen.items()]
+    options = [option(f"--test-{key}", value) for key, value in chosen.items()] + (
+        [group_options()] if "seed" in chosen else []
+    )
     return " ".join([*options, switch("--no-test-masks", not test["masks"])])
 
 

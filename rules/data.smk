@@ -64,15 +64,21 @@ elif is_imported():
             *reader_code(),
             out=above(),
             source=verbatim(raw_source("dataset")),
-            state=[source_state("dataset"), source_state("test"), file_state(config["raw"]["test"]["file"])],
+            state=[
+                source_state("dataset"),
+                source_state("test"),
+                file_state(config["raw"]["test"]["file"]),
+                file_state(config["raw"]["groups"]["file"]),
+            ],
             sha256=option("--sha256", config["raw"]["dataset"]["sha256"]),
             format=verbatim(config["raw"]["format"]),
             test=verbatim(test_options()),
+            classes=verbatim(class_options()),
         message:
             "raw data: import"
         shell:
             "python scripts/import_raw.py --source {params.source:q} {params.sha256} --format {params.format:q}"
-            " {params.test} --threads {threads} --out {params.out} --report {output.report} 2>&1 | tee {log}"
+            " {params.test} {params.classes} --threads {threads} --out {params.out} --report {output.report} 2>&1 | tee {log}"
 
 else:
 
@@ -207,10 +213,10 @@ rule make_split:
     params:
         *code("make_split", "data"),
         content=raw_state("train"),
-        state=file_state(config["split"]["file"]),
+        state=[file_state(config["split"]["file"]), file_state(config["raw"]["groups"]["file"])],
         how=verbatim(
             option("--file", config["split"]["file"])
-            or f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']}"
+            or f"--validation-fraction {config['split']['validation_fraction']} --seed {config['split']['seed']} {group_options()}"
         ),
     message:
         "split into training and validation images"
@@ -237,11 +243,12 @@ rule convert_train:
         content=raw_state("train"),
         dataset=verbatim(raw_folder("dataset")),
         segmentation=config["conversion"]["segmentation"],
+        classes=verbatim(class_options()),
     message:
         "training masks -> COCO ({wildcards.method})"
     shell:
         "python scripts/convert_train.py --dataset {params.dataset:q} --method {wildcards.method}"
-        " --segmentation {params.segmentation} --out {output} --threads {threads} 2>&1 | tee {log}"
+        " --segmentation {params.segmentation} {params.classes} --out {output} --threads {threads} 2>&1 | tee {log}"
 
 
 rule convert_test:
@@ -263,11 +270,12 @@ rule convert_test:
         content=raw_state("test", "test_masks"),
         dataset=verbatim(raw_folder("dataset")),
         masks=verbatim(option("--test-masks", raw_folder("test_masks"))),
+        classes=verbatim(class_options()),
     message:
         "test images and masks -> COCO (exact)"
     shell:
-        "python scripts/convert_test.py --dataset {params.dataset:q} {params.masks} --out {output} --threads {threads}"
-        " 2>&1 | tee {log}"
+        "python scripts/convert_test.py --dataset {params.dataset:q} {params.masks} {params.classes} --out {output}"
+        " --threads {threads} 2>&1 | tee {log}"
 
 
 rule list_test_images:
@@ -287,10 +295,11 @@ rule list_test_images:
         *code("list_test_images", "data"),
         content=raw_state("test"),
         dataset=verbatim(raw_folder("dataset")),
+        classes=verbatim(class_options()),
     message:
         "test images, without their masks"
     shell:
-        "python scripts/list_test_images.py --dataset {params.dataset:q} --out {output} > {log} 2>&1"
+        "python scripts/list_test_images.py --dataset {params.dataset:q} {params.classes} --out {output} > {log} 2>&1"
 
 
 rule write_annotations:

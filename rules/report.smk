@@ -7,6 +7,7 @@ makes, below results/<run>/:
   tables/table<1,2>_full.*              the scores that the report's metric hides
   tables/explored.*, explored_full.*    the same of models that the report tried and dropped
   tables/ensembles.*                    scores of the ensembles
+  tables/classes.*                      scores of each class, where there are several
   tables/cells.csv                      where the numbers of each cell come from
   tables/staircase.*, instances.*, organs.*, error_shares.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
@@ -41,7 +42,8 @@ rule make_table:
         trainings=cell_files("training.json", ["setting{setting}"], TABLED),
         published=ancient("config/published.tsv"),
         leaks=f"{RESULTS}/data/leaks.json",
-        comparisons=f"{RESULTS}/comparisons.json" if INSTANCES else [],
+        # these take all nuclei for one class, and scores of several are means over the classes
+        comparisons=f"{RESULTS}/comparisons.json" if INSTANCES and len(CLASSES) == 1 else [],
     output:
         marked(
             expand(f"{RESULTS}/tables/table{{{{setting}}}}{{family}}.{{form}}", family=["", "_full"], form=FORMS),
@@ -142,6 +144,41 @@ rule make_ensembles_table:
         "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
         " --scores {input.scores} --choices {input.choices} {params.note} --leaks {input.leaks} --out-dir {params.out}"
         " > {log} 2>&1"
+
+
+if len(CLASSES) > 1:
+
+    rule make_classes_table:
+        input:
+            scores=cell_files("scores.json", TRAINED),
+        output:
+            marked(
+                expand(f"{RESULTS}/tables/classes.{{form}}", form=FORMS),
+                caption="../report/classes.rst",
+                category="Tables",
+            ),
+        log:
+            f"{RESULTS}/logs/make_classes_table.log",
+        conda:
+            "../envs/report.yaml"
+        resources:
+            mem_mb=scaled(1000),
+            runtime=scaled(5),
+        params:
+            *code("make_classes_table", "report"),
+            settings=TRAINED,
+            models=list(MODELS),
+            models_file=verbatim(MODELS_FILE),
+            entries=table_columns(MODELS),
+            seeds=config["seeds"],
+            note=verbatim(option("--data-note", NOTE)),
+            out=above(),
+        message:
+            "table of the classes"
+        shell:
+            "python scripts/make_classes_table.py --settings {params.settings} --models-file {params.models_file:q}"
+            " --models {params.models} --seeds {params.seeds} --scores {input.scores} {params.note}"
+            " --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_cells_table:

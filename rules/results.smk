@@ -21,14 +21,15 @@ def marked(paths, caption, category):
 
 def table_files(family="", forms=FORMS):
     """Paths of all tables, in every form: one for each setting, one of the explored models, one of the ensembles,
-    two of the folds.
+    two of the folds, one of the classes where there are several.
 
-    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles and folds have tables
-    with both, which belong to "".
+    family: "" for tables of the report's score, "_full" for tables of the other scores. Ensembles, folds and classes have
+    tables with both, which belong to "".
     """
     tables = [f"table{setting}{family}" for setting in config["settings"]] + ([f"explored{family}"] if EXPLORED else [])
     tables += ["ensembles"] if ENSEMBLES and not family else []
     tables += ["folds", "fold_scores"] if FOLDS and not family else []
+    tables += ["classes"] if len(CLASSES) > 1 and not family else []
     return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
 
 

@@ -107,13 +107,14 @@ rule resolve_config:
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
         tf32=switch("--tf32", config["compute"]["tf32"]),
+        classes=verbatim(class_options()),
     message:
         "config of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
         " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
         " --test {params.test} {params.test_images:q}"
-        " {params.polygons} {params.weights} {params.tf32} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " {params.polygons} {params.weights} {params.tf32} {params.classes} --seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
 rule train:

@@ -6,6 +6,7 @@ It reads the training images and their masks. It writes train.json: COCO JSON of
 
 import argparse
 
+from nuclei.common.classes import CLASSES
 from nuclei.common.files import write_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.data.conversion import convert
@@ -25,13 +26,15 @@ def main() -> None:
         help="form in which the converter `exact` writes masks",
     )
     parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
+    parser.add_argument("--class", dest="classes", action="append", help="name of a class (default: nucleus)")
     parser.add_argument("--out", required=True, help="where to write train.json")
     args = parser.parse_args()
     images, _, problems = read_layout(args.dataset)
     if problems:
         raise InputError(*problems)
     images = [image for image in images if image.set == "train"]
-    write_json(args.out, convert(images, args.method, args.segmentation, args.threads), indent=None)
+    content = convert(images, args.method, args.segmentation, args.threads, args.classes or CLASSES)
+    write_json(args.out, content, indent=None)
 
 
 if __name__ == "__main__":

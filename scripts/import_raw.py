@@ -11,6 +11,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from nuclei.common.classes import CLASSES
 from nuclei.common.files import write_json
 from nuclei.common.stage import run_stage
 from nuclei.data.made_folder import mark_made
@@ -30,8 +31,14 @@ def main() -> None:
         "--test-fraction", type=float, default=0.2, help="share of the images that test, without a list"
     )
     parser.add_argument("--test-seed", type=int, default=0, help="seed of the choice by --test-fraction")
+    parser.add_argument(
+        "--groups", type=Path, help="CSV or TSV with the columns image and --column; no group is divided"
+    )
+    parser.add_argument("--column", default="group", help="column of --groups that names the groups")
     parser.add_argument("--no-test-masks", action="store_true", help="the nuclei of the test images are not known")
-    parser.add_argument("--keep-categories", action="store_true", help="nuclei keep their categories")
+    parser.add_argument(
+        "--class", dest="classes", action="append", help="name of a class (default: nucleus); of one all nuclei are"
+    )
     parser.add_argument("--threads", type=int, default=1, help="how many processes work at the same time")
     parser.add_argument("--out", type=Path, required=True, help="folder to write dataset/ and test_masks/ to")
     parser.add_argument("--report", required=True, help="where to write imported.json")
@@ -43,8 +50,9 @@ def main() -> None:
         test = None
         if args.test_source:
             test = Source(stack.enter_context(unpacked(args.test_source, args.test_sha256, beside / "test", "test")))
-        choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks)
-        report = import_data(Source(folder, args.format), choice, beside, args.keep_categories, args.threads)
+        groups = (args.groups, args.column) if args.groups else None
+        choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks, groups)
+        report = import_data(Source(folder, args.format), choice, beside, args.classes or CLASSES, args.threads)
         for part in ["dataset"] if args.no_test_masks else ["test_masks", "dataset"]:
             shutil.rmtree(args.out / part, ignore_errors=True)
             (beside / part).rename(args.out / part)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nuclei.common.files import read_json, write_json
 from nuclei.common.stage import run_stage, written_by
-from nuclei.data.folds import make_folds, read_groups
+from nuclei.data.folds import make_folds
+from nuclei.data.groups import read_groups
 
 
 def main() -> None:

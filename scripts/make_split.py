@@ -9,6 +9,7 @@ import argparse
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import read_json, write_json
 from nuclei.common.stage import run_stage, written_by
+from nuclei.data.groups import read_groups
 from nuclei.data.splits import given_split, random_split
 
 
@@ -20,6 +21,8 @@ def main() -> None:
         "--validation-fraction", type=float, default=0.17, help="share of the images that validate, without --file"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random choice, without --file")
+    parser.add_argument("--groups", help="CSV or TSV with the columns image and --column; no group is divided")
+    parser.add_argument("--column", default="group", help="column of --groups that names the groups")
     parser.add_argument("--out", required=True, help="where to write split.json")
     args = parser.parse_args()
     content = read_json(args.checked)
@@ -28,7 +31,8 @@ def main() -> None:
     if args.file:
         split = given_split(ids, read_yaml(args.file), args.file)
     else:
-        split = random_split(ids, args.validation_fraction, args.seed)
+        groups = read_groups(args.groups, args.column, ids, "raw.groups.column") if args.groups else None
+        split = random_split(ids, args.validation_fraction, args.seed, groups)
     write_json(args.out, split)
 
 

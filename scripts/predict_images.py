@@ -211,7 +211,7 @@ def predict(
     import torch
 
     detector, _gpu = ready_model(config, str(model.weights), device, args.label)  # held as long as it is referenced
-    pipeline = config.data.test.pipeline
+    pipeline, classes = config.data.test.pipeline, tuple(config.data.test.classes)
     at = next(i for i, step in enumerate(pipeline) if step["type"] == "MultiScaleFlipAug")
     viewer = ManyLooks(detector, pipeline[at:], args.views, soft=args.soft, border=args.border)
     progress = Progress(args.label, sum(asked.values()), "looks")
@@ -224,12 +224,12 @@ def predict(
             image = open_image_file(path, model.pixel_size)
             viewer_of(image, model, viewer, args, config)
             tissue = Tissue(image, args.tissue) if image.is_slide and args.tissue else None
-            rows = WindowRows(image, viewer, Path(args.work) / short(states[path]), tissue)
+            rows = WindowRows(image, viewer, Path(args.work) / short(states[path]), tissue, len(classes))
             progress.total = progress.done + rows.remaining() + later  # without glass, and what an earlier start did
             if done := rows.finished():
                 print(f"{args.label}: {name}: {done} of {len(rows.rows)} rows of windows are done", file=sys.stderr)
             most = rows.predict()
-            count = write_forms(folder, image, rows.batches(args.score_threshold), most, forms)
+            count = write_forms(folder, image, rows.batches(args.score_threshold), most, forms, classes)
         except torch.cuda.OutOfMemoryError as error:
             raise InputError(
                 f"{args.label}: {name}: out of GPU memory ({str(error)[:120]}), wanted more; lower inference.window "

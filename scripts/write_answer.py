@@ -25,6 +25,9 @@ def main() -> None:
     rows, images = read_json(args.predictions, "COCO results"), read_json(args.test_images, "COCO JSON")
     check_ground_truth(images, args.test_images)
     check_predictions(rows, images, args.predictions, box=True)
+    if len(images["categories"]) > 1:
+        names = ", ".join(row["name"] for row in images["categories"])
+        print(f"warning: {args.out}: the classes {names} become one, the only one of the competition", file=sys.stderr)
     write_json(args.out, answer(rows), indent=None)
     write_zip(args.zip, args.out)
     try:

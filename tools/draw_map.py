@@ -45,6 +45,8 @@ DEFAULT = {
 }
 # On top of it, data in the format of another program.
 IMPORTED = {"raw": {"format": "labels", "test_masks": {"path": None, "sha256": None}}}
+# The same with several classes.
+CLASSES = {"raw": IMPORTED["raw"] | {"format": "coco_json", "classes": ["one", "other"]}}
 # On top of config/demo.yaml, every step that the default config leaves out.
 EVERYTHING = {
     "run": "map",
@@ -85,9 +87,14 @@ def ask(*arguments: str, config: Iterable[dict] = (), root: Path = ROOT) -> str:
 
 
 def plans(root: Path = ROOT) -> dict[str, list[dict]]:
-    """Config files of the plans that together hold every rule with a file: the default one, an import, the demo's."""
+    """Config files of the plans that together hold every rule with a file: the default, two imports, the demo's."""
     demo = yaml.safe_load((root / "config/demo.yaml").read_text(encoding="utf-8"))
-    return {"default": [DEFAULT], "imported": [DEFAULT, IMPORTED], "everything": [demo, EVERYTHING]}
+    return {
+        "default": [DEFAULT],
+        "imported": [DEFAULT, IMPORTED],
+        "classes": [DEFAULT, CLASSES],
+        "everything": [demo, EVERYTHING],
+    }
 
 
 def rule_graph(config: list[dict], root: Path = ROOT) -> set[Edge]:

@@ -24,7 +24,10 @@ MOST = max(CAPS)
 
 
 def by_pycocotools(content, rows, caps=CAPS):
-    """The scores of nuclei.scoring.average_precision.evaluate from pycocotools' own precision array."""
+    """The scores of nuclei.scoring.average_precision.evaluate from pycocotools' own precision array.
+
+    Of several classes the means, as pycocotools' summarize takes them: over all values but -1.
+    """
     keys = ("image_id", "category_id", "score", "segmentation")
     bare = [{key: row[key] for key in keys} for row in json.loads(json.dumps(rows))]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -35,13 +38,14 @@ def by_pycocotools(content, rows, caps=CAPS):
         evaluation.params.maxDets = [1, *caps]
         evaluation.evaluate()
         evaluation.accumulate()
-    precision = evaluation.eval["precision"][:, :, 0, 0, :]
+    precision = evaluation.eval["precision"][:, :, :, 0, :]
+    precision = np.where(precision > -1, precision, np.nan)
     found = {}
     for at, cap in enumerate(caps, 1):
         found |= {
-            f"ap_{cap}": precision[..., at].mean(),
-            f"ap50_{cap}": precision[0, :, at].mean(),
-            f"ap75_{cap}": precision[5, :, at].mean(),
+            f"ap_{cap}": np.nanmean(precision[..., at]),
+            f"ap50_{cap}": np.nanmean(precision[0, ..., at]),
+            f"ap75_{cap}": np.nanmean(precision[5, ..., at]),
         }
     return found
 

@@ -5,6 +5,7 @@ from conftest import ROOT
 from mmcv import Config
 
 import nuclei.models.shallow  # noqa: F401  # registers what custom_imports of a config.py would import
+from nuclei.common.classes import CLASSES
 from nuclei.models.resolve import resolve
 from nuclei.models.zoo import zoo_path
 from nuclei.workflow.protocols import fill_training, read_protocol
@@ -30,9 +31,10 @@ def entry(model, name):
     return MODELS[model] | {"options": (MODELS[model].get("options") or {}) | (own.get(model) or {})}
 
 
-def resolved(model, name="demo", weights=None, polygons=True, **change):
+def resolved(model, name="demo", weights=None, polygons=True, classes=CLASSES, **change):
     """The resolved config of a model under config/<name>.yaml, with changed `training` keys."""
-    return resolve(zoo(model), entry(model, name), training(name) | change, PATHS, 3, polygons, weights)
+    section = training(name) | change
+    return resolve(zoo(model), entry(model, name), section, PATHS, 3, polygons, weights, classes=classes)
 
 
 def resolved_under(model, protocol, **change):

@@ -5,7 +5,7 @@ one value, or None where it is right, and leave the file and what to do to their
 px, pixel edges at integers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from reprlib import repr as short
 from typing import Any
 
@@ -27,10 +27,12 @@ def image_problem(image: object) -> str | None:
     return None
 
 
-def annotation_problem(row: object, images: Mapping[int, tuple[int, int]]) -> str | None:
+def annotation_problem(
+    row: object, images: Mapping[int, tuple[int, int]], categories: Collection[int] = (1,)
+) -> str | None:
     """What is wrong with an annotation of a COCO ground truth, or None where it is right.
 
-    images: {id: (height, width) in px}.
+    images: {id: (height, width) in px}. categories: their ids.
     """
     if not isinstance(row, dict):
         return "is no object"
@@ -38,8 +40,9 @@ def annotation_problem(row: object, images: Mapping[int, tuple[int, int]]) -> st
         return f"id is {short(row.get('id'))}, wanted a whole number above 0"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
         return f"image_id is {short(row.get('image_id'))}, wanted one of {sorted(images)[:8]}"
-    if row.get("category_id") != 1 or row.get("iscrowd") != 0:
-        return f"category_id {short(row.get('category_id'))}, iscrowd {short(row.get('iscrowd'))}, wanted 1 and 0"
+    if not is_one_of(row.get("category_id"), categories) or row.get("iscrowd") != 0:
+        found = f"category_id {short(row.get('category_id'))}, iscrowd {short(row.get('iscrowd'))}"
+        return f"{found}, wanted {one_of(categories)} and 0"
     if not is_finite_number(row.get("area")) or not is_box(row.get("bbox")):
         return f"area {short(row.get('area'))}, bbox {short(row.get('bbox'))}, wanted numbers of px"
     if isinstance(row.get("segmentation"), list):
@@ -64,7 +67,7 @@ def within(coordinates: Sequence[float], side: int) -> bool:
 
 
 def check_ground_truth(content: object, file: str = "ground truth") -> None:
-    """Raise InputError with all that is wrong with a COCO ground truth: one category with the id 1, no crowds.
+    """Raise InputError with all that is wrong with a COCO ground truth: categories with the ids 1, 2, …, no crowds.
 
     A ground truth without any annotation is right: its images are those whose nuclei are not known.
     content: what was read from `file`, of any kind. file: name of the file for the error lines.
@@ -86,21 +89,44 @@ def check_ground_truth(content: object, file: str = "ground truth") -> None:
         else:
             images[image["id"]] = (image["height"], image["width"])
     refuse(problems, file)  # first: without its image each annotation would be a problem of its own
+    categories = check_categories(content, file)
     for number, row in enumerate(content["annotations"]):
-        problem = annotation_problem(row, images)
+        problem = annotation_problem(row, images, categories)
         if not problem and row["id"] in known:
             problem = f"id {row['id']} found twice"
         if problem:
             problems.append(f"{file}: annotation {number}: {problem}; make it by convert_train.py or convert_test.py")
         else:
             known.add(row["id"])
-    ids = [category.get("id") if isinstance(category, dict) else category for category in content["categories"]]
-    if ids != [1] and (ids or content["annotations"]):
-        problems.append(
-            f"{file}: categories {short(ids)}, wanted the category 1 alone; "
+    refuse(problems, file)
+
+
+def check_categories(content: Mapping[str, Any], file: str) -> list[int]:
+    """The ids of the categories of a COCO ground truth; where it has none, and no annotations, that of one class.
+
+    InputError unless they are 1, 2, … in this order, each with a name of its own.
+    """
+    rows = content["categories"]
+    ids = [row.get("id") if isinstance(row, dict) else row for row in rows]
+    names = [row.get("name") for row in rows if isinstance(row, dict)]
+    whole = all(type(number) is int for number in ids) and ids == list(range(1, len(ids) + 1))
+    named = len(ids) == 1 or (all(isinstance(name, str) and name for name in names) and len(set(names)) == len(ids))
+    if (ids and not (whole and named)) or (content["annotations"] and not ids):
+        raise InputError(
+            f"{file}: categories {short(ids)}, wanted the ids 1, 2, … and a name of its own for each; "
             "make it by convert_train.py or convert_test.py"
         )
-    refuse(problems, file)
+    return [*range(1, len(ids) + 1)] or [1]
+
+
+def is_one_of(number: object, categories: Collection[int]) -> bool:
+    """Whether a value from JSON is the id of a category."""
+    return type(number) is int and number in categories
+
+
+def one_of(categories: Collection[int]) -> str:
+    """The ids of categories, as an error names them."""
+    return "1" if len(categories) == 1 else f"1 to {len(categories)}"
 
 
 def is_finite_number(value: Any) -> bool:
@@ -131,17 +157,19 @@ def rle_problem(segmentation: object, height: int, width: int) -> str | None:
     return None
 
 
-def prediction_problem(row: object, images: Mapping[int, tuple[int, int]], box: bool = False) -> str | None:
+def prediction_problem(
+    row: object, images: Mapping[int, tuple[int, int]], box: bool = False, categories: Collection[int] = (1,)
+) -> str | None:
     """What is wrong with one COCO result, or None where it is right.
 
-    images: {id: (height, width) in px}. box: whether the result must have a bbox too.
+    images: {id: (height, width) in px}. box: whether the result must have a bbox too. categories: their ids.
     """
     if not isinstance(row, dict):
         return "is no object"
     if type(row.get("image_id")) is not int or row["image_id"] not in images:
         return f"image_id is {short(row.get('image_id'))}, wanted one of {sorted(images)[:8]}"
-    if type(row.get("category_id")) is not int or row["category_id"] != 1:
-        return f"category_id is {short(row.get('category_id'))}, wanted 1"
+    if not is_one_of(row.get("category_id"), categories):
+        return f"category_id is {short(row.get('category_id'))}, wanted {one_of(categories)}"
     if not is_finite_number(row.get("score")):
         return f"score is {short(row.get('score'))}, wanted a finite number"
     if box and not is_box(row.get("bbox")):
@@ -158,5 +186,6 @@ def check_predictions(rows: object, content: Content, file: str = "predictions",
     if not isinstance(rows, list):
         raise InputError(f"{file}: {type(rows).__name__} found, wanted a list of COCO results; predict again")
     images = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
-    found = ((number, prediction_problem(row, images, box)) for number, row in enumerate(rows))
+    categories = [row["id"] for row in content["categories"]] or [1]
+    found = ((number, prediction_problem(row, images, box, categories)) for number, row in enumerate(rows))
     refuse([f"{file}: row {number}: {problem}; correct the row" for number, problem in found if problem], file)

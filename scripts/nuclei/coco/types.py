@@ -51,7 +51,7 @@ class AnnotationPart(TypedDict):
 
 
 class Annotation(AnnotationPart):
-    """One true instance. This project has one category, with the id 1, and no crowds."""
+    """One true instance. The ids of categories count from 1, by default there is one; there are no crowds."""
 
     id: int  # 1 or more: faster-coco-eval takes 0 for "not matched"
     image_id: int
@@ -59,7 +59,7 @@ class Annotation(AnnotationPart):
 
 
 class Category(TypedDict):
-    """A class of instances; here the only one is the nucleus."""
+    """A class of instances; by default the only one is the nucleus."""
 
     id: int
     name: str
@@ -95,7 +95,7 @@ class Result(TypedDict):
     """One predicted instance: a row of COCO results."""
 
     image_id: int
-    category_id: int  # 1
+    category_id: int
     score: float
     segmentation: RLE
     bbox: NotRequired[list[float]]  # [left, top, width, height]; the scores of masks do without it

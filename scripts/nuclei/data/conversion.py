@@ -13,7 +13,7 @@ polygon left is dropped. info.dropped of the result lists both.
 All coordinates are px, x right, y down. Boxes and areas count whole pixels, with pixel edges at integers.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any, Literal
@@ -22,13 +22,14 @@ import numpy as np
 
 from nuclei.coco.rle import encode_part
 from nuclei.coco.types import AnnotationPart, Category, Content, Dropped, Form
+from nuclei.common.classes import CLASSES, class_key, class_numbers
 from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
+from nuclei.common.stage import InputError, capped
 from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.polygons import exact_polygons
 from nuclei.data.raw_layout import Mask, RawImage
-
-CATEGORY: Category = {"id": 1, "name": "nucleus", "supercategory": ""}
+from nuclei.data.stored_nuclei import StoredNucleus
 
 Method = Literal["exact", "imantics"]
 
@@ -69,7 +70,7 @@ def imantics_dataset(image: RawImage, size: tuple[int, int]) -> tuple[Any, list[
     dataset = imantics.Dataset(image.set)
     # imantics keeps these on the class, so that the content of one data set would appear in the next
     dataset.annotations, dataset.categories, dataset.images = {}, {}, {}
-    category = imantics.Category(CATEGORY["name"], id=1, color="#000000")
+    category = imantics.Category(CLASSES[0], id=1, color="#000000")  # convert() says which class it is
     picture = imantics.Image(path=image.file.name, id=image.number, width=size[0], height=size[1])
     corners = []
     for number, path in enumerate(image.masks, 1):
@@ -132,17 +133,57 @@ def convert_image(
     return size, *converter(image, size, segmentation)
 
 
-def convert(images: Collection[RawImage], method: Method, segmentation: Form = "rle", threads: int = 1) -> Content:
+def categories_of(images: Collection[RawImage], classes: Sequence[str]) -> Mapping[tuple[str, str], int]:
+    """{(image id, name of a mask): its category id}. With one class each nucleus has it, whatever its own one is.
+
+    InputError names the first nucleus of each class that is not among them, and the first mask file, which has none.
+    """
+    numbers = class_numbers(classes)
+    found: dict[tuple[str, str], int] = {}
+    problems: dict[str, str] = {}
+    wanted = f"wanted one of the classes {', '.join(classes)}; add it to raw.classes, or correct the data"
+    for image in images:
+        for mask in image.masks:
+            name = mask.name
+            if len(classes) == 1:
+                number = 1
+            elif isinstance(mask, StoredNucleus):
+                number = numbers.get(class_key(mask.category), 0)
+                if not number:
+                    problems.setdefault(class_key(mask.category), f"{mask}: class {mask.category!r} found, {wanted}")
+            else:
+                raise InputError(
+                    f"{mask}: a mask file found, which has no class, wanted one class in raw.classes and not "
+                    f"{len(classes)}; take one class, or data whose format names classes"
+                )
+            found[image.id, name] = number
+    if problems:
+        raise InputError(*capped(list(problems.values()), "masks.json"))
+    return found
+
+
+def convert(
+    images: Collection[RawImage],
+    method: Method,
+    segmentation: Form = "rle",
+    threads: int = 1,
+    classes: Sequence[str] = CLASSES,
+) -> Content:
     """The content of a COCO file with all these images and an annotation for each of their masks.
 
     images: all of one set, training or test. method: see the module. segmentation: form that `exact` writes; `imantics`
-    always writes polygons. threads: number of processes; the result does not depend on it. File names are relative to
+    always writes polygons. threads: number of processes; the result does not depend on it. classes: names of the
+    categories, whose ids count from 1. File names are relative to
     dataset/train or dataset/test. Ids do not change from run to run: those of images are RawImage.number, those of
     annotations count from 1 in the order of images and masks. InputError names an image or mask that cannot be read.
     """
+    numbers = categories_of(images, classes)
+    categories: list[Category] = [
+        {"id": number, "name": name, "supercategory": ""} for number, name in enumerate(classes, 1)
+    ]
     content: Content = {
         "annotations": [],
-        "categories": [CATEGORY],
+        "categories": categories,
         "images": [],
         "info": {"converter": method, "dropped": []},
     }
@@ -162,7 +203,10 @@ def convert(images: Collection[RawImage], method: Method, segmentation: Form = "
             )
             for annotation in annotations:
                 number = len(content["annotations"]) + 1
-                content["annotations"].append({**annotation, "category_id": 1, "id": number, "image_id": image.number})
+                category = numbers[image.id, annotation["mask"]]
+                content["annotations"].append(
+                    {**annotation, "category_id": category, "id": number, "image_id": image.number}
+                )
             content["info"]["dropped"] += dropped
             progress.step(len(image.masks))
     progress.close()

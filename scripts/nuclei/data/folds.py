@@ -4,14 +4,12 @@ With groups (organs, slides, patients) all images of a group are in the same par
 look alike: a model that saw one is not tested by another one. As many folds as groups leave one group out each time.
 """
 
-import csv
 import random
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TypedDict
 
 from nuclei.common.stage import InputError
+from nuclei.data.groups import by_group, chosen_groups
 
 
 class Fold(TypedDict):
@@ -21,39 +19,6 @@ class Fold(TypedDict):
     validation: list[str]
     test: list[str]
     groups: list[str]
-
-
-def read_groups(path: Path | str, column: str, ids: Collection[str]) -> dict[str, str]:
-    """{image id: group} of a table with the columns `image` and `column`, for these images.
-
-    path: CSV, or TSV where the name ends in .tsv; other columns and images may stand in it. Raises InputError where it
-    cannot be read, lacks a column or an image, or gives an image twice.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t" if str(path).lower().endswith(".tsv") else ","))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({error}), wanted a table of groups; check the path") from None
-    columns = [str(name) for name in (rows[0] if rows else {})]
-    lacking = [name for name in ("image", column) if name not in columns]
-    if lacking:
-        raise InputError(
-            f"{path}: columns {', '.join(columns) or 'none'} found, wanted {' and '.join(lacking)}; add it, or correct "
-            "folds.column"
-        )
-    found: dict[str, str] = {}
-    problems = []
-    for number, row in enumerate(rows, 2):
-        image, group = row["image"], row[column]
-        if image in found:
-            problems.append(f"{path}: line {number}: {image} found once more, wanted it once; remove a line")
-        if image in ids and not group:
-            problems.append(f"{path}: line {number}: no {column} of {image} found, wanted one; add it")
-        found[image] = group
-    problems += [f"{path}: {id_} not found, wanted its {column}; add a line" for id_ in sorted(set(ids) - set(found))]
-    if problems:
-        raise InputError(*problems)
-    return {id_: found[id_] for id_ in ids}
 
 
 def make_folds(
@@ -68,9 +33,7 @@ def make_folds(
     Raises InputError where there are too few images or groups.
     """
     what = "training images" if groups is None else "groups of training images"
-    images: dict[str, list[str]] = defaultdict(list)
-    for id_ in sorted(ids):
-        images[id_ if groups is None else groups[id_]].append(id_)
+    images = by_group(ids, groups)
     if count > len(images):
         raise InputError(
             f"folds.count: {count} found, wanted at most {len(images)}, the number of {what}; lower it or add images"
@@ -95,11 +58,7 @@ def _fold(
         )
     random.Random(f"{seed} {number}").shuffle(rest)
     wanted = max(1, round(fraction * sum(len(images[group]) for group in rest)))
-    chosen: list[str] = []
-    for group in rest:
-        if sum(len(images[name]) for name in [*chosen, group]) <= wanted and len(chosen) < len(rest) - 1:
-            chosen.append(group)
-    chosen = chosen or [min(rest, key=lambda name: len(images[name]))]
+    chosen = chosen_groups(rest, images, wanted, left=1)
 
     def ids(names: Collection[str]) -> list[str]:
         return sorted(id_ for name in names for id_ in images[name])

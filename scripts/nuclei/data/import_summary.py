@@ -1,10 +1,12 @@
 """What import_raw did, for the check's summary: the format, what was changed, what was lost, and the pixel sizes."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from nuclei.common.classes import class_key
 from nuclei.common.markdown import code, escape, table_lines
 from nuclei.data.left_out import LOST
 
@@ -64,4 +66,23 @@ def summary_lines(imported: Mapping[str, Any]) -> list[str]:
         categories.update(row["categories"])
     if len(categories) > 1:
         lines += [f"- Category {code(name)}: {count} nuclei" for name, count in sorted(categories.items())]
+    return [*lines, *class_lines(imported, categories)]
+
+
+def class_lines(imported: Mapping[str, Any], categories: Mapping[str, int]) -> list[str]:
+    """What is to be said of the classes. categories: {name in the data: nuclei}."""
+    classes = imported.get("classes", [])
+    if not classes:
+        named = ", ".join(json.dumps(name, ensure_ascii=False) for name in sorted(categories))
+        advice = f"- All are one class; to tell them apart set {code(f'raw.classes: [{named}]')}."
+        return [advice] if len(categories) > 1 else []
+    lines = []
+    for name in classes:
+        for part, what in (("train", "training"), ("test", "test")):
+            rows = [row for row in imported["images"] if row["set"] == part]
+            own = (row["categories"].items() for row in rows)
+            count = sum(n for found in own for other, n in found if class_key(other) == class_key(name))
+            known = part == "train" or any(row["categories"] for row in rows)
+            if not count and known:
+                lines.append(f"**WARNING: class {escape(name)}: no nucleus in the {what} images.**")
     return lines

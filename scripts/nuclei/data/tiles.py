@@ -107,7 +107,7 @@ def cut(
             {
                 "area": area,
                 "bbox": [x0, y0, piece.shape[1], piece.shape[0]],
-                "category_id": 1,
+                "category_id": annotation["category_id"],
                 "iscrowd": 0,
                 "mask": annotation["mask"],
                 "segmentation": form,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from nuclei.coco.types import Image
 from nuclei.data.polygons import exact_polygons
 from nuclei.export.measurements import MeasuredNucleus
-from nuclei.export.writing import CLASS, TextWriter
+from nuclei.export.writing import TextWriter
 
 
 class CocoFile(TextWriter):
@@ -25,8 +25,8 @@ class CocoFile(TextWriter):
             "height": self.image.height,
             "width": self.image.width,
         }
-        category = {"id": 1, "name": CLASS}
-        head = json.dumps({"images": [image], "categories": [category]}, ensure_ascii=False)
+        categories = [{"id": number, "name": name} for number, name in enumerate(self.classes, 1)]
+        head = json.dumps({"images": [image], "categories": categories}, ensure_ascii=False)
         self.file.write(head[:-1] + ', "annotations": [')
 
     def add(self, nuclei: Sequence[MeasuredNucleus], first: int) -> None:
@@ -35,7 +35,7 @@ class CocoFile(TextWriter):
             annotation = {
                 "id": number,
                 "image_id": 1,
-                "category_id": 1,
+                "category_id": nucleus.category,
                 "iscrowd": 0,
                 "area": float(nucleus.mask.sum()),
                 "bbox": [left, top, right - left, bottom - top],

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from nuclei.export.measurements import MeasuredNucleus, with_units
 from nuclei.export.outlines import geometries
-from nuclei.export.writing import CLASS, TextWriter
+from nuclei.export.writing import TextWriter
 
-COLOUR = [200, 0, 0]  # red, green, blue, in which QuPath shows the class
+# red, green, blue, in which QuPath shows the classes; after the last one they begin anew
+COLOURS = [[200, 0, 0], [0, 90, 200], [0, 150, 60], [230, 140, 0], [140, 0, 180], [0, 170, 170], [120, 80, 40]]
 NAMESPACE = uuid.UUID("6f1d6f0c-6a0e-5b8e-9f0b-2f4f7f0a7c11")  # of this project's ids
 # Names in the manner of QuPath's own measurements.
 MEASUREMENTS = {
@@ -49,7 +50,10 @@ class GeoJSON(TextWriter):
                 "geometry": shape,
                 "properties": {
                     "objectType": "detection",
-                    "classification": {"name": CLASS, "color": COLOUR},
+                    "classification": {
+                        "name": self.classes[nucleus.category - 1],
+                        "color": COLOURS[(nucleus.category - 1) % len(COLOURS)],
+                    },
                     "measurements": {"Number": number, **measured},
                 },
             }

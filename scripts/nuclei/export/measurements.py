@@ -71,7 +71,7 @@ def measure(nucleus: Nucleus, pixels: Pixels, left: int = 0, top: int = 0) -> Me
     middle_x, middle_y = float(x.mean()), float(y.mean())
     shape = [float(len(x)), perimeter(nucleus.mask), eccentricity(x - middle_x, y - middle_y)]
     row = [nucleus.x + middle_x + 0.5, nucleus.y + middle_y + 0.5, *shape, *mean, float(nucleus.score)]
-    return MeasuredNucleus(nucleus.score, nucleus.box, nucleus.mask, nucleus.x, nucleus.y, row)
+    return MeasuredNucleus(nucleus.score, nucleus.box, nucleus.mask, nucleus.x, nucleus.y, nucleus.category, row)
 
 
 def with_units(row: Sequence[float], downsample: float, pixel_size: float | None) -> dict[str, float]:

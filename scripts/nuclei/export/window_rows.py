@@ -28,13 +28,14 @@ class WindowRows:
     """An image, cut into rows of windows.
 
     viewer: looks at each window. tissue: windows without any are skipped; None: none is. folder: where finished rows
-    are kept.
+    are kept. classes: how many the model has.
     """
 
     image: ImageFile
     viewer: ManyLooks
     folder: Path
     tissue: Tissue | None = None
+    classes: int = 1
 
     def __post_init__(self) -> None:
         sides = (self.image.height, self.image.width)
@@ -81,8 +82,10 @@ class WindowRows:
         """The nuclei of the whole image with a score of at least `threshold`, each once, in batches from the top."""
         following = [*(row[0] for row in self.rows[1:]), math.inf]
         kept = (([from_json(value) for value in read_json(self.file(at))], edge) for at, edge in enumerate(following))
-        # the nuclei of a single window are as the model gives them, as in nuclei.prediction.many_looks
-        joined = join_rows(kept) if len(self.rows) * len(self.columns) > 1 else (nuclei for nuclei, _ in kept)
+        # the nuclei of a single window are as the model gives them, as in nuclei.prediction.many_looks; of several
+        # classes the surest one stays, because a nucleus has one class
+        joins = len(self.rows) * len(self.columns) > 1 or self.classes > 1
+        joined = join_rows(kept) if joins else (nuclei for nuclei, _ in kept)
         return ([nucleus for nucleus in nuclei if nucleus.score >= threshold] for nuclei in joined)
 
 
@@ -90,11 +93,20 @@ def as_json(nucleus: MeasuredNucleus) -> list[object]:
     """A nucleus as a JSON value."""
     box = [float(value) for value in nucleus.box]
     code = encode(nucleus.mask)
-    return [float(nucleus.score), box, int(nucleus.x), int(nucleus.y), code["size"], code["counts"], nucleus.row]
+    return [
+        float(nucleus.score),
+        box,
+        int(nucleus.x),
+        int(nucleus.y),
+        code["size"],
+        code["counts"],
+        nucleus.category,
+        nucleus.row,
+    ]
 
 
 def from_json(value: list[Any]) -> MeasuredNucleus:
     """The nucleus of such a value."""
-    score, box, x, y, size, counts, row = value
+    score, box, x, y, size, counts, category, row = value
     mask = coco_mask.decode({"size": size, "counts": counts}) > 0
-    return MeasuredNucleus(score, np.array(box), mask, x, y, row)
+    return MeasuredNucleus(score, np.array(box), mask, x, y, category, row)

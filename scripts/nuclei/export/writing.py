@@ -10,23 +10,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from nuclei.common.classes import CLASSES
 from nuclei.common.files import whole_file
 from nuclei.data.image_files import ImageFile
 from nuclei.export.measurements import MeasuredNucleus
-
-CLASS = "nucleus"
 
 
 class Writer(ABC):
     """Writes the nuclei of one image in one form. Use as a context: without an error, the file is there at its end.
 
     path: of the file (a folder for OME-Zarr). image: that the nuclei were found in. most: no more nuclei will come.
+    classes: their names, in the order of the category ids.
     """
 
     suffix = ""  # of the file, after the image's name
 
-    def __init__(self, path: Path, image: ImageFile, most: int) -> None:
-        self.path, self.image, self.most, self.count = path, image, most, 0
+    def __init__(self, path: Path, image: ImageFile, most: int, classes: Sequence[str] = CLASSES) -> None:
+        self.path, self.image, self.most, self.count, self.classes = path, image, most, 0, classes
         self.stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Writer":

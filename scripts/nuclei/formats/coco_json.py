@@ -73,6 +73,8 @@ def categories(content: Mapping[str, Any], path: Path, problems: list[str]) -> d
     for row in rows if isinstance(rows, list) else []:
         if not isinstance(row, dict) or type(row.get("id")) is not int or not isinstance(row.get("name"), str):
             problems.append(f"{path}: category {short(row)} found, wanted id (a number) and name (text); correct it")
+        elif row["id"] in names:
+            problems.append(f"{path}: category id {row['id']} found twice, wanted each once; correct it")
         else:
             names[row["id"]] = row["name"].strip() or NUCLEUS
     return names
@@ -121,7 +123,8 @@ def one(row: Mapping[str, Any], name: str, path: str, names: Mapping[int, str], 
     width, height = size
     form, place = row.get("segmentation"), f"{path}: {name}"
     number = row.get("category_id")
-    category = names.get(number, NUCLEUS) if type(number) is int else NUCLEUS
+    unknown = f"category_id {short(number)}" if names else NUCLEUS
+    category = names.get(number, unknown) if type(number) is int else unknown
     if isinstance(form, list) and form:
         if any(not isinstance(p, list) or len(p) % 2 or not all(map(is_finite_number, p)) for p in form):
             raise InputError(

@@ -9,20 +9,22 @@ import itertools
 import random
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import cv2
 
 from nuclei.coco.rle import encode_part
+from nuclei.common.classes import CLASSES, class_key, class_numbers
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
+from nuclei.data.groups import by_group, chosen_groups, read_groups
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
@@ -49,6 +51,7 @@ class Choice:
     fraction: float = 0.2
     seed: int = 0
     masks: bool = True  # whether the test images have nuclei too
+    groups: tuple[Path, str] | None = None  # table and column of groups, which `fraction` does not divide
 
 
 class ImportedImage(TypedDict):
@@ -73,6 +76,7 @@ class Imported(TypedDict):
     found_by_itself: bool
     images: list[ImportedImage]
     notes: dict[str, int]  # how often each thing happened
+    classes: NotRequired[list[str]]  # where there are several
 
 
 def check_ids(images: Collection[FoundImage], others: Collection[FoundImage] = ()) -> None:
@@ -110,14 +114,30 @@ def listed_ids(file: Path, ids: Collection[str]) -> dict[str, int]:
     return numbers
 
 
-def random_ids(ids: Collection[str], fraction: float, seed: int) -> dict[str, int]:
-    """{id of a test image: its number}: round(fraction * number of images), at least one, the others train."""
+def random_ids(
+    ids: Collection[str], fraction: float, seed: int, groups: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """{id of a test image: its number}: round(fraction * number of images), at least one, the others train.
+
+    groups: {image id: group}, which are never divided: whole groups test, in random order as long as they fit into that
+    number, and at least the smallest one. InputError with fewer than three images or groups.
+    """
     if len(ids) < 3:
         raise InputError(
             f"raw data: {len(ids)} images found, wanted 3 at least, to train, validate and test; add images"
         )
     count = min(max(1, round(fraction * len(ids))), len(ids) - 2)
-    chosen = sorted(random.Random(seed).sample(sorted(ids), count))
+    if groups is None:
+        chosen = sorted(random.Random(seed).sample(sorted(ids), count))
+    else:
+        images = by_group(ids, groups)
+        if len(images) < 3:
+            raise InputError(
+                f"raw data: {len(images)} groups of images found, wanted 3 at least, to train, validate and test; "
+                "add images"
+            )
+        order = random.Random(seed).sample(sorted(images), len(images))
+        chosen = sorted(id_ for name in chosen_groups(order, images, count, left=2) for id_ in images[name])
     return {id_: number for number, id_ in enumerate(chosen, 1)}
 
 
@@ -152,8 +172,8 @@ def write_picture(picture: Picture, source: Path, target: Path) -> None:
         temporary.write_bytes(cv2.imencode(".png", array)[1].tobytes())
 
 
-def import_image(job: Job, keep: bool) -> tuple[ImportedImage | None, list[str]]:
-    """Write one image and its nuclei. keep: whether these keep their categories; else all are nuclei.
+def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None, list[str]]:
+    """Write one image and its nuclei. classes: as for import_data; a nucleus of another one keeps its category.
 
     Returns (row of imported.json, problem lines); the row is None where there are problems.
     """
@@ -169,7 +189,9 @@ def import_image(job: Job, keep: bool) -> tuple[ImportedImage | None, list[str]]
         names = unique(nucleus.name for nucleus in nuclei)
         codes = [encode_part(found.part, found.left, found.top, (width, height)) for found in nuclei]
         categories = ["".join(filter(str.isprintable, found.category)) or NUCLEUS for found in nuclei]
-        written = categories if keep else [NUCLEUS] * len(nuclei)
+        known = {class_key(name): name for name in classes}
+        only = classes[0] if len(classes) == 1 else None
+        written = [only or known.get(class_key(name), name) for name in categories]
         write_nuclei(job.nuclei_file, list(zip(names, written, codes, strict=True)))
     return {
         "set": job.set,
@@ -197,7 +219,10 @@ def split_sets(source: Source, choice: Choice) -> tuple[list[FoundImage], dict[s
     if not choice.source:
         check_ids(images)
         ids = [image.id for image in images]
-        numbers = listed_ids(choice.file, ids) if choice.file else random_ids(ids, choice.fraction, choice.seed)
+        if choice.file:
+            return images, listed_ids(choice.file, ids), name, None
+        groups = read_groups(*choice.groups, ids, "raw.groups.column") if choice.groups else None
+        numbers = random_ids(ids, choice.fraction, choice.seed, groups)
         return images, numbers, name, None
     test_name, others = found_images(choice.source)
     check_ids(images, others)
@@ -235,11 +260,30 @@ def jobs_of(
     return jobs
 
 
-def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, threads: int = 1) -> Imported:
+def class_problems(rows: Iterable[ImportedImage], classes: Sequence[str]) -> list[str]:
+    """A line for each class of the data that is not among several classes. rows: of imported.json."""
+    numbers: Mapping[str, int] = class_numbers(classes)
+    found: dict[str, list[tuple[ImportedImage, str, int]]] = {}
+    for row in rows:
+        for name, count in row["categories"].items():
+            if class_key(name) not in numbers:
+                found.setdefault(class_key(name), []).append((row, name, count))
+    return [
+        f"{own[0][0]['file']}: nuclei of the class {own[0][1]!r} found, {sum(count for *_, count in own)} in "
+        f"{len({row['id'] for row, *_ in own})} images, wanted one of {', '.join(classes)}; add it to raw.classes, or "
+        "correct the data"
+        for own in found.values()
+    ]
+
+
+def import_data(
+    source: Source, choice: Choice, out: Path, classes: Sequence[str] = CLASSES, threads: int = 1
+) -> Imported:
     """Write out/dataset and out/test_masks (only with choice.masks), and return the content of imported.json.
 
-    keep: whether nuclei keep their categories. threads: number of processes. InputError with all problems of all
-    images, or where a training image, or with choice.masks a test image, has no known nuclei.
+    classes: the classes of nuclei. All nuclei are of a single one, whatever their category; of several each nucleus has
+    the one that its category names. threads: number of processes. InputError with all problems of all images, with each
+    class that is none of several, or where a training image, or with choice.masks a test image, has no known nuclei.
     """
     images, numbers, name, test_name = split_sets(source, choice)
     jobs = jobs_of(images, numbers, source, choice, out)
@@ -247,12 +291,13 @@ def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, t
     problems: list[str] = []
     progress = Progress("import", len(jobs), "images")
     with ProcessPoolExecutor(threads) as pool:
-        for row, found in pool.map(partial(import_image, keep=keep), jobs):
+        for row, found in pool.map(partial(import_image, classes=classes), jobs):
             problems += found
             progress.step()
             if row:
                 rows[row["id"]] = row
     progress.close()
+    problems += class_problems(rows.values(), classes) if len(classes) > 1 and not problems else []
     if problems:
         raise InputError(*capped(problems, source.folder))
     ids = [
@@ -261,10 +306,13 @@ def import_data(source: Source, choice: Choice, out: Path, keep: bool = False, t
     ]
     write_json(out / "dataset" / IDS_FILE, ids)
     counts = Counter(note[1] for row in rows.values() for note in row["notes"])
-    return {
+    report: Imported = {
         "format": name,
         "test_format": test_name,
         "found_by_itself": source.format == AUTO,
         "images": list(rows.values()),
         "notes": dict(sorted(counts.items())),
     }
+    if len(classes) > 1:
+        report["classes"] = list(classes)
+    return report

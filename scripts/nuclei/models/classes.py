@@ -1,10 +1,8 @@
-"""The classes of a model config. This project has one: nucleus."""
+"""The number of classes in a model config."""
 
 from typing import Any
 
 from nuclei.models.config_tree import walk
-
-CLASSES = ("nucleus",)
 
 
 def set_classes(model: dict[str, Any], count: int, before: int) -> None:

@@ -1,4 +1,4 @@
-"""Loading the published COCO weights, which are for 80 classes, into a model with one class."""
+"""Loading the published COCO weights, which are for 80 classes, into a model of other classes."""
 
 import copy
 import sys
@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nuclei.common.stage import InputError
-from nuclei.models.classes import CLASSES, set_classes
+from nuclei.models.classes import set_classes
 
 if TYPE_CHECKING:
     from mmcv import Config
     from torch import nn
 
 
-def class_dependent(model: "nn.Module", config: "Config", count: int = 7) -> set[str]:
+def class_dependent(model: "nn.Module", config: "Config", more: int = 6) -> set[str]:
     """The names of the parameters and buffers whose shape depends on the number of classes.
 
-    The detector of the resolved Config is built again, with `count` classes in place of one, and the shapes are
-    compared.
+    The detector of the resolved Config is built again, with so many more classes, and the shapes are compared.
     """
     from mmdet.models import build_detector
 
     other = copy.deepcopy(config.model)
-    set_classes(other, count, before=len(CLASSES))
+    own = len(config.data.test.classes)
+    set_classes(other, own + more, before=own)
     others = build_detector(other).state_dict()
     return {name for name, value in model.state_dict().items() if others[name].shape != value.shape}
 

@@ -3,7 +3,7 @@
 The result is in mmdet's own format and inherits from no other file, so that mmdet's tools/train.py reads it as it is.
 
 How do I add a model? By an entry in config/models.yaml; nuclei/models/catalogue.py lists the steps. resolve() below
-does with this entry, in this order: options of the protocol, one class in place of COCO's 80, our data, images per
+does with this entry, in this order: options of the protocol, our classes in place of COCO's 80, our data, images per
 iteration, the learning-rate schedule, what happens to the gradients, image scales, augmentation, fewer channels,
 weights, TF32, memory, detections per image, and last the options of the config and of the entry, which can change any
 key.
@@ -15,10 +15,11 @@ So a model needs code only where its zoo config says one of these things in anot
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nuclei.models.classes import CLASSES, set_classes
+from nuclei.common.classes import CLASSES
+from nuclei.models.classes import set_classes
 from nuclei.models.config_tree import Tree, set_option, training_set, walk
 from nuclei.models.narrow import make_shallow, narrow
 from nuclei.models.schedule import set_schedule
@@ -135,8 +136,8 @@ def set_augmentation(config: Tree, training: Training) -> None:
         )
 
 
-def set_data(config: Tree, paths: Paths) -> None:
-    """Let the three data sets (training, validation, test) read our files, with the one class nucleus."""
+def set_data(config: Tree, paths: Paths, classes: Sequence[str]) -> None:
+    """Let the three data sets (training, validation, test) read our files, with our classes."""
     for part, dataset in (
         ("train", training_set(config)),
         ("val", config["data"]["val"]),
@@ -144,7 +145,7 @@ def set_data(config: Tree, paths: Paths) -> None:
     ):
         dataset["ann_file"] = paths[part]["annotations"]
         dataset["img_prefix"] = paths[part]["images"].rstrip("/") + "/"
-        dataset["classes"] = CLASSES
+        dataset["classes"] = tuple(classes)
 
 
 def set_loader(config: Tree, training: Training) -> None:
@@ -198,6 +199,7 @@ def resolve(
     polygons: bool,
     weights: str | None = None,
     tf32: bool = False,
+    classes: Sequence[str] = CLASSES,
 ) -> Tree:
     """The resolved mmdet config of a cell; see the module for the order of the changes.
 
@@ -205,15 +207,16 @@ def resolve(
     workflow.protocols.fill_model gives it, with `protocol_options` and `options`, {dotted path: value}; both may be
     missing. training: `training` of the config, filled by the protocol. paths: files and folders of the three data
     sets. polygons: whether the annotations hold polygons, not RLE. weights: path of the COCO checkpoint, or None for a
-    random start. tf32: whether a GPU may round fp32 products to TF32 in training and prediction. InputError names an
+    random start. tf32: whether a GPU may round fp32 products to TF32 in training and prediction. classes: their
+    names, in the order of the category ids. InputError names an
     option whose path the config does not have.
     """
     config = copy.deepcopy(zoo_config)
     # first, because they stand for another zoo config
     for path, value in (model.get("protocol_options") or {}).items():
         set_option(config, path, value)
-    set_classes(config["model"], len(CLASSES), before=80)
-    set_data(config, paths)
+    set_classes(config["model"], len(classes), before=80)
+    set_data(config, paths, classes)
     set_loader(config, training)
     set_schedule(config, training)
     set_step(config, training)

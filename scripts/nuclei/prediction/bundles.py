@@ -14,13 +14,12 @@ A bundle may come from anywhere. So its files are compared with their hashes, co
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nuclei.common.files import cache_folder, read_json, sha256, whole_file
 from nuclei.common.stage import written_by
-from nuclei.models.classes import CLASSES
 from nuclei.models.config_tree import python_text, walk
 from nuclei.models.plain_config import read_plain_config
 from nuclei.prediction.bundle_files import FORMAT, fetched, unpacked
@@ -74,7 +73,7 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
     return {
         "format": FORMAT,
         "name": f"{cell.parts[-2]}/{cell.parts[-3]}/{cell.parts[-1]}",
-        "classes": list(CLASSES),
+        "classes": list(config["data"]["test"]["classes"]),
         "pixel_size_um": pixel_size,
         "zoom": zoom,
         "side_px": side,
@@ -100,7 +99,7 @@ def make_bundle(cell: Path, out: Path, pixel_size: float | None, licences: Mappi
     files = {name: (cell / name).read_bytes() for name in ABOUT if (cell / name).is_file()}
     files["config.py"] = python_text(without_places(read_plain_config(cell / "config.py"))).encode()
     files["README.md"] = model_card(content).encode()
-    files["weights.pth"] = tensors_alone(cell / "checkpoint.pth")
+    files["weights.pth"] = tensors_alone(cell / "checkpoint.pth", content["classes"])
     content["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
     files["bundle.json"] = (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
     with whole_file(out) as path, zipfile.ZipFile(path, "w") as archive:
@@ -112,7 +111,7 @@ def make_bundle(cell: Path, out: Path, pixel_size: float | None, licences: Mappi
     return sha256(out)
 
 
-def tensors_alone(checkpoint: Path) -> bytes:
+def tensors_alone(checkpoint: Path, classes: Sequence[str]) -> bytes:
     """The weights of a checkpoint as the bytes of a file of torch.save, without the optimizer and other objects."""
     import io
 
@@ -121,7 +120,7 @@ def tensors_alone(checkpoint: Path) -> bytes:
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     state = {name: value for name, value in content["state_dict"].items() if isinstance(value, torch.Tensor)}
     buffer = io.BytesIO()
-    torch.save({"state_dict": state, "meta": {"CLASSES": CLASSES}}, buffer)
+    torch.save({"state_dict": state, "meta": {"CLASSES": tuple(classes)}}, buffer)
     return buffer.getvalue()
 
 

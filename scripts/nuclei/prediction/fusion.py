@@ -13,13 +13,17 @@
 Score and box are those of weighted boxes fusion (Solovyev, Wang and Gabruseva, Image and Vision Computing 107, 2021,
 section 3). There, groups are found by the IoU of boxes; the vote of the masks is this project's.
 
+Nuclei of different classes never become one, and none removes another: each step here looks at the nuclei of one class
+alone, as the scores by class do.
+
 Two further functions deal with nuclei that overlap: `distinct` is non-maximum suppression, which removes the less
 certain of two; `soft_nms` lowers the scores of both. A third, `doubt_cut`, lowers those of nuclei that the border
 of the image may cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -27,6 +31,20 @@ from nuclei.coco.matching import SAME_NUCLEUS, greedy_pairs, iou_matrix
 from nuclei.coco.rle import bounding_box
 from nuclei.coco.types import RLE
 from nuclei.prediction.instances import Nucleus, rles
+
+
+def classes_of(nuclei: Iterable[Nucleus]) -> list[int]:
+    """The category ids of nuclei, each once, in rising order."""
+    return sorted({nucleus.category for nucleus in nuclei})
+
+
+def apart(nuclei: Sequence[Nucleus], rule: Callable[[Sequence[Nucleus]], list[Nucleus]]) -> list[Nucleus]:
+    """What a rule makes of the nuclei of each class alone, in falling order of the scores."""
+    classes = classes_of(nuclei)
+    if len(classes) < 2:
+        return rule(nuclei)
+    found = [new for number in classes for new in rule([one for one in nuclei if one.category == number])]
+    return sorted(found, key=lambda nucleus: -nucleus.score)
 
 
 def mean_nucleus(members: Sequence[Nucleus], views: int) -> Nucleus | None:
@@ -46,7 +64,7 @@ def mean_nucleus(members: Sequence[Nucleus], views: int) -> Nucleus | None:
         return None
     left, top, right, bottom = bounding_box(mask)
     box = np.average([nucleus.box for nucleus in members], axis=0, weights=weights)
-    return Nucleus(weights.sum() / views, box, mask[top:bottom, left:right], x + left, y + top)
+    return Nucleus(weights.sum() / views, box, mask[top:bottom, left:right], x + left, y + top, members[0].category)
 
 
 def fuse(found: Sequence[list[Nucleus]], height: int, width: int) -> list[Nucleus]:
@@ -57,6 +75,11 @@ def fuse(found: Sequence[list[Nucleus]], height: int, width: int) -> list[Nucleu
     """
     if len(found) == 1:
         return found[0]
+    classes = classes_of(nucleus for nuclei in found for nucleus in nuclei)
+    if len(classes) > 1:
+        own = ([[one for one in nuclei if one.category == number] for nuclei in found] for number in classes)
+        joined = [nucleus for part in own for nucleus in fuse(part, height, width)]
+        return sorted(joined, key=lambda nucleus: -nucleus.score)
     groups: list[list[Nucleus]] = []
     references: list[RLE] = []  # the first mask of each group
     for nuclei in found:
@@ -78,6 +101,11 @@ def distinct(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus
 
     height, width: of the image, px. Returns the nuclei that are left, in falling order of their scores.
     """
+    return apart(nuclei, partial(_distinct, height=height, width=width))
+
+
+def _distinct(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus]:
+    """The same of nuclei of one class."""
     nuclei = sorted(nuclei, key=lambda nucleus: -nucleus.score)
     kept = np.ones(len(nuclei), bool)
     if len(nuclei):
@@ -101,6 +129,11 @@ def soft_nms(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus
     outlines claim the same tissue, either of them may be wrong. height, width: of the image, px. Returns new nuclei in
     falling order of their new scores.
     """
+    return apart(nuclei, partial(_soft_nms, height=height, width=width))
+
+
+def _soft_nms(nuclei: Sequence[Nucleus], height: int, width: int) -> list[Nucleus]:
+    """The same of nuclei of one class."""
     codes, scores = rles(nuclei, height, width), np.array([nucleus.score for nucleus in nuclei])
     iou = iou_matrix(codes, codes)
     np.fill_diagonal(iou, 0)

@@ -27,6 +27,7 @@ class Nucleus:
     mask: NDArray[np.bool_]  # of a part of the image that holds the whole nucleus, height x width
     x: int  # where that part lies in the image: its left edge, px
     y: int  # its upper edge, px
+    category: int = 1  # category id of its class
 
     @property
     def extent(self) -> list[int]:
@@ -54,7 +55,15 @@ def as_results(nuclei: Sequence[Nucleus], image_id: int, height: int, width: int
     for nucleus, code in zip(nuclei, rles(nuclei, height, width), strict=True):
         left, top, right, bottom = map(float, nucleus.box)
         box = [left, top, right - left, bottom - top]
-        rows.append({"image_id": image_id, "category_id": 1, "bbox": box, "score": nucleus.score, "segmentation": code})
+        rows.append(
+            {
+                "image_id": image_id,
+                "category_id": nucleus.category,
+                "bbox": box,
+                "score": nucleus.score,
+                "segmentation": code,
+            }
+        )
     return rows
 
 
@@ -68,5 +77,5 @@ def from_results(rows: Iterable[Result]) -> list[Nucleus]:
         if coco_mask.area(row["segmentation"]):
             x, y, width, height = row["bbox"]
             box = np.array([x, y, x + width, y + height])
-            found.append(Nucleus(row["score"], box, *decode_part(row["segmentation"])))
+            found.append(Nucleus(row["score"], box, *decode_part(row["segmentation"]), row["category_id"]))
     return surest_first(found)

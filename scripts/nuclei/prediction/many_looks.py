@@ -88,14 +88,16 @@ class ManyLooks:
         data = Compose([dict(type="LoadImageFromWebcam"), *steps])(dict(img=np.ascontiguousarray(image)))
         with torch.no_grad():
             ((boxes, masks),) = self.model(return_loss=False, rescale=True, **collate([data], samples_per_gpu=1))
-        scores = boxes[0][:, 4]
+        scores = [own[:, 4] for own in boxes]
         if isinstance(masks, tuple):  # Mask Scoring R-CNN gives each mask a score of its own
-            masks, (scores,) = masks
+            masks, scores = masks
         found = []
-        for box, score, mask in zip(boxes[0], scores, masks[0], strict=True):
-            if mask.any():
-                left, top, right, bottom = bounding_box(mask)
-                found.append(Nucleus(float(score), box[:4], mask[top:bottom, left:right].copy(), left, top))
+        for category, of_class in enumerate(zip(boxes, scores, masks, strict=True), 1):
+            for box, score, mask in zip(*of_class, strict=True):
+                if mask.any():
+                    left, top, right, bottom = bounding_box(mask)
+                    part = mask[top:bottom, left:right].copy()
+                    found.append(Nucleus(float(score), box[:4], part, left, top, category))
         self.between()
         return surest_first(found)
 

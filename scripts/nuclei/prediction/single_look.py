@@ -59,5 +59,5 @@ def predict(
         row["segmentation"]["size"] = [int(side) for side in row["segmentation"]["size"]]
         row["bbox"] = [float(value) for value in row["bbox"]]
         row["score"] = float(row["score"])
-        row["category_id"] = 1
+        row["category_id"] = int(row["category_id"])
     return segments

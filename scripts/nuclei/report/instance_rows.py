@@ -265,6 +265,8 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
     if not scores["scored"]:
         return dict.fromkeys(TABLES, [*head, f"{scores['images']} test images without masks: {NOT_SCORED}"])
     head.append(f"{scores['images']} test images, {scores['nuclei']} nuclei; seeds: {len(first)}; docs/metrics.md")
+    if "classes" in scores:
+        head.append(f"all nuclei as one class, whatever they are: {', '.join(scores['classes'])}")
     drawn = "all" if comparisons["exact"] else "random"
     sure = (
         f"[…]: 95 % interval over {drawn} resamples of the {comparisons['images']} images ({comparisons['resamples']})"

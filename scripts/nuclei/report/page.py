@@ -143,11 +143,12 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
     scores: dict[str, list[Scores]] = {}
     for name, _, files in cell_files(parts):
         scores.setdefault(name, []).append(cast(Scores, read_part(files["score"], "scores")))
+    # those of comparisons are of all nuclei as one class, and the scores of tables means over the classes
+    one_class = len(truth["categories"]) < 2
     with written_by("compare_cells.py", parts.comparisons or parts.table_of_cells):
         summary = sentences(scores, comparisons)
-        tables = read_tables(
-            parts, {name: value for name, found in scores.items() if (value := found[0]["ceiling_report"])}, comparisons
-        )
+        ceilings = {name: value for name, found in scores.items() if (value := found[0]["ceiling_report"])}
+        tables = read_tables(parts, ceilings, comparisons if one_class else None)
     images = pictures(parts.test_images, truth["images"])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(WEB), autoescape=True, trim_blocks=True, lstrip_blocks=True,

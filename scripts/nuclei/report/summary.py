@@ -109,12 +109,18 @@ def scored_sentences(values: Mapping[str, float], scores: Scores) -> list[str]:
     share = (
         f": {100 * values[order[0]] / ceiling:.0f} % of the {ceiling:.4f} that no model can exceed" if ceiling else ""
     )
+    unsure = (
+        "Intervals and comparisons take all nuclei for one class, so they are not shown beside this score, which is "
+        "the mean over the classes."
+        if "classes" in scores
+        else "Whether such a difference is more than chance cannot be told: this run was scored without intervals, "
+        "since scoring.instances is false in its config."
+    )
     return [
         f"The highest mAP (AP50 with at most 100 detections per image) is {values[order[0]]:.4f}, of {named(order[0])}"
         f"{share} on these {scores['images']} test images with {scores['nuclei']:,} nuclei.",
         f"The lowest of the {len(order)} rows is {values[order[-1]]:.4f}, of {named(order[-1])}.",
-        "Whether such a difference is more than chance cannot be told: this run was scored without intervals, since "
-        "scoring.instances is false in its config.",
+        unsure,
     ]
 
 
@@ -137,7 +143,7 @@ def sentences(cells: Mapping[str, Sequence[Scores]], comparisons: Comparisons | 
         return ["This run has no cells."]
     if not every[0]["scored"]:
         return unscored_sentences(every)
-    if comparisons and comparisons["scored"]:
+    if comparisons and comparisons["scored"] and "classes" not in every[0]:
         return compared_sentences(comparisons, every[0])
     values = {label: sum(one["map_report"] or 0.0 for one in found) / len(found) for label, found in cells.items()}
     return scored_sentences(values, every[0])

@@ -10,6 +10,9 @@ For one IoU threshold, COCO's evaluation goes through these steps:
    recall is reached. AP is the mean of these precisions at the 101 recall thresholds 0, 0.01, … 1.
 AP50 is AP at IoU 0.50, AP75 at IoU 0.75. AP without a number is the mean over the IoU thresholds 0.50, 0.55, … 0.95.
 
+With several classes a prediction can take a nucleus of its own class alone, the cap counts for each class, and each
+score is the mean over the classes that have true nuclei (pycocotools, cocoeval.py, summarize).
+
 There are two families of scores, which must not be mixed. The report's "mAP" is AP50 with at most 100 detections per
 image. The other scores carry their kind and their cap in their name, for example ap_1000.
 
@@ -19,7 +22,9 @@ cocodataset.org/#detection-eval; the steps are those of pycocotools, cocoeval.py
 """
 
 import copy
-from collections.abc import Sequence
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -28,7 +33,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from nuclei.coco.grouping import by_image
 from nuclei.coco.types import Content, Result
 from nuclei.scoring.names import CAPS
-from nuclei.scoring.types import ImageScores, Scores
+from nuclei.scoring.types import ClassScores, ImageScores, Scores
 
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)  # as in COCOeval
 
@@ -68,7 +73,7 @@ def renumbered(content: Content, rows: Sequence[Result]) -> tuple[Content, list[
         {
             "id": number,
             "image_id": numbers[row["image_id"]],
-            "category_id": 1,
+            "category_id": row["category_id"],
             "iscrowd": row.get("iscrowd", 0),
             "area": 1.0,
             "bbox": [0.0, 0.0, 1.0, 1.0],
@@ -79,27 +84,32 @@ def renumbered(content: Content, rows: Sequence[Result]) -> tuple[Content, list[
     results: list[Any] = [
         {
             "image_id": numbers[row["image_id"]],
-            "category_id": 1,
+            "category_id": row["category_id"],
             "score": row["score"],
             "segmentation": copy.deepcopy(row["segmentation"]),
         }
         for row in rows
     ]
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "nucleus"}]}, results
+    names = {row["id"]: row["name"] for row in content["categories"]}
+    categories: list[Any] = [{"id": number, "name": name} for number, name in (names or {1: "nucleus"}).items()]
+    return {"images": images, "annotations": annotations, "categories": categories}, results
 
 
-def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAPS) -> dict[str, float | None]:
-    """AP, AP50 and AP75 of COCO results against a COCO ground truth, for each cap.
+def class_scores(
+    content: Content, rows: Sequence[Result], caps: Sequence[int] = CAPS
+) -> dict[int, dict[str, float | None]]:
+    """{category id: AP, AP50 and AP75 at each cap} of COCO results against a COCO ground truth.
 
-    content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks, in any order.
-    caps: how many detections per image count at most, in rising order.
-    Returns {"ap_100": …, "ap50_100": …, …}, each from 0 to 1. Without true nuclei each is None; without predictions
-    each is 0.
+    content: COCO JSON with images, annotations and categories. rows: COCO results with RLE masks, in any order.
+    caps: how many detections per image and class count at most, in rising order.
+    Of a class: {"ap_100": …, "ap50_100": …, …}, each from 0 to 1. Without true nuclei of it each is None; without any
+    predictions each is 0.
     """
-    if not content["annotations"]:
-        return {f"{kind}_{cap}": None for cap in caps for kind in ("ap", "ap50", "ap75")}
-    if not rows:
-        return {f"{kind}_{cap}": 0.0 for cap in caps for kind in ("ap", "ap50", "ap75")}
+    names = [(kind, cap) for cap in caps for kind in ("ap", "ap50", "ap75")]
+    known = {row["category_id"] for row in content["annotations"]}
+    numbers = sorted(row["id"] for row in content["categories"]) or [1]
+    if not known or not rows:
+        return {k: {f"{kind}_{cap}": 0.0 if k in known else None for kind, cap in names} for k in numbers}
     content, rows = renumbered(content, rows)
     truth = COCO(cast(dict[str, Any], content))
     evaluation = COCOeval_faster(truth, truth.loadRes(cast(list[Any], rows)), iouType="segm")
@@ -108,32 +118,75 @@ def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAP
     evaluation.accumulate()
     # The array's axes are IoU, recall, category, area range, cap. Area range 0 is "all"; IoU 0 is 0.50, IoU 5 is 0.75;
     # cap 0 is the 1 detection that was put in front above.
-    precision = evaluation.eval["precision"][:, :, 0, 0, 1:]
-    scores: dict[str, float | None] = {}
-    for at, cap in enumerate(caps):
-        scores[f"ap_{cap}"] = float(precision[..., at].mean())
-        scores[f"ap50_{cap}"] = float(precision[0, :, at].mean())
-        scores[f"ap75_{cap}"] = float(precision[5, :, at].mean())
-    return scores
+    precisions = evaluation.eval["precision"][:, :, :, 0, 1:]
+    found: dict[int, dict[str, float | None]] = {}
+    for place, number in enumerate(numbers):
+        precision, scores = precisions[:, :, place], dict[str, float | None]()
+        for at, cap in enumerate(caps):
+            scores[f"ap_{cap}"] = float(precision[..., at].mean())
+            scores[f"ap50_{cap}"] = float(precision[0, :, at].mean())
+            scores[f"ap75_{cap}"] = float(precision[5, :, at].mean())
+        found[number] = scores if number in known else dict.fromkeys(scores)
+    return found
+
+
+def class_mean(values: Iterable[float | None]) -> float | None:
+    """Mean of a score over the classes that have it, which are those with true nuclei; None without any."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def evaluate(content: Content, rows: Sequence[Result], caps: Sequence[int] = CAPS) -> dict[str, float | None]:
+    """AP, AP50 and AP75 for each cap: the means over the classes. Arguments and keys as in class_scores()."""
+    found = list(class_scores(content, rows, caps).values())
+    return {name: class_mean(scores[name] for scores in found) for name in found[0]}
+
+
+def class_counts(content: Content) -> dict[int, list[int]]:
+    """{category id: how many true nuclei of it each image has}."""
+    numbers = [row["id"] for row in content["categories"]] or [1]
+    counts = Counter((row["category_id"], row["image_id"]) for row in content["annotations"])
+    return {number: [counts[number, image["id"]] for image in content["images"]] for number in numbers}
+
+
+def by_class(content: Content, rows: Sequence[Result]) -> list[ClassScores]:
+    """The scores of each class, in the order of their ids; arguments as for score()."""
+    found, counts = class_scores(content, rows), class_counts(content)
+    predictions = Counter(row["category_id"] for row in rows)
+    return [
+        cast(
+            ClassScores,
+            {
+                "category_id": row["id"],
+                "name": row["name"],
+                "nuclei": sum(counts[row["id"]]),
+                "predictions": predictions[row["id"]],
+                "ceiling_report": ceiling(counts[row["id"]]),
+                **found[row["id"]],
+            },
+        )
+        for row in content["categories"]
+    ]
 
 
 def score(content: Content, rows: Sequence[Result], per_image: bool = True) -> Scores:
     """All scores of COCO results against a COCO ground truth: the content of scores.json.
 
-    content: COCO JSON with images, annotations and one category. rows: COCO results with RLE masks.
+    content: COCO JSON with images, annotations and categories. rows: COCO results with RLE masks.
     per_image: whether to score each image alone, too.
     """
-    counts = [len(nuclei) for nuclei in by_image(content, content["annotations"]).values()]
     scores = evaluate(content, rows)
     result: dict[str, Any] = {
         "scored": bool(content["annotations"]),
-        "images": len(counts),
-        "nuclei": sum(counts),
+        "images": len(content["images"]),
+        "nuclei": len(content["annotations"]),
         "predictions": len(rows),
-        "ceiling_report": ceiling(counts),
+        "ceiling_report": class_mean(map(ceiling, class_counts(content).values())),
         **scores,
         "map_report": scores["ap50_100"],
     }
+    if len(content["categories"]) > 1:
+        result["classes"] = by_class(content, rows)
     if per_image:
         result["per_image"] = image_scores(content, rows)
     return cast(Scores, result)
@@ -151,7 +204,7 @@ def image_scores(content: Content, rows: Sequence[Result]) -> list[ImageScores]:
             "file_name": image["file_name"],
             "nuclei": len(nuclei),
             "predictions": len(own),
-            "ceiling_report": ceiling([len(nuclei)]),
+            "ceiling_report": class_mean(map(ceiling, class_counts(alone).values())),
             **evaluate(alone, own),
         }
         result.append(cast(ImageScores, scores))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class InstanceScores(TypedDict):
     errors: dict[str, dict[str, dict[str, int]]]
     organs: dict[str, dict[str, Any]]
     per_image: list[dict[str, Any]]
+    classes: NotRequired[list[str]]  # where there are several, which all count as one here
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def not_scored(truth: Content, results: Sequence[Result]) -> dict[str, Any]:
 
 
 def measure(truth: Content, results: Sequence[Result], threshold: Threshold, organs: Mapping[str, str]) -> Measurement:
-    """All scores of COCO results against a COCO ground truth with nuclei.
+    """All scores of COCO results against a COCO ground truth with nuclei, whose classes all count as one.
 
     organs: {image id: organ}; an image's id is the name of its file without ending.
     """
@@ -172,4 +173,6 @@ def measure(truth: Content, results: Sequence[Result], threshold: Threshold, org
             for at, image in enumerate(images)
         ],
     }
+    if len(truth["categories"]) > 1:
+        scores["classes"] = [row["name"] for row in truth["categories"]]
     return Measurement(scores, images, errors)

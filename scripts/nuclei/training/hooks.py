@@ -232,7 +232,7 @@ class EpochEnd(Hook):
         """Do what the class says; raise Stopped after a signal."""
         epoch = runner.epoch + 1
         weights = self.work / f"epoch_{epoch}.pth"
-        write_tensors(weights, weights_of(epoch, weights_to_cpu(get_state_dict(runner.model))))
+        write_tensors(weights, weights_of(epoch, weights_to_cpu(get_state_dict(runner.model)), self.validation.classes))
         record: EpochRecord = {
             "weights": sha256(weights),
             "seconds": time.monotonic() - self.start,

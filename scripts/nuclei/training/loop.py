@@ -160,7 +160,7 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", 
     done = len(records)
     validation = Validation(config, work, label)
     if done > wanted:
-        restore_weights(work, wanted)
+        restore_weights(work, wanted, validation.classes)
     worked = validate_finished(config, work, validation, records[:wanted], claim) or done < wanted
     if done < wanted:
         if done:

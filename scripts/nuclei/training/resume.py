@@ -72,9 +72,9 @@ def newest_state(work: Path, label: str) -> SavedMeta | None:
     return None
 
 
-def weights_of(epoch: int, state_dict: Any) -> dict[str, Any]:
+def weights_of(epoch: int, state_dict: Any, classes: Sequence[str]) -> dict[str, Any]:
     """Content of epoch_N.pth. It holds no time stamps and no names that change, so equal trainings give equal bytes."""
-    return {"meta": {"epoch": epoch, "CLASSES": ("nucleus",)}, "state_dict": state_dict}
+    return {"meta": {"epoch": epoch, "CLASSES": tuple(classes)}, "state_dict": state_dict}
 
 
 def states(work: Path) -> Iterator[dict[str, Any]]:
@@ -89,12 +89,12 @@ def states(work: Path) -> Iterator[dict[str, Any]]:
             yield state
 
 
-def restore_weights(work: Path, epoch: int) -> None:
+def restore_weights(work: Path, epoch: int, classes: Sequence[str]) -> None:
     """Write epoch_N.pth anew from a state after that epoch, where the file is gone and there is such a state."""
     target = work / f"epoch_{epoch}.pth"
     for state in states(work):
         if state["meta"]["epoch"] == epoch and not target.exists():
-            write_tensors(target, weights_of(epoch, state["state_dict"]))
+            write_tensors(target, weights_of(epoch, state["state_dict"], classes))
 
 
 def saved_epochs(work: Path) -> set[int]:

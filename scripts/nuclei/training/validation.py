@@ -72,6 +72,7 @@ class Validation:
         self.every, self.epochs = config.evaluation.interval, config.runner.max_epochs
         self.asked = epochs_asked_for(self.every, self.epochs)
         self.section, self.workers = config.data.val.to_dict(), config.data.workers_per_gpu
+        self.classes = tuple(config.data.val.classes)
         self.inference = inference_sha256(config)
         self.found: dict[tuple[int, str], AveragePrecisions | None] = {}
 

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from nuclei.common.classes import class_problem
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.stage import InputError
 from nuclei.workflow.types import Catalogue, ModelEntry
@@ -24,6 +25,7 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("raw", "test_masks", "path"),
     ("raw", "test", "path"),
     ("raw", "test", "file"),
+    ("raw", "groups", "file"),
     ("split", "file"),
     ("folds", "groups"),
     ("weights_folder",),
@@ -33,6 +35,8 @@ PATHS = (  # keys of the config that hold the path of a file or folder
     ("model",),
     ("export", "folder"),
 )
+
+WITH_CLASSES = ("coco_json", "geojson")  # formats that name the class of a nucleus
 
 # The report's data, by the names under which they are looked for.
 KNOWN_DATASET, KNOWN_MASKS = "data/vrdl-raw.tar.xz", "data/vrdl-test-masks.tar.xz"
@@ -152,7 +156,14 @@ def raw_problems(raw: Mapping[str, Any]) -> Iterator[str]:
     """Raw data that is not there, or that is both given and to be drawn. raw: the config's section."""
     if bool(raw["draw"]) == bool(raw["dataset"]["path"]):
         yield "config: raw wants either dataset.path or draw, found both or none; set the other to null"
-    elif not raw["draw"]:
+    if problem := class_problem(raw["classes"]):
+        yield f"config: raw.classes: {problem}; correct it"
+    if len(raw["classes"]) > 1 and (raw["draw"] or raw["format"] not in ("auto", *WITH_CLASSES)):
+        yield (
+            f"config: raw.classes: {len(raw['classes'])} classes found with data that name none, wanted one, or data "
+            f"in the format {' or '.join(WITH_CLASSES)}; correct one"
+        )
+    if not raw["draw"] and raw["dataset"]["path"]:
         if raw["test"]["file"] and not os.path.isfile(raw["test"]["file"]):
             yield f"config: raw.test.file {raw['test']['file']} not found, wanted a list of image ids; correct the path"
         for part in ("dataset", "test_masks", "test"):
@@ -232,6 +243,9 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     split_file = config["split"]["file"]
     if split_file and not os.path.isfile(split_file):
         yield f"config: split.file {split_file} not found, wanted a YAML file; correct the path"
+    known = config["raw"]["groups"]["file"]
+    if known and not os.path.isfile(known):
+        yield f"config: raw.groups.file {known} not found, wanted a CSV or TSV of groups; correct the path"
     groups = config["folds"] and config["folds"]["groups"]
     if groups and not os.path.isfile(groups):
         yield f"config: folds.groups {groups} not found, wanted a CSV or TSV of groups; correct the path"

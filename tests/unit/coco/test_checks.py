@@ -62,7 +62,7 @@ def test_all_bad_predictions_are_named_up_to_a_limit():
         ("annotations", {"segmentation": [[1, 2, 3, 4, 5, "6"]]}, "annotation 1: segmentation is no list of polygons"),
         ("annotations", {"segmentation": {"size": [SIDE, SIDE], "counts": "1"}}, "annotation 1: segmentation counts"),
         ("annotations", {"segmentation": None}, "annotation 1: segmentation is no RLE"),
-        ("categories", {"id": 2}, "categories [2], wanted the category 1 alone"),
+        ("categories", {"id": 2}, "categories [2], wanted the ids 1, 2, … and a name of its own for each"),
     ],
 )
 def test_a_bad_ground_truth_is_named(part, change, wanted):

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from nuclei.common.stage import InputError
-from nuclei.data.folds import make_folds, read_groups
+from nuclei.data.folds import make_folds
+from nuclei.data.groups import read_groups
 
 IDS = [f"i{number:02}" for number in range(11)]
 PARTS = ("train", "validation", "test")

@@ -91,14 +91,14 @@ def test_images_alone_test_without_masks(tmp_path):
     assert not (tmp_path / "out/test_masks").exists()
 
 
-def test_categories_are_counted_and_kept_on_request(tmp_path):
+def test_categories_are_counted_and_kept_as_classes(tmp_path):
     folder, _ = write_set("coco polygons", tmp_path / "given")
     report, images = imported(folder, tmp_path / "out")
     assert {nucleus.category for image in images.values() for nucleus in image.masks} == {"nucleus"}
     (row,) = (row for row in report["images"] if row["id"] == "é b")
     assert row["categories"] == {"a": 1, "b": 1, "c": 1}
-    _, images = imported(folder, tmp_path / "kept", keep=True)
-    assert [nucleus.category for nucleus in images["é b"].masks] == ["a", "b", "c"]
+    _, images = imported(folder, tmp_path / "kept", classes=["C", "a", "b"])
+    assert [nucleus.category for nucleus in images["é b"].masks] == ["a", "b", "C"]  # as the config spells it
 
 
 def test_pixel_size_is_kept(tmp_path):

@@ -49,6 +49,7 @@ localrules:
 rule all:
     default_target: True
     input:
+        device_check(),
         f"{RESULTS}/manifest.json",
         f"{RESULTS}/report.html",
         answer_files(),

@@ -175,7 +175,7 @@ rule check_leaks:
     input:
         checked=expand(f"{RESULTS}/data/checked/{{part}}.json", part=["train", "test"]),
         raw=raw_input("dataset"),
-        bundle=ancient(f"{WORK}/bundle.pth") if BUNDLE else [],  # an order alone: the bundle is there then
+        bundle=f"{WORK}/bundle.pth" if BUNDLE else [],  # an order alone: the bundle is there then
     output:
         f"{RESULTS}/data/leaks.json",
     log:

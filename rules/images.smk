@@ -6,7 +6,11 @@ the folder that export.folder names:
   <image>.nuclei.json   the record of the image: what its files were made of
   images.tsv            the list of all images
 Each slide is a job of its own; all other images are one job. What is kept of unfinished images lies in work/images/.
+Where export.on_bad_image is `stop`, the job of a slide first opens all images (TOGETHER, which is no param: an image that
+is added makes no other one run again).
 """
+
+TOGETHER = f"--together {quoted(SOURCES)}" if SLIDES and config["export"]["on_bad_image"] == "stop" else ""
 
 
 wildcard_constraints:
@@ -51,7 +55,7 @@ rule predict_images:
         " {params.threshold}"
         " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --border {params.look[border]} 2>&1 | tee {log:q}"
+        " {params.soft} --border {params.look[border]} {TOGETHER} 2>&1 | tee {log:q}"
 
 
 use rule predict_images as predict_slide with:

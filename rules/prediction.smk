@@ -21,6 +21,7 @@ rule predict:
         f"{CELL}/predictions.json",
     log:
         f"{CELL_LOGS}.predict.log",
+    priority: 1  # a cell's score comes before the next cell's training
     conda:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]

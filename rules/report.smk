@@ -9,7 +9,7 @@ makes, below results/<run>/:
   tables/ensembles.*                    scores of the ensembles
   tables/classes.*                      scores of each class, where there are several
   tables/cells.csv                      where the numbers of each cell come from
-  tables/staircase.*, instances.*, organs.*, errors.*, comparisons.*
+  tables/staircase.*, instances.*, organs.*, error_shares.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
   tables/findings.*                     whether the report's findings hold
   figures/                              training curves, and test images with nuclei

@@ -4,6 +4,12 @@ Functions alone; their names in capitals are those of common.smk.
 """
 
 
+def device_check():
+    """What says that the device was checked, as an input of `all`, as long as a training is missing."""
+    trained = cell_files("training.json", TRAINED)
+    return [] if all(Path(path).exists() for path in trained) else rules.check_device.output
+
+
 def marked(paths, caption, category):
     """Outputs of a rule, of which `snakemake --report` takes those that people look at: HTML tables and figures.
 
@@ -34,7 +40,7 @@ def table_columns(models):
 
 def instance_tables():
     """Names of the tables of the scores beyond AP; make_instance_tables makes them."""
-    return ["staircase", "instances", "organs", "errors", "comparisons"]
+    return ["staircase", "instances", "organs", "error_shares", "errors", "comparisons"]
 
 
 def instance_files(forms=FORMS):
@@ -120,7 +126,12 @@ def asked_images(wildcards):
     if not SOURCES:
         raise WorkflowError("error: config: images is null, wanted images to predict on; add --config images=… model=…")
     slide = getattr(wildcards, "slide", None)
-    return shlex.join([str(SLIDES[slide])] if slide else SOURCES)
+    return quoted([str(SLIDES[slide])] if slide else SOURCES)
+
+
+def quoted(paths):
+    """Paths for the shell, none of which looks like an option."""
+    return shlex.join(f"./{path}" if path.startswith("-") else path for path in paths)
 
 
 def images_state(wildcards):

@@ -30,6 +30,7 @@ rule score_predictions:
         f"{CELL}/scores.json",
     log:
         f"{CELL_LOGS}.score_predictions.log",
+    priority: 1  # a cell's score comes before the next cell's training
     conda:
         "../envs/report.yaml"
     resources:

@@ -16,13 +16,15 @@ With a model bundle in training.weights, its weights lie in work/<run>/bundle.pt
 """
 
 
-# First of all jobs, so that a GPU on which nothing can be trained costs no hours.
+# First of all jobs of `all`, so that a GPU on which nothing can be trained costs no hours. No other job has its output as
+# an input, also not as an `ancient` one: Snakemake (9.27.1) leaves out every job behind an `ancient` file that exists and
+# is made again, even where the job's own output is missing, and ends as if all were done (its issue 4166).
 rule check_device:
     output:
         f"{WORK}/device.json",
     log:
         f"{RESULTS}/logs/check_device.log",
-    priority: 1
+    priority: 2
     conda:
         "../envs/mmdet.yaml"
     resources:
@@ -123,7 +125,6 @@ rule train:
         images=ancient([f"{WORK}/tiles/{{setting}}"] if config["tiles"] else []),
         raw=raw_input("dataset"),
         weights=weights,
-        device=ancient(rules.check_device.output),  # an order alone: another device or check trains nothing again
     output:
         checkpoints=directory(f"{CELL}/checkpoints"),
         epochs=f"{CELL}/epochs.tsv",
@@ -167,6 +168,7 @@ rule select_checkpoint:
         choice=f"{CELL}/checkpoint.json",
     log:
         f"{CELL_LOGS}.select_checkpoint.log",
+    priority: 1  # a cell's score comes before the next cell's training
     conda:
         "../envs/mmdet.yaml"
     resources:

@@ -14,6 +14,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, run_stage, written_by
 from nuclei.data.leaks import Known, find_leaks, look_at
 from nuclei.data.raw_layout import read_layout
+from nuclei.data.same_tissue import points_for
 from nuclei.prediction.bundle_files import fetched, unpacked
 
 
@@ -35,13 +36,14 @@ def main() -> None:
     images, _, problems = read_layout(args.dataset)
     if problems:
         raise InputError(*problems)
+    tests, trained = ([image for image in images if image.set == name] for name in ("test", "train"))
+    points = points_for(len(tests) * len(trained))
     groups: list[tuple[str, list[Known]]] = []
-    groups.append(("this run", [look_at(image.file, image.id, False) for image in images if image.set == "train"]))
+    groups.append(("this run", [look_at(image.file, image.id, False, points) for image in trained]))
     if args.bundle:
         groups.append((f"the model of {Path(args.bundle).name}", known_images(args.bundle)))
-    tests = [image for image in images if image.set == "test"]
     progress = Progress("leaks", len(tests), "images")
-    leaks = list(find_leaks((look_at(image.file, image.id, True) for image in tests), groups, progress.step))
+    leaks = list(find_leaks((look_at(image.file, image.id, True, points) for image in tests), groups, progress.step))
     progress.close()
     compared = {seen_by: len(known) for seen_by, known in groups}
     write_json(args.out, {"test_images": len(tests), "compared_with": compared, "leaks": leaks})

@@ -2,9 +2,9 @@
 
 It reads the author's answer_*.zip, the true nuclei of the test images (COCO JSON), published.tsv, which says which
 file belongs to which row of the report's tables, organs.tsv and models.yaml. It writes comparisons.json, the tables
-staircase.*, instances.*, organs.*, errors.* and comparisons.* (.csv, .md, .tex, .html) and the figures forest.* and
-better.* (.png, .svg), as a run has them. All detections of a file count: no validation images of it are known to
-choose a score threshold on.
+staircase.*, instances.*, organs.*, error_shares.*, errors.* and comparisons.* (.csv, .md, .tex, .html) and the figures
+forest.* and better.* (.png, .svg), as a run has them. All detections of a file count: no validation images of it are
+known to choose a score threshold on.
 """
 
 import argparse

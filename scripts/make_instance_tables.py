@@ -1,8 +1,9 @@
 """Make the tables of the scores beyond AP, of all cells of a run.
 
 It reads instance_scores.json of every cell and of every ensemble, comparisons.json, board.tsv and models.yaml. It
-writes staircase.* (the report's metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*, errors.* and
-comparisons.* (which of two rows is better), each as .csv, .md, .tex and .html.
+writes staircase.* (the report's metric, its ceiling and steps), instances.* (AJI, PQ and more), organs.*,
+error_shares.* (what each kind of error costs), errors.* and comparisons.* (which of two rows is better), each as .csv,
+.md, .tex and .html.
 """
 
 import argparse

@@ -7,9 +7,11 @@ windows of a large image or slide. docs/predict.md explains it.
 """
 
 import argparse
+import math
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +21,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped, run_stage
 from nuclei.compute.device import set_up
 from nuclei.data.image_files import ImageFile, open_image_file
+from nuclei.data.readable_images import check_readable
 from nuclei.data.tissue import Tissue
 from nuclei.export.forms import FORMS, write_forms
 from nuclei.export.image_records import code_state, finished, short, state_of, write_list, write_record, write_skipped
@@ -30,6 +33,16 @@ from nuclei.prediction.sliding_window import windows
 from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale, zoom_warning
 from nuclei.workflow.image_list import list_image_files
 
+RANGES = {  # of options, as config/schema.yaml has them
+    "window": (64, math.inf),
+    "overlap": (0, math.inf),
+    "scales": (0.01, 8),
+    "border": (0, 1),
+    "tissue": (0, 255),
+    "pixel_size": (0.01, 100),
+    "score_threshold": (0, 1),
+    "threads": (1, math.inf),
+}
 WHOLE = 1.5  # images up to so many times as large as those that the model saw are looked at whole
 
 
@@ -43,6 +56,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out-dir", required=True, help="folder of the results")
     parser.add_argument("--work", required=True, help="folder of what is kept of unfinished images")
     parser.add_argument("--out", help="where to write the list of all images (tab-separated)")
+    parser.add_argument(
+        "--together", nargs="+", default=[], help="images, too, which other jobs predict on: stop where one is bad"
+    )
     parser.add_argument(
         "--on-bad-image", choices=["stop", "skip"], default="stop", help="stop before any work, or skip the image"
     )
@@ -75,6 +91,21 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def check_options(args: argparse.Namespace) -> None:
+    """InputError names every option whose value is out of its range."""
+    problems = []
+    for name, (low, high) in RANGES.items():
+        values = getattr(args, name)
+        for value in values if isinstance(values, list) else [values]:
+            if value is not None and not low <= value <= high:  # not a number, too
+                wanted = f"{low} to {high}" if high < math.inf else f"{low} or more"
+                problems.append(f"--{name.replace('_', '-')} {value} found, wanted {wanted}; correct it")
+    if args.window and args.overlap >= args.window:
+        problems.append(f"--overlap {args.overlap} found, wanted less than --window {args.window}; correct one")
+    if problems:
+        raise InputError(*problems)
+
+
 def window_of(image: ImageFile, model: TrainedModel, args: argparse.Namespace) -> tuple[int | None, int]:
     """(side of the windows of an image, their overlap), px; no side where it is looked at whole."""
     side = args.window or round(model.side / finer(model, image, args.pixel_size))
@@ -88,7 +119,7 @@ def check(path: Path, model: TrainedModel, args: argparse.Namespace) -> int:
     An image is read whole, of a slide a corner. InputError where it cannot be predicted on.
     """
     image = open_image_file(path, model.pixel_size)
-    image.read(0, 0, min(image.width, 64), min(image.height, 64))
+    image.corner()
     if warning := zoom_warning(model, image, args.pixel_size):
         print(f"warning: {warning}", file=sys.stderr, flush=True)
     rows, columns = (windows(length, *window_of(image, model, args)) for length in (image.height, image.width))
@@ -113,6 +144,12 @@ def skip(folder: Path, path: Path, state: dict[str, Any], problem: str) -> None:
     print(f"skipped: {problem}", file=sys.stderr, flush=True)
 
 
+def try_writing(folder: Path) -> None:
+    """OSError now, not after hours, where a folder cannot be written to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+
+
 def viewer_of(image: ImageFile, model: TrainedModel, looks: ManyLooks, args: argparse.Namespace, config: Any) -> None:
     """Set the looks for an image: its windows, and scales that show it at the zoom of the model."""
     looks.window, looks.overlap = window_of(image, model, args)
@@ -124,11 +161,13 @@ def viewer_of(image: ImageFile, model: TrainedModel, looks: ManyLooks, args: arg
 
 def main() -> None:
     args = arguments()
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda number, _frame: sys.exit(128 + number))
     folder, forms = Path(args.out_dir), list(dict.fromkeys(args.forms))
+    check_options(args)
     images, model = list_image_files(args.images), open_model(args.model)
-    if args.window and args.overlap >= args.window:
-        raise InputError(f"--overlap {args.overlap} found, wanted less than --window {args.window}; correct one")
+    if args.together:
+        check_readable(list_image_files(args.together), Path(args.work) / "readable.json")
     if args.score_threshold is None:
         args.score_threshold = model.threshold or 0.0
     names = ("views", "scales", "window", "overlap", "soft", "border", "tissue", "pixel_size", "score_threshold")
@@ -150,6 +189,8 @@ def main() -> None:
     if records:
         print(f"{args.label}: {len(records)} of {len(images)} images are done", file=sys.stderr, flush=True)
     if looks:
+        for path in (folder, Path(args.work)):
+            try_writing(path)
         predict(args, model, looks, states, records, bad, forms)
     if args.out:
         write_list(Path(args.out), images, records, bad)

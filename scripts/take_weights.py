@@ -5,10 +5,10 @@ checkpoint that holds nothing but tensors.
 """
 
 import argparse
+import pickle
 
-from nuclei.common.stage import run_stage
-from nuclei.models.checkpoints import write_tensors
-from nuclei.models.weight_files import read_published
+from nuclei.common.stage import InputError, run_stage
+from nuclei.models.checkpoints import read_tensors, write_tensors
 from nuclei.prediction.bundles import open_model
 
 
@@ -17,8 +17,14 @@ def main() -> None:
     parser.add_argument("--bundle", required=True, help="bundle: path, or URL with #sha256=<64 hex digits>")
     parser.add_argument("--out", required=True, help="where to write the checkpoint with tensors alone")
     args = parser.parse_args()
-    weights = open_model(args.bundle).weights
-    write_tensors(args.out, {"state_dict": read_published(weights), "meta": {}})
+    try:
+        state = read_tensors(open_model(args.bundle).weights)["state_dict"]
+    except (pickle.UnpicklingError, ValueError, KeyError):
+        raise InputError(
+            f"{args.bundle}: weights.pth holds Python objects, which can run code, or is no checkpoint, wanted tensors "
+            "alone; do not use this bundle"
+        ) from None
+    write_tensors(args.out, {"state_dict": state, "meta": {}})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nuclei.common.files import sha256, write_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.device import describe, set_up
+from nuclei.compute.operators import try_operators
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.loop import train
@@ -73,6 +74,7 @@ def main() -> None:
     StopRequest.install()  # ahead of torch, whose import takes seconds
     identity = sha256(args.config)
     config, device = set_up(args)
+    try_operators(device)
     import cv2
     import mmcv
     import mmdet

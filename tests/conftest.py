@@ -20,6 +20,18 @@ needs_real_data = pytest.mark.skipif(
 )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For several workers (make test): one of them runs a whole file, and one all that share the fixture `project`.
+
+    Whole runs come first, so that none of them is left over for the end.
+    """
+    for item in items:
+        whole = item.path.name.startswith("test_dag")
+        item.add_marker(pytest.mark.xdist_group("project" if whole else str(item.path)))
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 def checkout(folder):
     """A copy of the project's tracked and new files, so that a test's runs leave the project alone."""
     listed = subprocess.run(
@@ -134,3 +146,11 @@ def address(published):
 
     with serve(published.parent) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """The project after a whole run of all twelve cells on very small drawn data; for tests/workflow/test_dag*.py."""
+    from support.tiny import make_project
+
+    return make_project(tmp_path_factory.mktemp("project"))

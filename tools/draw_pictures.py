@@ -127,7 +127,7 @@ def draw_results(run: Path, out: Path) -> None:
     with Image.open(run / f"figures/overlays/setting{best.setting}.{best.model}.seed{best.seed}.jpg") as picture:
         picture.thumbnail((900, 900))
         picture.save(out / "overlay.jpg", quality=85)
-    photograph(run / "report.html", out / "report.png", 1000, 1300)
+    photograph(run / "report.html", out / "report.png", 1200, 1560)
     style = re.search("<style>.*?</style>", (run / "report.html").read_text(encoding="utf-8"), re.DOTALL)
     tables = [(run / f"tables/table{number}.html").read_text(encoding="utf-8") for number in (1, 2)]
     columns = "".join(f"<div style='flex: 1'>{table}</div>" for table in tables)

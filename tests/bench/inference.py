@@ -34,13 +34,17 @@ WINDOW, OVERLAP = 1000, 128
 LARGE, LARGER = 2000, 5000  # side of the large image, px; LARGER in the full bench
 
 
-def cell(material, images):
-    """Paths of the config.py and of the checkpoint of a cell whose test images are `images` (COCO content)."""
+def cell(material, images, width=None):
+    """Paths of the config.py and of the checkpoint of a cell whose test images are `images` (COCO content).
+
+    width: of the model, as training.width; None: that of config/cpu.yaml.
+    """
     folder = material.scratch / "inference"
     folder.mkdir(exist_ok=True)
     (folder / "images.json").write_text(json.dumps(images))
     read = {name: yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()) for name in ("config", "cpu", "models")}
     training = {**read["config"]["training"], **read["cpu"]["training"]}
+    training["width"] = width or training["width"]
     model = read["models"]["models"]["mask_r50"]
     paths = {"annotations": str(folder / "images.json"), "images": str(material.dataset / "test")}
     zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
@@ -54,7 +58,10 @@ def cell(material, images):
 
 
 def run(*words, **variables):
-    """Run a command on one thread, with more environment variables; its error is ours. Returns its peak memory, MB."""
+    """Run a command on one thread, with more environment variables; its error is ours.
+
+    Returns its peak memory, and what it held every tenth of a second, MB.
+    """
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -62,22 +69,25 @@ def run(*words, **variables):
         "PYTHONPATH": str(ROOT / "scripts"),
         **variables,
     }
-    peak = 0.0
+    peak, held = 0.0, []
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen([sys.executable, *map(str, words)], stdout=said, stderr=said, env=environment)
         while process.poll() is None:  # its rusage would hold this process's memory too
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-            peak = int(found[1]) / 1024 if found else peak
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            found = {key: int(kb) / 1024 for key, kb in re.findall(r"Vm(HWM|RSS):\s+(\d+) kB", status)}
+            if found:
+                peak = found["HWM"]
+                held.append(found["RSS"])
             time.sleep(0.1)
         said.seek(0)
         require(process.returncode == 0, f"{words[0]}: {said.read()[-500:]}")
-    return peak
+    return peak, held
 
 
 def predicted(config, weights, out, *options):
     """(rows that scripts/predict.py writes, its peak memory, MB)."""
     words = ["--config", config, "--checkpoint", weights, "--device", "cpu", "--out", out, *options]
-    memory = run(ROOT / "scripts/predict.py", *words)
+    memory, _ = run(ROOT / "scripts/predict.py", *words)
     return json.loads(out.read_text()), memory
 
 

@@ -72,8 +72,8 @@ def test_inference(material, monkeypatch):
     assert all(part.std() > 0 for part in (picture[:96, :96], picture[96:192, 96:192], picture[192:, 192:]))
     monkeypatch.setattr(inference, "by_tool", lambda *arguments: [nucleus])
     assert (
-        inference.run("-c", "import time; x = bytearray(300_000_000); time.sleep(1)")
-        > inference.run("-c", "import time; time.sleep(1)") + 250
+        inference.run("-c", "import time; x = bytearray(300_000_000); time.sleep(1)")[0]
+        > inference.run("-c", "import time; time.sleep(1)")[0] + 250
     )
     with pytest.raises(WrongResult, match="other nuclei than mmdet's tools/test.py finds"):
         list(inference.rows(material, full=False))

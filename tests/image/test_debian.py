@@ -1,7 +1,7 @@
 """The two commands' parts in a clean Debian 13, with its Python 3.13: set-up, a small run, and the unit tests.
 
-Beside the packages that README.md names there is nothing. Nothing after the set-up has a network. $MMCV_CACHE: as in
-test_image.py.
+Beside the packages that README.md names there is nothing. Nothing after the set-up has a network; the unit tests have
+their own servers, on loopback. $MMCV_CACHE: as in test_image.py.
 """
 
 import re
@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import yaml
-from chroot import CACHE, NO_NETWORK, SMALL, Machine, plain_debian
+from chroot import CACHE, LOOPBACK_ALONE, NO_NETWORK, SMALL, Machine, plain_debian
 from conftest import ROOT
 
 pytestmark = pytest.mark.image
@@ -59,5 +59,5 @@ def test_small_run(machine):
 def test_unit_tests(machine):
     machine.run("rm -rf results/image work")
     command = ". .venv/bin/activate && python -m pytest -q -W ignore tests/unit"
-    done = machine.run(command, wrapper=NO_NETWORK, capture_output=True)
+    done = machine.run(command, wrapper=LOOPBACK_ALONE, capture_output=True)
     assert done.returncode == 0, done.stdout[-6000:]

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 
+import bench_peers
 import build_mmcv
 import install_packages
 import pytest
@@ -56,6 +57,13 @@ def test_what_stands_elsewhere_is_pinned_once(requirements, file):
     assert not {plain(pin[1]) for pin in pins} & set(requirements)
 
 
+@pytest.mark.parametrize("peer", bench_peers.PEERS)
+def test_environments_of_peers_have_the_versions_of_ours(requirements, peer):
+    pins = {plain(pin[1]): pin[2] for pin in pins_with_hashes(f"tools/peers/{peer}.txt")}
+    assert {name: pins[name] for name in set(pins) & set(requirements)}.items() <= requirements.items()
+    assert {"stardist": "tensorflow-cpu", "cellpose": "torch", "instanseg": "instanseg-torch"}[peer] in pins
+
+
 def test_whatever_the_pinned_packages_need_is_pinned(requirements):
     """They are installed with --no-deps, so pip would not bring it along. requirements.txt says why triton is not."""
     replaced = {"opencv-python": "opencv-python-headless"}
@@ -87,7 +95,7 @@ def test_whatever_is_installed_is_compared_with_its_hash():
     files = ["Makefile", "containers/build.sh", *ROOT.glob("envs/*.sh")]
     calls = [call for file in files for call in INSTALL.findall((ROOT / file).read_text())]
     assert len(calls) == 4
-    calls.append(" ".join(install_packages.PIP))
+    calls += [" ".join(install_packages.PIP), " ".join(bench_peers.PIP)]
     assert [call for call in calls if "--require-hashes" not in call] == []
 
 

@@ -9,21 +9,17 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-import yaml
-from cluster import Cluster, command, install, wait
-from conftest import checkout
+from cluster import command, wait
+from runs import LONG, PROFILE, edit, finish, jobs, make_project, running_cluster, say, snakemake
 from support.tiny import CONFIG, MODELS
 
 pytestmark = pytest.mark.slurm
 
-PROFILE = "profiles/slurm/config.yaml"
-LONG = 1800  # seconds until a wait is given up
 # the model that is disturbed trains long enough to be met at it
 SMALL = CONFIG | {
     "compute": {"device": "auto"},
@@ -37,60 +33,13 @@ MANY = SMALL | {
     "model_options": {},
     "training": CONFIG["training"] | {"epochs": 200, "repeat": 3, "validate_every": 5},
 }
-STARTED = []  # every Snakemake of this test
 DISTURBED = [f"setting{setting}/mask_r50/seed0" for setting in (1, 2)]
-
-
-def say(text):
-    """A line with the time of day, so that a person sees where the test is."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def make_project(folder, config):
-    """A checkout with a small config; returns its folder."""
-    folder.mkdir()
-    checkout(folder)
-    (folder / "small.yaml").write_text(yaml.safe_dump(config))
-    return folder
-
-
-def edit(folder, name, change):
-    """Change a YAML file of a checkout by change(content)."""
-    path = folder / name
-    content = yaml.safe_load(path.read_text())
-    change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def snakemake(folder, *arguments, where=("--workflow-profile", "profiles/slurm")):
-    """Start Snakemake through the profile; its words go to snakemake.log."""
-    if "profiles/slurm" in where:
-        where = [*where, "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
-    words = ["snakemake", *where, "--configfile", "config/demo.yaml", "small.yaml", *arguments]
-    with (folder / "snakemake.log").open("a") as log:
-        environment = {**os.environ, "PATH": f"{folder}/profiles/slurm/no-accounting:{os.environ['PATH']}"}
-        STARTED.append(subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, env=environment))
-    return STARTED[-1]
-
-
-def finish(process, folder):
-    """Wait for Snakemake's good end."""
-    status = process.wait(LONG)
-    assert status == 0, (folder / "snakemake.log").read_text()[-6000:]
-    return folder
 
 
 def tables(folder, run="tiny"):
     """{file name: bytes} of all tables; without cells.csv, which has times in it."""
     files = (folder / f"results/{run}/tables").glob("table*")
     return {path.name: path.read_bytes() for path in files}
-
-
-def jobs(cluster, folder, rule=""):
-    """SLURM's records of a project's jobs, by job id; rule: those of one rule or group."""
-    found = [job for job in cluster.jobs() if job["WorkDir"] == str(folder)]
-    found = [job for job in found if job.get("Comment", "").startswith(f"rule_{rule}")]
-    return sorted(found, key=lambda job: int(job["JobId"]))
 
 
 def cell_of(job):
@@ -127,15 +76,8 @@ def at_work(cluster, folder, run="tiny"):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two nodes with two GPUs each."""
-    install()
-    with Cluster(tmp_path_factory.mktemp("cluster")) as found:
-        say(f"cluster: {len(found.nodes)} nodes, {found.gpus} GPUs each, logs in {found.folder}")
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
-        for process in STARTED:  # nothing where all went well
-            process.kill()
-            process.wait()
-    say("cluster: stopped")
 
 
 @pytest.fixture(scope="module")

@@ -14,25 +14,29 @@ from nuclei.common.files import sha256
 
 @pytest.fixture
 def raw(drawn, tmp_path):
-    """The drawn data, in which a test image is a turned training image."""
+    """The drawn data, in which one test image is a turned training image and the other one a mirrored one."""
     folder = tmp_path / "raw"
     shutil.copytree(drawn, folder)
     image = cv2.imread(str(folder / "dataset/train/DEMO-01/images/DEMO-01.png"))
-    name = min((folder / "dataset/test").glob("*.png"))
-    cv2.imwrite(str(name), cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE))
+    other = cv2.imread(str(folder / "dataset/train/DEMO-02/images/DEMO-02.png"))
+    first, second = sorted((folder / "dataset/test").glob("*.png"))
+    cv2.imwrite(str(first), cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE))
+    cv2.imwrite(str(second), cv2.flip(other, 0))
     return folder / "dataset"
 
 
-def test_a_turned_training_image_among_the_test_images(stage, raw, drawn, tmp_path):
+def test_a_turned_and_a_mirrored_training_image_among_the_test_images(stage, raw, drawn, tmp_path):
     done = stage("check_leaks", "--dataset", drawn / "dataset", "--out", tmp_path / "none.json")
     assert (done.returncode, "warning" in done.stderr) == (0, False)
     none = json.loads((tmp_path / "none.json").read_text())
     assert none == {"test_images": 2, "compared_with": {"this run": 3}, "leaks": []}
     done = stage("check_leaks", "--dataset", raw, "--out", tmp_path / "leaks.json")
     found = json.loads((tmp_path / "leaks.json").read_text())
-    (leak,) = found["leaks"]
-    assert (leak["seen"], leak["seen_by"], leak["how"]) == ("DEMO-01", "this run", "same tissue")
-    assert f"warning: test image {leak['test']}: same tissue as DEMO-01" in done.stderr
+    leaks = found["leaks"]
+    assert [leak["seen"] for leak in leaks] == ["DEMO-01", "DEMO-02"]
+    assert {(leak["seen_by"], leak["how"]) for leak in leaks} == {("this run", "same tissue")}
+    for leak in leaks:
+        assert f"warning: test image {leak['test']}: same tissue as {leak['seen']}" in done.stderr
     assert unknown_key_paths(set(key_paths(found)) - {"compared_with.this run"}, "data/leaks.json") == []
 
 

@@ -179,6 +179,11 @@ def test_bad_input_stops_before_any_work(bundle, images, tmp_path):
         (command(bundle, [images], tmp_path / "a"), f"error: {images / 'bad.png'}: not a readable PNG"),
         (command(bundle, [images / "gone"], tmp_path / "b"), f"error: {images / 'gone'}: not found, wanted an image"),
         (command(bundle, [images], tmp_path / "c", "--window", 64), "error: --overlap 128 found, wanted less than"),
+        (
+            command(bundle, [images], tmp_path / "e", "--scales", 1, "nan"),
+            "error: --scales nan found, wanted 0.01 to 8",
+        ),
+        (command(bundle, [images], tmp_path / "f", "--window", 0), "error: --window 0 found, wanted 64 or more"),
         (command(images / "bad.png", [images], tmp_path / "d"), "bad.png: no zip file, wanted a model bundle"),
     ):
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=environment)
@@ -186,3 +191,12 @@ def test_bad_input_stops_before_any_work(bundle, images, tmp_path):
         assert said in done.stderr
         assert "Traceback" not in done.stderr
     assert not [path for path in tmp_path.glob("*/*") if path.is_file()]
+    done = subprocess.run(
+        command(bundle, [images / "DEMO-04.png"], tmp_path / "torch.py"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}/torch.py: File exists; check the path and run again\n"

@@ -164,6 +164,16 @@ def test_tables_say_what_the_files_say(compared):
     assert stairs[0]["step in interval"] == ("yes" if step <= float(stairs[0]["high"]) else "no")
     errors = table(compared, "errors")
     assert int(float(errors[0]["matched"])) == scores[0]["errors"]["nucleus"]["all"]["matched"]
+    shares = table(compared, "error_shares")
+    for row, one in zip(shares, scores, strict=True):
+        assert float(row["AP50"]) == pytest.approx(one["scores"]["ap50_all"]["pooled"], abs=1e-12)
+        assert float(row["costs: badly placed"]) == pytest.approx(one["error_shares"]["gains"]["placed"], abs=1e-12)
+        assert float(row["number: missed"]) == one["error_shares"]["counts"]["missed"]
+        parts = [float(row[kind]) for kind in ("matched", "merged", "split", "missed")]
+        assert sum(parts) == float(row["nuclei"]) == one["nuclei"]
+        assert float(row["detections false"]) == one["errors"]["detection"]["all"]["false"]
+    gain, number = scores[0]["error_shares"]["gains"]["false_positives"], scores[0]["error_shares"]["counts"]
+    assert f"{gain:+.4f} ({number['false_positives']})" in (compared / "error_shares.md").read_text()
     (pair,) = table(compared, "comparisons")
     wanted = found["pairs"][0]["scores"]["pooled"]["pq"]
     assert (float(pair["pq difference"]), pair["pq verdict"]) == (wanted["difference"], wanted["verdict"])

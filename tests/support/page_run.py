@@ -24,7 +24,7 @@ MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50
 ALL = {"value": None, "chosen_on": "nothing: every detection counts", "pq": None}
 ORGANS = ROOT / "config/organs.tsv"
 FIGURES = ["forest", "better", "errors", "precision_recall", "ceiling", "sizes"]
-INSTANCE_TABLES = ["staircase", "instances", "organs", "errors", "comparisons", "findings"]
+INSTANCE_TABLES = ["staircase", "instances", "organs", "error_shares", "errors", "comparisons", "findings"]
 
 
 def stage(script, *arguments):

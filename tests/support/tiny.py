@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import yaml
-from conftest import ROOT
+from conftest import ROOT, checkout
 
 MODELS = ["mask_r50", "mask_x101", "cascade_r50", "cascade_x101", "pointrend_r50", "ms_rcnn_x101"]
 CELLS = [(setting, model) for setting in (1, 2) for model in MODELS]
+AFTER_SCORES = {"make_table": 2, "make_cells_table": 1, "make_report": 1, "write_manifest": 1}
 STAGES = [
     "resolve_config",
     "train",
@@ -46,6 +47,15 @@ def snakemake(folder, *arguments, config="tiny.yaml", environment=None):
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **(environment or {})},
     )
+
+
+def make_project(folder):
+    """The project in an empty folder, after a whole run."""
+    checkout(folder)
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return folder
 
 
 def interrupted(folder, config="tiny.yaml", after="Finished jobid"):
@@ -109,3 +119,11 @@ def reverse_times(project):
     for path, changed in zip(files, times, strict=True):
         changed = min(times) + max(times) - changed
         os.utime(path, ns=(changed, changed))
+
+
+def clean(project, *arguments):
+    """Paths that clean_work.py removes."""
+    command = [sys.executable, "tools/clean_work.py", "--yes", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.startswith("removes ")]

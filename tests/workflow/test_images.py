@@ -35,8 +35,20 @@ def test_each_slide_is_a_job_and_all_images_are_one(project):
     assert jobs == {"predict_slide": 1, "predict_images": 1}
     (slide,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images 'new/slide 1.svs' .*", said)
     assert "--forms geojson table --out-dir results/images --work work/images  --on-bad-image stop" in slide
+    assert "--together new 2>&1" in slide
     (images,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images new .*", said)
     assert "--out=results/images/images.tsv" in images
+
+
+def test_a_name_that_starts_with_a_dash_is_no_option(project):
+    (project / "-one.png").write_bytes(b"x")
+    _, said = plan(project, "images=-one.png", "model=bundle.zip")
+    assert "scripts/predict_images.py --model bundle.zip --images ./-one.png --forms" in said
+
+
+def test_nothing_is_checked_ahead_where_bad_images_are_skipped(project):
+    _, said = plan(project, "images=new", "model=bundle.zip", "export={on_bad_image: skip}")
+    assert "--together" not in said
 
 
 def test_what_does_not_go_together_is_refused(project):

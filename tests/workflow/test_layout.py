@@ -52,7 +52,7 @@ NOT_NAMED = {
     ("write_manifest", "folds"): "the same, by {params.folds}",
 }
 MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
-GROUPLESS = {"train"}  # each training is a job of its own
+GROUPLESS = {"train", "predict_slide", "predict_images"}  # each is a job of its own
 
 
 def imported(path):

@@ -61,7 +61,7 @@ BORDERS = {
         "predict_images",
     },
     "data/splits.py": {"check_part", "check_raw", "make_split", "write_annotations"},
-    "compute/operators.py": {"check_device"},
+    "compute/operators.py": {"check_device", "train"},
     "data/raw_content.py": set(),
     "data/made_folder.py": {"draw_raw", "fetch_raw", "import_raw"},
     "models/resolve.py": {"resolve_config"},

@@ -48,6 +48,13 @@ class ImageFile(ABC):
     def read(self, left: int, top: int, right: int, bottom: int) -> Pixels:
         """The pixels of a part, right and bottom exclusive: uint8, height x width x (blue, green, red)."""
 
+    def corner(self) -> Pixels:
+        """The first pixels, 64 x 64 or less: an image that cannot be read is known without reading all of a slide.
+
+        InputError where it is damaged there, and where the end of a slide is missing.
+        """
+        return self.read(0, 0, min(self.width, 64), min(self.height, 64))
+
     def small(self, longest: int) -> Pixels:
         """The whole image, reduced so that its longer side has at most `longest` px: as read(), at any size."""
         scale = min(1.0, longest / max(self.width, self.height))
@@ -85,6 +92,16 @@ class Slide(ImageFile):
         self.downsample = slide.dimensions[0] / width
         finest = slide_pixel_size(slide)
         super().__init__(path, width, height, finest and finest * self.downsample)
+
+    def corner(self) -> Pixels:
+        size = self.path.stat().st_size
+        pages = [page for level in self.slide.ts_tifffile.series[0].levels for page in level.pages if page]
+        wanted = max(sum(place) for page in pages for place in zip(page.dataoffsets, page.databytecounts, strict=True))
+        if wanted > size:
+            raise InputError(
+                f"{self.path}: {size} bytes found, wanted {wanted} or more, so that its end is missing; copy it again"
+            )
+        return super().corner()
 
     def read(self, left: int, top: int, right: int, bottom: int) -> Pixels:
         # tiffslide takes the corner in px of the finest level, and rounds it down to the level's

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuclei.data.masks import open_image
-from nuclei.data.same_tissue import AGREEING, Points, agreeing, describe, mirrored
+from nuclei.data.same_tissue import AGREEING, POINTS, Points, agreeing, describe, mirrored
 
 How = Literal["same pixels", "same file", "same tissue", "same name"]
 
@@ -51,22 +51,20 @@ class Seen(Known):
 
 
 def colours(path: Path) -> NDArray[np.uint8]:
-    """The pixels of an image of any depth as height x width x 3, uint8; InputError where it cannot be read."""
-    array = open_image(path, "an image")
-    if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    if array.ndim == 2:
-        return np.asarray(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
-    return np.ascontiguousarray(array[:, :, :3] if array.shape[2] >= 3 else np.repeat(array[:, :, :1], 3, axis=2))
+    """The pixels of an image of any depth as height x width x 3 (RGB), uint8; InputError where it cannot be read."""
+    open_image(path, "an image")  # says what is wrong with the file
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-def look_at(path: Path, name: str, both_ways: bool) -> Seen:
-    """An image file as Seen. both_ways: also mirrored, which one of two compared images needs."""
+def look_at(path: Path, name: str, both_ways: bool, points: int = POINTS) -> Seen:
+    """An image file as Seen. both_ways: also mirrored, which one of two compared images needs. points: at most."""
     pixels = colours(path)
     state = hashlib.sha256(str(pixels.shape).encode())
     state.update(pixels.tobytes())
     file = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Seen(name, file, state.hexdigest(), describe(pixels), describe(mirrored(pixels)) if both_ways else None)
+    other_way = describe(mirrored(pixels), points) if both_ways else None
+    return Seen(name, file, state.hexdigest(), describe(pixels, points), other_way)
 
 
 def compare(test: Seen, other: Known, seen_by: str) -> Leak | None:

@@ -86,7 +86,8 @@ def open_image(path: Path, wanted: str) -> NDArray[Any]:
         raise InputError(f"{path}: a pointer of Git LFS found, wanted {wanted}; run git lfs pull")
     array = read_image(path, data)
     if array is None:
-        raise InputError(f"{path}: not a readable PNG, wanted {wanted}; export it again")
+        form = path.suffix[1:].upper() or "image"
+        raise InputError(f"{path}: not a readable {form}, wanted {wanted}; export it again")
     turned = orientation(data)
     if turned != 1:
         raise InputError(f"{path}: EXIF orientation {turned} found, wanted none (or 1); export it upright")

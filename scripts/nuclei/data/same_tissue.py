@@ -6,8 +6,8 @@ that fit (the second best is clearly worse: Lowe, IJCV 2004, section 7.1) must a
 (RANSAC). Tissue is full of places that look alike, but these do not agree. Mirrored copies are looked for by mirroring
 one of the images, since ORB does not see through a mirror.
 
-On the report's 30 images (1000 px), no two different ones agree in more than AGREEING points; tests/unit/data has the
-copies that are found.
+docs/metrics.md has what is found and what is not, on the report's 30 images; tests/unit/data has the copies that are
+found.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 1000  # per image
+POINTS, FEW_POINTS = 4000, 1000  # per image: with few pairs of images, and with many
+FEW_PAIRS = 5000  # pairs of images up to which POINTS are compared, at most 0.2 s per pair on one core
 RATIO = 0.8  # largest quotient of the best and the second best distance of a descriptor
 AGREEING = 12  # points from which two images show the same tissue
 LONGEST = 1200  # px: larger images are reduced before
@@ -31,13 +32,22 @@ class Points:
     descriptors: NDArray[np.uint8]
 
 
-def describe(pixels: NDArray[np.uint8]) -> Points:
-    """The points of an image; pixels: uint8, height x width x 3 or height x width."""
+def points_for(pairs: int) -> int:
+    """How many points per image are compared where so many pairs of images are.
+
+    >>> points_for(6 * 24), points_for(100 * 500)
+    (4000, 1000)
+    """
+    return POINTS if pairs <= FEW_PAIRS else FEW_POINTS
+
+
+def describe(pixels: NDArray[np.uint8], points: int = POINTS) -> Points:
+    """The points of an image, at most so many; pixels: uint8, height x width x 3 or height x width."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if pixels.ndim == 3 else pixels
     scale = LONGEST / max(grey.shape)
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found, descriptors = cv2.ORB.create(nfeatures=POINTS, fastThreshold=8).detectAndCompute(grey, None)
+    found, descriptors = cv2.ORB.create(nfeatures=points, fastThreshold=8).detectAndCompute(grey, None)
     places = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
     return Points(places, np.zeros((0, 32), np.uint8) if descriptors is None else descriptors)
 

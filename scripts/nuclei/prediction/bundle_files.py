@@ -1,11 +1,13 @@
 """The files of a model bundle (nuclei/prediction/bundles.py), fetched, unpacked, and compared with their hashes."""
 
+import contextlib
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
 from nuclei.common.archives import DAMAGE, download, unpack
-from nuclei.common.files import read_json, sha256
+from nuclei.common.files import read_json, sha256, whole_file
 from nuclei.common.stage import InputError
 
 FORMAT = 1
@@ -21,13 +23,10 @@ def fetched(source: str, cache: Path) -> Path:
         raise InputError(f"{source}: a URL without #sha256=<64 hex digits> found, wanted both; `make bundle` says them")
     path = cache / f"{digits}.zip"
     if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = cache / f"{digits}.part"
-        download(url, part, "the model bundle; check the address and the network")
-        if (found := sha256(part)) != digits:
-            part.unlink()
-            raise InputError(f"{url}: SHA-256 is {found}, wanted {digits}; do not use it, or correct the hash")
-        part.replace(path)
+        with whole_file(path) as part:  # other jobs may download it at the same time
+            download(url, part, "the model bundle; check the address and the network")
+            if (found := sha256(part)) != digits:
+                raise InputError(f"{url}: SHA-256 is {found}, wanted {digits}; do not use it, or correct the hash")
     return path
 
 
@@ -41,30 +40,24 @@ def unpacked(bundle: Path, cache: Path) -> Path:
         ) from None
     if not zipfile.is_zipfile(bundle):
         raise InputError(f"{bundle}: no zip file, wanted a model bundle; `make bundle` makes one")
-    if not folder.is_dir():
-        new = folder.with_name(f".{folder.name}.new")
-        remove(new)
-        new.mkdir(parents=True)
-        try:
-            unpack(bundle, new)
-            check_files(new, bundle)
-            new.rename(folder)
-        except (*DAMAGE, OSError) as error:
-            if isinstance(error, InputError):
-                raise
-            if not folder.is_dir():  # else another process was faster
-                raise InputError(
-                    f"{bundle}: damaged ({str(error)[:80]}), wanted a model bundle; copy it again"
-                ) from None
-        finally:
-            remove(new)
-    check_files(folder, bundle)
+    with contextlib.suppress(InputError):
+        check_files(folder, bundle)
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)  # damaged since it was unpacked
+    cache.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=cache))  # other jobs may unpack it at the same time
+    try:
+        unpack(bundle, new)
+        check_files(new, bundle)
+        new.rename(folder)
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        if not folder.is_dir():  # else another process was faster
+            raise InputError(f"{bundle}: damaged ({str(error)[:80]}), wanted a model bundle; copy it again") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return folder
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, where there is one."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_files(folder: Path, bundle: Path) -> None:

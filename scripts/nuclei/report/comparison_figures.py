@@ -35,6 +35,12 @@ def short(label: str) -> str:
     return f"{model}, {setting.removeprefix('setting')}"
 
 
+def in_order(comparisons: Comparisons) -> list[str]:
+    """Labels of the groups in the order of the tables: that of the pairs, since the keys of the file are sorted."""
+    ordered = [label for pair in comparisons["pairs"] for label in (pair["first"], pair["second"])]
+    return list(dict.fromkeys([*ordered, *comparisons["groups"]]))
+
+
 def panels(rows: int, height: float, width: float) -> tuple[Figure, list[plt.Axes]]:
     """A figure with one panel for each score of COMPARED; rows: of each panel. height: inches for a row."""
     count = len(COMPARED)
@@ -45,7 +51,7 @@ def panels(rows: int, height: float, width: float) -> tuple[Figure, list[plt.Axe
 
 def draw_forest(comparisons: Comparisons, stem: Path | str) -> None:
     """Draw the difference of every row from the one of highest score, with its interval, a panel for each score."""
-    groups = list(comparisons["groups"])
+    groups = in_order(comparisons)
     figure, axes = panels(len(groups), 0.27, 6.2)
     for axis, (score, title) in zip(axes, COMPARED.items(), strict=True):
         values = {label: comparisons["groups"][label]["pooled"][score]["value"] or 0.0 for label in groups}
@@ -60,7 +66,8 @@ def draw_forest(comparisons: Comparisons, stem: Path | str) -> None:
                 continue
             ends = sorted((sign * one["low"], sign * one["high"]))
             colour = OPEN if one["verdict"] == UNSURE else WORSE if one["verdict"] == best else BETTER
-            axis.plot(ends, [at, at], color=colour, lw=2)
+            # without butt, a line is longer than its interval, and may reach 0 where that does not
+            axis.plot(ends, [at, at], color=colour, lw=2, solid_capstyle="butt")
             axis.plot(sign * one["difference"], at, "o", color=colour, ms=5)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_yticks(range(len(groups)), [f"{short(label)}  {values[label]:.4f}" for label in groups], fontsize=9)
@@ -71,14 +78,14 @@ def draw_forest(comparisons: Comparisons, stem: Path | str) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
         f"Difference from the highest score, 95 % interval over resamples of {comparisons['images']} images "
-        "(grey: cannot be told; diamond: the highest)"
+        "(row: model, setting; grey: cannot be told; diamond: the highest)"
     )
     save(figure, stem)
 
 
 def draw_better(comparisons: Comparisons, stem: Path | str) -> None:
     """Draw for every two rows whether the one on the left is better than the one below, a panel for each score."""
-    groups = list(comparisons["groups"])
+    groups = in_order(comparisons)
     figure, axes = panels(max(len(groups), 1), 0.34, max(6.0, 2.2 + 0.45 * len(groups)))
     for axis, (score, title) in zip(axes, COMPARED.items(), strict=True):
         pairs = between(comparisons, score)
@@ -96,5 +103,7 @@ def draw_better(comparisons: Comparisons, stem: Path | str) -> None:
         axis.set_xticks(range(len(groups)), names, fontsize=9, rotation=60, ha="right", rotation_mode="anchor")
         axis.set(title=title if groups else f"{title}: {NOT_SCORED}")
         axis.spines[:].set_visible(False)
-    figure.suptitle("Row better than column (+), worse (−), cannot be told (?): from 95 % intervals over images")
+    figure.suptitle(
+        "Row (model, setting) better than column (+), worse (−), cannot be told (?): from 95 % intervals over images"
+    )
     save(figure, stem)

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from nuclei.report.comparison_figures import short
+from nuclei.report.comparison_figures import in_order, short
 from nuclei.report.figure_files import save, style
 from nuclei.report.table_files import NOT_SCORED
 from nuclei.scoring.comparison_types import Comparisons
@@ -78,23 +78,21 @@ def draw_precision_recall(rows: Detections, stem: Path | str) -> None:
             axis.set(xlabel="recall (share of nuclei found)", ylabel="precision (share of right detections)")
             if labels:
                 end = cap_recall(rows[labels[0]])
-                axis.axvline(end, color="#555555", lw=1)
-                place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "bottom"}
-                axis.text(end, 0.03, f"largest recall with the cap: {end:.4f}", color="#333333", fontsize=9, **place)
+                # named in the legend: beside the line, the text would lie on the curves
+                line_at = axis.axvline(end, color="#555555", lw=1, label=f"largest recall with the cap: {end:.4f}")
                 axis.set_xlim(0, min(1.0, end * 1.05) if cap else 1.0)
                 lowest = [precision_recall(rows[label], cap)[1].min(initial=1.0) for label in labels]
                 axis.set_ylim(max(0.0, np.floor(10 * min(lowest)) / 10 - 0.1), 1.02)
+                axis.legend(handles=None if cap is None else [line_at], loc="lower left", frameon=False, fontsize=9)
             axis.grid(alpha=0.3)
             axis.spines[["top", "right"]].set_visible(False)
-        if labels:
-            line[1].legend(frameon=False, fontsize=9)
     figure.suptitle("Precision over recall at IoU 0.50, all test images as one")
     save(figure, stem)
 
 
 def draw_ceiling(comparisons: Comparisons, ceiling: float | None, stem: Path | str) -> None:
     """Draw the report's metric of every row with its interval, below the ceiling, among the steps of 1/101."""
-    groups = {label: forms["pooled"]["ap50_100"] for label, forms in comparisons["groups"].items()}
+    groups = {label: comparisons["groups"][label]["pooled"]["ap50_100"] for label in in_order(comparisons)}
     figure, axis = plt.subplots(figsize=(9, 1.6 + 0.32 * max(len(groups), 1)), layout="constrained")
     known = [one[key] for one in groups.values() for key in ("low", "value", "high")]
     values = [value for value in known if value is not None]
@@ -108,7 +106,7 @@ def draw_ceiling(comparisons: Comparisons, ceiling: float | None, stem: Path | s
     for at, (label, one) in enumerate(groups.items()):
         colour = "#d55e00" if label.startswith("setting2") else "#0072b2"
         if one["low"] is not None and one["high"] is not None:
-            axis.plot([one["low"], one["high"]], [at, at], color=colour, lw=2)
+            axis.plot([one["low"], one["high"]], [at, at], color=colour, lw=2, solid_capstyle="butt")
         if one["value"] is not None:
             axis.plot(one["value"], at, "s" if label.startswith("setting2") else "o", color=colour, ms=6)
     axis.set_yticks(range(len(groups)), [short(label) for label in groups], fontsize=9)

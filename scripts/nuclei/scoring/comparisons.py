@@ -18,6 +18,8 @@ from nuclei.scoring.image_statistics import NAMES, ImageStatistics, Values, mean
 from nuclei.scoring.instance_metrics import quotient
 from nuclei.scoring.intervals import MOST, Resamples, holm, interval, p_value, resamples, sign_flips
 
+# what is drawn, each from numbers of its own; a 0 at the end of a seed of numpy changes nothing, so none of them is 0
+NUCLEI_DRAWN, IMAGES_DRAWN, SEEDS_DRAWN = 1, 2, 3
 FORMS = ("pooled", "mean")  # of all images as one; of the images' own values
 NUCLEI = ("recall", "sq", "dice_matched")  # scores that are means over nuclei, which can be resampled within an image
 
@@ -76,7 +78,11 @@ class Draws:
         """The scores of group number `which` in every draw; scores: float, (seeds, resamples)."""
         if self.order is None:
             return scores[0]
-        return drawn_seeds(scores, self.drawn, self.order, np.random.default_rng([self.seed, which]))
+        return drawn_seeds(scores, self.drawn, self.order, np.random.default_rng([self.seed, SEEDS_DRAWN, which]))
+
+    def interval(self, values: NDArray[np.float64]) -> tuple[float, float] | None:
+        """Interval of a score over the draws; None with one image, which says nothing of how images differ."""
+        return interval(values, self.ways) if self.drawn.weights.shape[1] > 1 else None
 
     @property
     def ways(self) -> NDArray[np.int64]:
@@ -90,7 +96,7 @@ def make_draws(images: int, seeds: int, seed: int) -> Draws:
     if seeds == 1:
         return Draws(found, None, seed)
     share = found.ways / found.ways.sum()
-    return Draws(found, np.random.default_rng(seed).choice(len(share), MOST, p=share), seed)
+    return Draws(found, np.random.default_rng([seed, IMAGES_DRAWN]).choice(len(share), MOST, p=share), seed)
 
 
 def flipped(
@@ -159,7 +165,7 @@ def _estimates(found: Spread, draws: Draws, which: int) -> dict[str, dict[str, E
     for form in FORMS:
         result[form] = {}
         for name in NAMES:
-            ends = interval(draws.values(found.resampled[form][name], which), draws.ways)
+            ends = draws.interval(draws.values(found.resampled[form][name], which))
             low, high = ends or (None, None)
             value = none(found.plain[form][name].mean())
             result[form][name] = {"value": value, "low": low, "high": high}
@@ -183,7 +189,7 @@ def _pair(
         for name in NAMES:
             differences = draws.values(one.resampled[form][name], places[first])
             differences = differences - draws.values(other.resampled[form][name], places[second])
-            low, high = interval(differences, draws.ways) or (None, None)
+            low, high = draws.interval(differences) or (None, None)
             within = nuclei.interval(first, second, name) if form == "pooled" and name in NUCLEI else None
             left_out = (one.without[form][name] - other.without[form][name]).mean(axis=0)
             known = left_out[~np.isnan(left_out)]
@@ -228,7 +234,7 @@ class NucleusDraws:
         """Draw `draws` times; groups: as for compare()."""
         images = next(iter(groups.values()))[0]
         counts = [image.detections.nuclei for image in images]
-        random = np.random.default_rng([seed, 1])
+        random = np.random.default_rng([seed, NUCLEI_DRAWN])
         times = random.multinomial(len(images), np.full(len(images), 1 / len(images)), draws)
         parts = [
             random.multinomial(times[:, at] * count, np.full(count, 1 / count)) if count else np.zeros((draws, 0), int)

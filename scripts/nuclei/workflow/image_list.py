@@ -1,5 +1,6 @@
 """Which images are to be predicted on, and which of them get a job of their own."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from nuclei.common.stage import InputError
 
 SLIDES = {".svs", ".ndpi", ".scn", ".btf", ".tf8"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *SLIDES}
+LONGEST_NAME = 200  # bytes without suffix; the longest suffix of a file on its way has 29, file systems take 255
 LARGE = 50_000_000  # bytes from which a file gets a job of its own, whatever its form
 
 
@@ -15,7 +17,8 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
 
     A folder gives its images (SUFFIXES) without those of its subfolders and without hidden ones. A list is a text file
     (.txt) with a path per line, relative to the list; empty lines and lines that start with # are left out. InputError
-    for what is not there, for a folder or list without images, and for two images whose results would have one name.
+    for what is not there, for a folder or list without images, for names that are too long, and for two images whose
+    results would have one name.
     """
     found: list[Path] = []
     problems = []
@@ -23,7 +26,12 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
         if source.is_dir():
             own = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         elif source.suffix.lower() == ".txt" and source.is_file():
-            lines = [line.strip() for line in source.read_text(encoding="utf-8-sig").splitlines()]
+            try:
+                text = source.read_text(encoding="utf-8-sig")
+            except ValueError:
+                problems.append(f"{source}: no UTF-8 text found, wanted a path per line; save it as UTF-8")
+                continue
+            lines = [line.strip() for line in text.splitlines()]
             own = [source.parent / line for line in lines if line and not line.startswith("#")]
         else:
             own = [source]
@@ -31,6 +39,11 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
             problems.append(f"{source}: no image found, wanted PNG, JPEG, TIFF or slides; add some")
         problems += [f"{path}: not found, wanted an image; correct the path" for path in own if not path.is_file()]
         found += [path for path in own if path not in found]
+    problems += [
+        f"{path}: a name of {size} bytes found, wanted {LONGEST_NAME} at most, since results are named by it; rename it"
+        for path in found
+        if (size := len(os.fsencode(path.stem))) > LONGEST_NAME
+    ]
     names: dict[str, Path] = {}
     for path in found:
         other = names.setdefault(path.stem.lower(), path)

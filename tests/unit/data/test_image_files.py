@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_named(tmp_path, image):
     tifffile.imwrite(tmp_path / "dark.tif", image.astype(np.uint16))
     for name, said in (
         ("text.png", "not a readable PNG"),
-        ("text.svs", "not a readable PNG"),
+        ("text.svs", "not a readable SVS"),
         ("float.tif", "wanted grey, RGB or RGBA of 8 or 16 bits"),
         ("dark.tif", "values up to 240 found"),
         ("nothing.png", "cannot be read"),

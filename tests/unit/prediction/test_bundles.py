@@ -15,6 +15,7 @@ from support.model_run import THRESHOLD, make_cell
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 from nuclei.models.plain_config import read_plain_config
+from nuclei.prediction import bundle_files
 from nuclei.prediction.bundles import make_bundle, open_model
 
 LICENCES = {"code": "MIT", "training images": "CC BY-NC-SA 4.0"}
@@ -22,7 +23,10 @@ LICENCES = {"code": "MIT", "training images": "CC BY-NC-SA 4.0"}
 
 @pytest.fixture(scope="module")
 def model_cell(undisturbed, tmp_path_factory):
-    return make_cell(tmp_path_factory.mktemp("model") / "run", *undisturbed)
+    cell = make_cell(tmp_path_factory.mktemp("model") / "run", *undisturbed)
+    content = torch.load(cell / "checkpoint.pth", weights_only=True)
+    torch.save({**content, "optimizer": {"state": {0: torch.ones(3)}}}, cell / "checkpoint.pth")
+    return cell
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,10 @@ def test_a_bundle_says_all_and_names_no_place(bundle, model_cell):
         card, config = archive.read("README.md").decode(), archive.read("config.py").decode()
         state = torch.load(io.BytesIO(archive.read("weights.pth")), weights_only=True)
         assert set(content["files"]) | {"bundle.json"} == set(archive.namelist())
+        own = ("training.json", "scores.json", "instance_scores.json")  # this cell has no checkpoint.json
+        assert set(content["files"]) == {"config.py", "weights.pth", "README.md", *own}
+        assert all(archive.read(name) == (model_cell / name).read_bytes() for name in own)
+    assert content["training"] == json.loads((model_cell / "training.json").read_text()) != {}
     assert (content["classes"], content["pixel_size_um"], content["side_px"], content["zoom"]) == (
         ["nucleus"],
         0.25,
@@ -91,7 +99,7 @@ def test_a_bundle_says_all_and_names_no_place(bundle, model_cell):
 
 def content_of(bundle):
     with zipfile.ZipFile(bundle) as archive:
-        return json.loads(archive.read("bundle.json"))["training_images"]
+        return json.loads(archive.read("bundle.json"))
 
 
 def test_the_same_cell_gives_the_same_bytes(bundle, model_cell, tmp_path):
@@ -103,15 +111,29 @@ def test_a_bundle_is_the_model_of_its_cell(bundle, model_cell, cache):
     assert (from_bundle.zoom, from_bundle.side) == (from_cell.zoom, from_cell.side) == (1, 128)
     assert from_bundle.threshold == from_cell.threshold == THRESHOLD
     assert from_bundle.trained_on == from_cell.trained_on
-    assert sorted(from_bundle.trained_on.values()) == [row["file_name"] for row in content_of(bundle)]
+    assert sorted(from_bundle.trained_on.values()) == [
+        row["file_name"] for row in content_of(bundle)["training_images"]
+    ]
     assert (from_bundle.pixel_size, from_cell.pixel_size) == (0.25, None)
     own, wanted = read_plain_config(from_bundle.config), read_plain_config(from_cell.config)
     assert own["model"] == wanted["model"]
     assert own["data"]["test"]["pipeline"] == wanted["data"]["test"]["pipeline"]
     assert open_model(str(bundle)) == from_bundle  # from the cache
     from_bundle.weights.write_bytes(b"changed")
-    with pytest.raises(InputError, match="weights.pth has another SHA-256 than bundle.json says"):
-        open_model(str(bundle))
+    assert sha256(open_model(str(bundle)).weights) == from_bundle.weights_sha256  # unpacked anew
+
+
+def test_jobs_that_start_together_do_not_take_each_others_files(bundle, cache, monkeypatch):
+    whole = bundle_files.unpack
+
+    def slowly(path, folder):
+        monkeypatch.setattr(bundle_files, "unpack", whole)
+        open_model(str(bundle))  # another job, from start to end
+        whole(path, folder)
+
+    monkeypatch.setattr(bundle_files, "unpack", slowly)
+    assert sha256(open_model(str(bundle)).weights) == content_of(bundle)["files"]["weights.pth"]
+    assert [path.name for path in cache.iterdir()] == [sha256(bundle)]
 
 
 def test_a_bundle_comes_by_url_with_its_hash(bundle, cache):

@@ -11,10 +11,11 @@ from nuclei.common.stage import InputError
 from nuclei.scoring.average_precision import ceiling, evaluate
 from nuclei.scoring.compared_files import read_groups
 from nuclei.scoring.comparison_types import UNSURE
-from nuclei.scoring.comparisons import FORMS, compare, not_compared
+from nuclei.scoring.comparisons import FORMS, compare, make_draws, not_compared
 from nuclei.scoring.detections import ImageDetections
 from nuclei.scoring.image_statistics import NAMES, ImageStatistics, from_row, of_each, pooled
 from nuclei.scoring.instance_scores import measure
+from nuclei.scoring.intervals import resamples
 
 EVERY = {"value": None, "chosen_on": "nothing", "pq": None}
 
@@ -141,6 +142,17 @@ def test_a_group_that_is_better_in_every_image():
     assert scores["pq"]["p"] == 2 / 64
 
 
+def test_one_image_ranks_nothing():
+    content, _ = random_case(5, images=1, most=14)
+    perfect = [{**row, "score": 0.5} for row in content["annotations"]]
+    groups = {"good": perfect, "bad": perfect[1:]}
+    found = compare({name: [measure(content, own, EVERY, {}).statistics] for name, own in groups.items()})
+    one = found["pairs"][0]["scores"]["pooled"]["pq"]
+    assert one["difference"] > 0
+    assert (one["low"], one["high"], one["verdict"]) == (None, None, UNSURE)
+    assert found["groups"]["good"]["pooled"]["pq"] == {"value": 1.0, "low": None, "high": None}
+
+
 def test_nuclei_resampled_too_make_the_interval_wider(compared):
     one = compared["pairs"][0]["scores"]["pooled"]["recall"]
     assert one["nuclei_low"] < one["low"]
@@ -172,6 +184,32 @@ def test_drawn_seeds_reach_from_the_worst_to_the_best(case):
     alone = compare({"one": [cells["a"]], "two": [cells["c"]]})["groups"]["one"]["pooled"]["pq"]
     assert one["low"] == 0 < alone["low"]
     assert alone["high"] * 0.75 < one["high"] <= alone["high"]
+
+
+def test_each_draw_has_as_many_seeds_as_there_are_and_images_as_often_as_they_come():
+    """Of two seeds a quarter of the draws has the first one alone, a quarter the second one, and a half both."""
+    draws = make_draws(3, 2, 0)
+    own = draws.drawn.ways / draws.drawn.ways.sum()
+    assert np.bincount(draws.order) / len(draws.order) == pytest.approx(own, abs=0.02)
+    scores = np.array([[0.0], [1.0]]) + 10 * np.arange(len(own))
+    found = draws.values(scores, 0) - 10 * draws.order
+    assert [(found == mean).mean() for mean in (0, 0.5, 1)] == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
+
+
+def test_seeds_of_two_models_are_drawn_apart(case):
+    """The interval of a difference by all resamples of the images and all choices of both models' seeds."""
+    content, _, cells = case
+    nothing = measure(content, [], EVERY, {}).statistics
+    groups = {"one": [cells["a"], nothing], "two": [cells["c"], nothing]}
+    drawn = resamples(4)
+    one, two = ([pooled(cell, drawn.weights)["pq"] for cell in group] for group in groups.values())
+    choices = list(itertools.product((0, 1), repeat=2))
+    every = [(np.mean([one[i], one[j]], 0) - np.mean([two[k], two[m]], 0)) for i, j in choices for k, m in choices]
+    wanted = np.repeat(np.concatenate(every), np.tile(drawn.ways, len(every)))
+    found = compare(groups)["pairs"][0]["scores"]["pooled"]["pq"]
+    for end, share in ((found["low"], 0.025), (found["high"], 0.975)):
+        near = np.quantile(wanted, [share - 0.006, share + 0.006], method="inverted_cdf")
+        assert near[0] - 1e-12 <= end <= near[1] + 1e-12
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -80,6 +80,15 @@ def test_one_detection_that_lies_half_beside_its_nucleus_is_no_merger_and_no_spl
     assert kinds(found, "detection") == {100: "false"}
 
 
+@pytest.mark.parametrize(("width", "kind"), [(5, "split"), (4, "missed")])
+def test_pieces_of_a_split_nucleus_share_half_of_it(width, kind):
+    """Two pieces of 5 x `width` px in a nucleus of 10 x 10 px."""
+    pieces = [(0.9, (0, 0, 5, width)), (0.8, (5, 10 - width, 10, 10))]
+    found = rows([(0, 0, 10, 10)], pieces)
+    assert kinds(found, "nucleus") == {11: kind}
+    assert set(kinds(found, "detection").values()) == {"splitting" if kind == "split" else "false"}
+
+
 def test_nothing_to_compare():
     assert rows([], []) == []
     assert kinds(rows([(0, 0, 3, 3)], []), "nucleus") == {11: "missed"}

@@ -24,11 +24,17 @@ def test_all_problems_at_once(folder, tmp_path):
     (folder / "empty").mkdir()
     (folder / "list.txt").write_text("gone.png\n")
     (folder / "sub/B.tif").write_bytes(b"x")
+    (folder / "latin.txt").write_text("Größe.png", encoding="latin-1")
+    (folder / f"sub/{'ü' * 101}.png").write_bytes(b"x")
+    sources = [folder, folder / "empty", folder / "list.txt", folder / "latin.txt", folder / "sub/B.tif"]
     with pytest.raises(InputError) as caught:
-        list_image_files([folder, folder / "empty", folder / "list.txt", folder / "sub/B.tif"])
+        list_image_files([*sources, folder / f"sub/{'ü' * 101}.png"])
     assert caught.value.problems == [
         f"{folder / 'empty'}: no image found, wanted PNG, JPEG, TIFF or slides; add some",
         f"{folder / 'gone.png'}: not found, wanted an image; correct the path",
+        f"{folder / 'latin.txt'}: no UTF-8 text found, wanted a path per line; save it as UTF-8",
+        f"{folder / 'sub'}/{'ü' * 101}.png: a name of 202 bytes found, wanted 200 at most, since results are named by "
+        "it; rename it",
         f"{folder / 'sub/B.tif'}: its results would have the names of those of {folder / 'b.png'}; rename one",
     ]
 

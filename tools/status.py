@@ -7,6 +7,7 @@ runs are done, 1 where something is left to do, 2 where there is no such run.
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", metavar="run", help="names of runs (default: all that have a record)")
     args = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads by `head` has read enough
     os.chdir(Path(__file__).resolve().parents[1])
     runs = args.runs or sorted(path.parent.name for path in Path("work").glob(f"*/{RECORD}"))
     if not runs:

@@ -59,3 +59,11 @@ def test_an_unknown_run_is_one_line(project):
     assert done.stderr.splitlines() == [
         "error: run bad: nothing of it found in work/ and results/, wanted a run that began; check its name"
     ]
+
+
+def test_a_reader_that_has_read_enough_is_no_error(project):
+    command = [*ALONE, RUN, "tools/status.py", *["good"] * 300]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "run good: all 4 cells and the report are done\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""

@@ -5,6 +5,7 @@ Nothing here asks Snakemake or a cluster, so that it works on any machine that s
 Snakemake's own logs. Paths are relative to the project's folder.
 """
 
+import math
 import re
 import time
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ ITERATIONS = re.compile(
 )
 EPOCHS = re.compile(r"max_epochs ?= ?(\d+)")
 TAIL = 20_000  # bytes at a log's end that are read
+LONGEST = 300  # characters of a log's last line that are shown
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,11 @@ def tail(path: Path | str) -> str:
 
 
 def last_line(path: Path | str) -> str:
-    """The last line of a log that is not empty."""
+    """The last line of a log that is not empty: at most LONGEST characters, none of which moves the cursor."""
     lines = [line for line in tail(path).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"{path} is empty or not there"
+    line = lines[-1] if lines else f"{path} is empty or not there"
+    text = "".join(one if one.isprintable() else " " for one in line).strip()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def changed(path: Path | str) -> float:
@@ -146,17 +150,18 @@ def known_cells(run: str, record: Content | None) -> list[Name]:
     return [
         (int(name) if name.isdigit() else name, path.parts[-2], int(path.parts[-1][4:]))
         for name, path in names
-        if name.isdigit() or is_fold(name)
+        if (name.isdigit() or is_fold(name)) and path.name[4:].isdigit()
     ]
 
 
 def trained(folder: Path) -> bool:
     """Whether a cell's training is finished, and is that of the config.py that there is now."""
     record = read(folder / "training.json")
+    whole = isinstance(record.get("epochs"), int) and isinstance(record.get("wall_seconds"), int | float | None)
     try:
-        return bool(record) and record.get("config_sha256") == sha256(folder / "config.py")
+        return whole and record.get("config_sha256") == sha256(folder / "config.py")
     except OSError:
-        return bool(record)
+        return whole
 
 
 def training_state(work: Path, log: Path, now: float) -> dict[str, Any]:
@@ -166,7 +171,7 @@ def training_state(work: Path, log: Path, now: float) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"state": "waiting"}
     for folder in sorted(work.glob("*/"), key=changed):
-        at = [int(path.stem.split("_")[1]) for path in folder.glob("epoch_*.pth")]
+        at = [int(path.stem[6:]) for path in folder.glob("epoch_*.pth") if path.stem[6:].isdecimal()]
         found["epoch"] = max(at, default=0)
         if where := holder(folder / "lock"):
             found |= {"state": "running", "stage": "train", "where": where}
@@ -198,7 +203,8 @@ def cell_status(run: str, cell: Name, failed: Iterable[Failure], alive: bool, no
         wanted = {stage: name for stage, name in STAGES.items() if stage != "write_answer" or not is_fold(setting)}
         missing = [stage for stage, name in wanted.items() if not (folder / name).exists()]
         if "score_predictions" not in missing:
-            found["score"] = read(folder / "scores.json").get("map_report")
+            score = read(folder / "scores.json").get("map_report")
+            found["score"] = score if isinstance(score, int | float) and math.isfinite(score) else None
         if not missing:
             found["state"] = "done"
         elif alive and changed(f"{logs}.{missing[0]}.log") >= after:
@@ -240,9 +246,12 @@ def trained_all(cell: CellStatus) -> bool:
 def in_manifest(run: str, cells: Iterable[Name]) -> bool:
     """Whether the manifest of a run, which is made last, is that of the cells' scores as they are now."""
     folder = Path("results", run)
-    files = read(folder / "manifest.json").get("files", {})
+    files = read(folder / "manifest.json").get("files")
     paths = [cell_folder("", *cell) / "scores.json" for cell in cells]
-    return all(files.get(path.as_posix(), {}).get("sha256") == sha256(folder / path) for path in paths)
+    try:
+        return all(files[path.as_posix()]["sha256"] == sha256(folder / path) for path in paths)
+    except (LookupError, TypeError):  # a cell that is not in it, or a file of other content
+        return False
 
 
 def run_status(run: str, now: float | None = None) -> RunStatus:

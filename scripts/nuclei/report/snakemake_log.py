@@ -23,6 +23,14 @@ class Failure:
     outputs: tuple[str, ...]
 
 
+def seconds(text: str) -> float:
+    """A time of the log, s since 1970; 0 where there is no such time."""
+    try:
+        return time.mktime(time.strptime(text, "%a %b %d %H:%M:%S %Y"))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
 def failures(path: Path | str) -> list[Failure]:
     """The jobs that failed according to a log of Snakemake, without those that it started again or finished later.
 
@@ -49,7 +57,7 @@ def failures(path: Path | str) -> list[Failure]:
             facts.setdefault(match[1], match[2])
         elif match := TIME.fullmatch(line):
             note()
-            when, rule = time.mktime(time.strptime(match[1], "%a %b %d %H:%M:%S %Y")), ""
+            when, rule = seconds(match[1]), ""
         elif match := OVER.match(line):
             note()
             rule = ""

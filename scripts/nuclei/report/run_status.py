@@ -246,7 +246,7 @@ def trained_all(cell: CellStatus) -> bool:
 def in_manifest(run: str, cells: Iterable[Name]) -> bool:
     """Whether the manifest of a run, which is made last, is that of the cells' scores as they are now."""
     folder = Path("results", run)
-    files = read(folder / "manifest.json").get("files")
+    files: Any = read(folder / "manifest.json").get("files")
     paths = [cell_folder("", *cell) / "scores.json" for cell in cells]
     try:
         return all(files[path.as_posix()]["sha256"] == sha256(folder / path) for path in paths)

@@ -9,7 +9,7 @@ from workflow.rule_files import read_rules
 
 # what quotes its result itself, or can only give what needs no quotes
 SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["config"]
-QUOTED = {"option", "switch", "braces", "asked_images", "test_options"}
+QUOTED = {"option", "switch", "braces", "asked_images", "test_options", "class_options"}
 # names of models and of cells: the schema gives names of models a pattern, and check_config compares the others
 CHECKED = {"models", "ensembles", "model_options"}
 NAMES_ALONE = {"MODELS", "EXPLORED", "TABLED", "ENSEMBLES"}

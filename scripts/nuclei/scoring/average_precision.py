@@ -90,7 +90,7 @@ def renumbered(content: Content, rows: Sequence[Result]) -> tuple[Content, list[
         }
         for row in rows
     ]
-    names = {row["id"]: row["name"] for row in content["categories"]}
+    names = {row["id"]: row.get("name", "nucleus") for row in content["categories"]}
     categories: list[Any] = [{"id": number, "name": name} for number, name in (names or {1: "nucleus"}).items()]
     return {"images": images, "annotations": annotations, "categories": categories}, results
 

@@ -86,7 +86,7 @@ new: $(READY)
 	@python tools/new_config.py --name "$(NAME)" --images "$(IMAGES)" --format "$(or $(FORMAT),auto)"
 
 test: $(READY)
-	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-real: $(READY)
 	python -m pytest -m slow

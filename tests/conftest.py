@@ -20,15 +20,8 @@ needs_real_data = pytest.mark.skipif(
 )
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """For several workers (make test): one of them runs a whole file, and one all that share the fixture `project`.
-
-    Whole runs come first, so that none of them is left over for the end.
-    """
-    for item in items:
-        whole = item.path.name.startswith("test_dag")
-        item.add_marker(pytest.mark.xdist_group("project" if whole else str(item.path)))
+    """Whole runs come first, so that with several processes (make test) none of them is left over for the end."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 

@@ -6,8 +6,8 @@ the folder that export.folder names:
   <image>.nuclei.json   the record of the image: what its files were made of
   images.tsv            the list of all images
 Each slide is a job of its own; all other images are one job. What is kept of unfinished images lies in work/images/.
-Where export.on_bad_image is `stop`, the job of a slide first opens all images (TOGETHER, which is no param: an image that
-is added makes no other one run again).
+Where export.on_bad_image is `stop`, the job of a slide first opens all images (TOGETHER, a resource and no param: an image
+that is added makes no other one run again).
 """
 
 TOGETHER = f"--together {quoted(SOURCES)}" if SLIDES and config["export"]["on_bad_image"] == "stop" else ""
@@ -28,6 +28,7 @@ rule predict_images:
         "../envs/mmdet.yaml"
     threads: config["compute"]["threads"]
     resources:
+        together=TOGETHER,
         mem_mb=scaled(config["compute"]["mem_mb"]),
         runtime=config["compute"]["runtime"],  # not more with each attempt: it goes on where it was stopped
         gpu=0 if config["compute"]["device"] == "cpu" else 1,
@@ -55,7 +56,7 @@ rule predict_images:
         " {params.threshold}"
         " --device {params.device} --threads {threads}"
         " --views {params.look[views]} --scales {params.look[scales]} {params.window} --overlap {params.look[overlap]}"
-        " {params.soft} --border {params.look[border]} {TOGETHER} 2>&1 | tee {log:q}"
+        " {params.soft} --border {params.look[border]} {resources.together} 2>&1 | tee {log:q}"
 
 
 use rule predict_images as predict_slide with:

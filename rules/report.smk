@@ -7,7 +7,6 @@ makes, below results/<run>/:
   tables/table<1,2>_full.*              the scores that the report's metric hides
   tables/explored.*, explored_full.*    the same of models that the report tried and dropped
   tables/ensembles.*                    scores of the ensembles
-  tables/classes.*                      scores of each class, where there are several
   tables/cells.csv                      where the numbers of each cell come from
   tables/staircase.*, instances.*, organs.*, error_shares.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
@@ -144,41 +143,6 @@ rule make_ensembles_table:
         "python scripts/make_ensembles_table.py --settings {params.settings} --ensembles {params.ensembles:q}"
         " --scores {input.scores} --choices {input.choices} {params.note} --leaks {input.leaks} --out-dir {params.out}"
         " > {log} 2>&1"
-
-
-if len(CLASSES) > 1:
-
-    rule make_classes_table:
-        input:
-            scores=cell_files("scores.json", TRAINED),
-        output:
-            marked(
-                expand(f"{RESULTS}/tables/classes.{{form}}", form=FORMS),
-                caption="../report/classes.rst",
-                category="Tables",
-            ),
-        log:
-            f"{RESULTS}/logs/make_classes_table.log",
-        conda:
-            "../envs/report.yaml"
-        resources:
-            mem_mb=scaled(1000),
-            runtime=scaled(5),
-        params:
-            *code("make_classes_table", "report"),
-            settings=TRAINED,
-            models=list(MODELS),
-            models_file=verbatim(MODELS_FILE),
-            entries=table_columns(MODELS),
-            seeds=config["seeds"],
-            note=verbatim(option("--data-note", NOTE)),
-            out=above(),
-        message:
-            "table of the classes"
-        shell:
-            "python scripts/make_classes_table.py --settings {params.settings} --models-file {params.models_file:q}"
-            " --models {params.models} --seeds {params.seeds} --scores {input.scores} {params.note}"
-            " --out-dir {params.out} > {log} 2>&1"
 
 
 rule make_cells_table:

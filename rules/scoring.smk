@@ -10,6 +10,7 @@ scores, and scores.json says so. It makes:
                             the comparisons as pictures (.png, .svg)
   figures/errors.*, precision_recall.*, ceiling.*, sizes.*
                             the scores of the cells of the first seed as pictures (.png, .svg)
+  tables/classes.*          scores of each class, where there are several (.csv, .md, .tex, .html)
   epoch_scores.json         with scoring.epochs, in the folder of each cell: test scores of several epochs
   epoch_correlations.json   whether they go with the validation scores
   published/table<1,2>.*    where the config names the author's submissions: their new scores beside the printed ones
@@ -308,3 +309,38 @@ rule compare_published:
 rule published:
     input:
         published_wanted,
+
+
+if len(CLASSES) > 1:
+
+    rule make_classes_table:
+        input:
+            scores=cell_files("scores.json", TRAINED),
+        output:
+            marked(
+                expand(f"{RESULTS}/tables/classes.{{form}}", form=FORMS),
+                caption="../report/classes.rst",
+                category="Tables",
+            ),
+        log:
+            f"{RESULTS}/logs/make_classes_table.log",
+        conda:
+            "../envs/report.yaml"
+        resources:
+            mem_mb=scaled(1000),
+            runtime=scaled(5),
+        params:
+            *code("make_classes_table", "report"),
+            settings=TRAINED,
+            models=list(MODELS),
+            models_file=verbatim(MODELS_FILE),
+            entries=table_columns(MODELS),
+            seeds=config["seeds"],
+            note=verbatim(option("--data-note", NOTE)),
+            out=above(),
+        message:
+            "table of the classes"
+        shell:
+            "python scripts/make_classes_table.py --settings {params.settings} --models-file {params.models_file:q}"
+            " --models {params.models} --seeds {params.seeds} --scores {input.scores} {params.note}"
+            " --out-dir {params.out} > {log} 2>&1"

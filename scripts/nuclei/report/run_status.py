@@ -278,6 +278,4 @@ def run_status(run: str, now: float | None = None) -> RunStatus:
     finished = all(cell.state == "done" for cell in cells) and not damaged and not others and in_manifest(run, names)
     started = record["started"] if record else None
     warning = f"{path}: no record of a run found, so cells without a folder are not shown; run Snakemake again"
-    return RunStatus(
-        run, cells, others, snakemake, time_left(cells), started, finished, warning if damaged else ""
-    )
+    return RunStatus(run, cells, others, snakemake, time_left(cells), started, finished, warning if damaged else "")

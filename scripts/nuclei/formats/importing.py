@@ -25,6 +25,7 @@ from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
 from nuclei.data.groups import by_group, chosen_groups, read_groups
+from nuclei.data.pixel_sizes import write_pixel_sizes
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
@@ -305,6 +306,7 @@ def import_data(
         for id_, number in numbers.items()
     ]
     write_json(out / "dataset" / IDS_FILE, ids)
+    write_pixel_sizes(out / "dataset", {id_: row["pixel_size"] for id_, row in rows.items()})
     counts = Counter(note[1] for row in rows.values() for note in row["notes"])
     report: Imported = {
         "format": name,

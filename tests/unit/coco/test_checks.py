@@ -53,6 +53,8 @@ def test_all_bad_predictions_are_named_up_to_a_limit():
         ("images", {"height": 0}, "image 1: height is 0"),
         ("images", {"file_name": None}, "image 1: file_name is None, wanted text"),
         ("images", {"id": 1}, "image 1: id 1 found twice"),
+        ("images", {"pixel_size_um": 0}, "image 1: pixel_size_um is 0, wanted a number of µm above 0"),
+        ("images", {"pixel_size_um": "0.25"}, "image 1: pixel_size_um is '0.25', wanted a number"),
         ("annotations", {"image_id": 9}, "annotation 1: image_id is 9, wanted one of [1, 2, 3]"),
         ("annotations", {"id": 1}, "annotation 1: id 1 found twice"),
         ("annotations", {"id": 0}, "annotation 1: id is 0, wanted a whole number above 0"),

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from support.foreign import NAMES, write_set
 
-from nuclei.common.stage import InputError
 from nuclei.coco.checks import check_ground_truth
+from nuclei.common.stage import InputError
 from nuclei.data.conversion import convert
 from nuclei.data.pixel_sizes import median_pixel_size
 from nuclei.data.raw_check import check_part

@@ -163,6 +163,11 @@ class Job:
     nuclei_file: Path | None  # masks.json to write, where its nuclei are known
 
 
+def printable(name: str) -> str:
+    """A category as one line: spaces of any kind are one space, and what cannot be printed is left out."""
+    return "".join(filter(str.isprintable, " ".join(name.split())))
+
+
 def write_picture(picture: Picture, source: Path, target: Path) -> None:
     """Write an image as PNG; `source`, its file, is copied where it is one with these very values."""
     with whole_file(target) as temporary:
@@ -189,7 +194,7 @@ def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None
     if job.nuclei_file:
         names = unique(nucleus.name for nucleus in nuclei)
         codes = [encode_part(found.part, found.left, found.top, (width, height)) for found in nuclei]
-        categories = ["".join(filter(str.isprintable, found.category)) or NUCLEUS for found in nuclei]
+        categories = [printable(found.category) or NUCLEUS for found in nuclei]
         known = {class_key(name): name for name in classes}
         only = classes[0] if len(classes) == 1 else None
         written = [only or known.get(class_key(name), name) for name in categories]

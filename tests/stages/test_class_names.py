@@ -138,6 +138,17 @@ def test_masks_that_name_no_class_are_refused(drawn):
         convert(images, "exact", classes=["a", "b"])
 
 
+def test_each_unknown_class_of_stored_nuclei_is_one_line(tmp_path):
+    import_data(changed(tmp_path / "in", lambda c: None), Choice(fraction=0.3, seed=1), tmp_path / "out", list("abc"))
+    images, _, _ = read_layout(tmp_path / "out/dataset", tmp_path / "out/test_masks")
+    with pytest.raises(InputError) as caught:
+        convert(images, "exact", classes=["c", "other"])
+    wanted = "wanted one of the classes c, other; add it to raw.classes, or correct the data"
+    assert [line.split("masks.json: ")[1].split(": ", 1)[1] for line in caught.value.problems] == [
+        f"class {name!r} found, {wanted}" for name in "ab"
+    ]
+
+
 def test_label_images_are_of_no_class(tmp_path):
     folder, _ = write_set("labels png", tmp_path / "in")
     with pytest.raises(InputError, match="nuclei of the class 'nucleus' found"):

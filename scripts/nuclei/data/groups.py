@@ -22,10 +22,10 @@ def read_groups(path: Path | str, column: str, ids: Collection[str], key: str = 
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t" if str(path).lower().endswith(".tsv") else ","))
+            table = csv.DictReader(file, delimiter="\t" if str(path).lower().endswith(".tsv") else ",")
+            rows, columns = list(table), list(table.fieldnames or [])
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}), wanted a table of groups; check the path") from None
-    columns = [str(name) for name in (rows[0] if rows else {}) if name is not None]
     lacking = [name for name in ("image", column) if name not in columns]
     if lacking:
         one = len(columns) == 1 and any(mark in columns[0] for mark in ",;\t")

@@ -109,6 +109,7 @@ def test_many_missing_images_are_not_all_listed(tmp_path):
             "image;slide\nx;a\n",
             ["columns image;slide found, wanted image and slide; separate columns by commas (in .tsv by tabs)"],
         ),
+        ("image,slide\n", [f"{name} not found, wanted its slide; add a line" for name in "xyz"]),
         ("image,slide\nx,a\ny, \nz,b\n", ["line 3: no slide of y found, wanted one; add it"]),
         ("image,slide\nx,a\ny\nz,b\n", ["line 3: no slide of y found, wanted one; add it"]),
     ],

@@ -52,6 +52,12 @@ def test_classes_do_not_touch_each_other(name, seed):
     assert {n.category for n in found} == {1, 3}
 
 
+def test_views_that_see_different_classes_agree_on_nothing():
+    (one, *_), (other, *_) = drawn(1, 1), drawn(1, 2)
+    found = fuse([[one], [other]], SIDE, SIDE)
+    assert [(n.category, n.score) for n in found] == [(1, one.score / 2), (2, other.score / 2)]
+
+
 def test_categories_go_to_coco_results_and_back():
     nuclei = sorted(drawn(1, 1) + drawn(2, 2), key=lambda nucleus: -nucleus.score)
     rows = as_results(nuclei, 7, SIDE, SIDE)

@@ -34,6 +34,7 @@ from nuclei.common.documents import read_yaml
 from nuclei.common.files import read_json, sha256, write_json, write_text
 from nuclei.common.markdown import table_lines
 from nuclei.common.stage import InputError, run_stage, written_by
+from nuclei.compute.locks import try_hold
 from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_sources import fetch
@@ -324,6 +325,22 @@ def peers(args: argparse.Namespace) -> Iterator[str]:
         yield peer
 
 
+def compare(args: argparse.Namespace) -> dict[str, str]:
+    """Train and score the peers, one after the other, and write the tables after each: {peer that failed: why}."""
+    chosen, truth = list(peers(args)), prepare(args)
+    rows = [our_row(args.ours, truth["test"])] if args.ours else []
+    rows += kept(args, truth)
+    failed: dict[str, str] = {}
+    for peer in chosen:
+        try:
+            rows.append(peer_row(peer, args, truth))
+        except PeerFailed as error:
+            failed[peer] = str(error)
+            print(f"error: {peer}: {error}", file=sys.stderr, flush=True)
+        write_all(rows, failed, args, truth)  # after each, as the next one takes hours
+    return failed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--on", choices=["fold", "test"], default="fold", help="images to score (default: fold)")
@@ -342,16 +359,12 @@ def main() -> None:
     args.out = args.out or args.work / args.on / "tables"
     if args.minutes <= 0 or args.cores < 1:
         raise InputError(f"--minutes {args.minutes:g}, --cores {args.cores}: found, wanted more than 0; correct them")
-    chosen, truth = list(peers(args)), prepare(args)
-    rows, failed = [our_row(args.ours, truth["test"])] if args.ours else [], {}
-    rows += kept(args, truth)
-    for peer in chosen:
-        try:
-            rows.append(peer_row(peer, args, truth))
-        except PeerFailed as error:
-            failed[peer] = str(error)
-            print(f"error: {peer}: {error}", file=sys.stderr, flush=True)
-        write_all(rows, failed, args, truth)  # after each, as the next one takes hours
+    args.work.mkdir(parents=True, exist_ok=True)
+    held = try_hold(args.work / "lock")
+    if held is None:
+        raise InputError(f"{args.work}: another call found, wanted one at a time; wait, or name another --work")
+    with held:
+        failed = compare(args)
     print((args.out / "peers.md").read_text(encoding="utf-8"))
     sys.exit(1 if failed else 0)
 

@@ -1,8 +1,9 @@
 """Say how far runs are: each cell done, running (epoch, minutes left, host, job), waiting or failed, and why.
 
 python tools/status.py [run ...]; without a name it shows every run that Snakemake has begun here. It reads files alone,
-so it works while a run goes on, on a cluster's login node, and without any package. The exit status is 0 where all
-runs are done, 1 where something is left to do, 2 where there is no such run.
+so it works while a run goes on, on a cluster's login node, and without any package. A run is named as it is or by its
+folder, such as results/demo. The exit status is 0 where all runs are done, 1 where something is left to do, 2 where one
+is not there or cannot be read; the others are shown all the same.
 """
 
 import argparse
@@ -27,9 +28,17 @@ def main() -> None:
     runs = args.runs or sorted(path.parent.name for path in Path("work").glob(f"*/{RECORD}"))
     if not runs:
         raise InputError("work: holds no run, wanted one that Snakemake began; start one, or name one in results/")
-    found = [run_status(run) for run in runs]
-    print("\n".join(map(page, found)))
-    sys.exit(0 if all(status.finished for status in found) else 1)
+    finished, unknown = True, False
+    for run in runs:
+        try:
+            status = run_status(Path(run).name)
+        except (InputError, OSError) as error:
+            unknown = True
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            finished = finished and status.finished
+            print(page(status), flush=True)
+    sys.exit(2 if unknown else 0 if finished else 1)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pycocotools.cocoeval import COCOeval
 from scipy import ndimage
 
 from nuclei.common.stage import InputError
+from nuclei.compute.locks import try_hold
 from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 
@@ -199,6 +200,12 @@ def test_a_map_with_wrong_labels_is_no_result(call, tmp_path, capsys):
 def test_wrong_options_are_told_before_any_work(call, tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         call({"cellpose": KILLED}, *options)
+    assert not (tmp_path / "fold").exists()
+
+
+def test_a_second_call_at_the_same_time_is_refused(call, tmp_path):
+    with try_hold(tmp_path / "lock"), pytest.raises(InputError, match="another call found, wanted one at a time"):
+        call({"cellpose": KILLED})
     assert not (tmp_path / "fold").exists()
 
 

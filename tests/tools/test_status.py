@@ -53,11 +53,33 @@ def test_without_a_name_it_shows_what_snakemake_began(project):
     assert done.stderr.startswith("error: work: holds no run, wanted one that Snakemake began")
 
 
-def test_an_unknown_run_is_one_line(project):
-    done = status(project, "good", "bad")
+def test_an_unknown_run_is_one_line_beside_the_others(project):
+    done = status(project, "bad", "results/good")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: run bad: nothing of it found in work/ and results/, wanted a run that began; check its name"
+    ]
+    assert done.stdout == status(project, "good").stdout != ""
+
+
+def test_a_file_that_cannot_be_read_hides_no_other_run(project):
+    config = project / "results/late/cells/setting1/mask_r50/seed0/config.py"
+    config.parent.mkdir(parents=True)
+    shutil.copy(project / "results/good/cells/setting1/mask_r50/seed0/training.json", config.parent)
+    config.symlink_to(config)  # to itself, so that every look at it fails
+    done = status(project, "late", "good")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.endswith(status(project, "good").stdout)
+
+
+def test_a_damaged_record_is_said_and_finishes_nothing(project):
+    (project / "work/good").mkdir()
+    (project / "work/good/run.json").write_text("{")
+    done = status(project, "good")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == [
+        "run good: 4 done, Snakemake is not running",
+        "  work/good/run.json: no record of a run found, so cells without a folder are not shown; run Snakemake again",
     ]
 
 

@@ -18,7 +18,7 @@ from nuclei.common.stage import InputError
 from nuclei.compute.lock_state import holder
 from nuclei.report.snakemake_log import Failure, failures
 from nuclei.workflow.run_folder import cell_folder, is_fold, setting_name
-from nuclei.workflow.run_record import LOCK, Content, read_record
+from nuclei.workflow.run_record import LOCK, RECORD, Content, read_record
 
 Name = tuple[int | str, str, int]  # of a cell: setting, model, seed
 State = Literal["done", "running", "waiting", "failed"]
@@ -75,6 +75,7 @@ class RunStatus:
     others: failed jobs that are no cell's, as (rule, last line of its log). snakemake: process and host of the
     Snakemake that works on it, or "". left: s until all trainings have ended, where it can be told. started: s since
     1970, of the last Snakemake. finished: whether every cell is done and the manifest, which comes last, is there.
+    warning: that the record of the run cannot be read, or "".
     """
 
     run: str
@@ -84,6 +85,7 @@ class RunStatus:
     left: float | None = None
     started: float | None = None
     finished: bool = False
+    warning: str = ""
 
     def count(self, state: State) -> int:
         """How many cells are in a state."""
@@ -271,5 +273,9 @@ def run_status(run: str, now: float | None = None) -> RunStatus:
     cells = [cell_status(run, name, failed, bool(snakemake), now) for name in names]
     of_cells = tuple(f"results/{run}/logs/{cell.name.replace('/', '.')}." for cell in cells)
     others = [(one.rule, last_line(one.log)) for one in failed if not one.log.startswith(of_cells)]
-    finished = all(cell.state == "done" for cell in cells) and not others and in_manifest(run, names)
-    return RunStatus(run, cells, others, snakemake, time_left(cells), record["started"] if record else None, finished)
+    path = Path("work", run, RECORD)
+    damaged = record is None and path.exists()
+    finished = all(cell.state == "done" for cell in cells) and not damaged and not others and in_manifest(run, names)
+    started = record["started"] if record else None
+    warning = f"{path}: no record of a run found, so cells without a folder are not shown; run Snakemake again"
+    return RunStatus(run, cells, others, snakemake, time_left(cells), started, finished, warning if damaged else "")

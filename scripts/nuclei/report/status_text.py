@@ -41,7 +41,7 @@ def summary(status: RunStatus) -> str:
     ]
     if status.finished:
         found = [f"all {len(status.cells)} cells and the report are done"]
-    elif status.count("done") == len(status.cells):
+    elif status.count("done") == len(status.cells) and not status.warning:
         found.append("the report is not made")
     elif status.left and status.snakemake:
         found.append(f"about {minutes(status.left)}")
@@ -53,7 +53,7 @@ def summary(status: RunStatus) -> str:
 def page(status: RunStatus) -> str:
     """All about a run: a line for the run, one for each cell, and one for each other job that failed."""
     width = max(len(cell.name) for cell in status.cells)
-    lines = [summary(status)]
+    lines = [summary(status), *([f"  {status.warning}"] if status.warning else [])]
     for cell in status.cells:
         more = f" ({cell.where})" if cell.where else f": {cell.last}" if cell.last else ""
         lines.append(f"  {cell.name:<{width}}  {state_text(cell)}{more}")

@@ -23,6 +23,8 @@ NUCLEI_DRAWN, IMAGES_DRAWN, SEEDS_DRAWN = 1, 2, 3
 FORMS = ("pooled", "mean")  # of all images as one; of the images' own values
 NUCLEI = ("recall", "sq", "dice_matched")  # scores that are means over nuclei, which can be resampled within an image
 
+DIGITS = 4  # of a difference that people read
+
 Cell = Sequence[ImageStatistics]  # of one training, on the same images in the same order for all cells
 
 
@@ -212,10 +214,12 @@ def _pair(
 def verdict(first: str, second: str, low: float | None, high: float | None) -> str:
     """Which of two is better, from the interval of the difference first minus second.
 
-    >>> verdict("a", "b", -0.2, -0.1), verdict("a", "b", -0.1, 0.0)
+    An end counts as people read it, with DIGITS digits: an interval that starts at 0.000001 is one that starts at 0.
+
+    >>> verdict("a", "b", -0.2, -0.1), verdict("a", "b", -0.1, -0.00001)
     ('b', 'cannot be told')
     """
-    if low is None or high is None or low <= 0 <= high:
+    if low is None or high is None or round(low, DIGITS) <= 0 <= round(high, DIGITS):
         return UNSURE
     return first if low > 0 else second
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from nuclei.common.documents import read_yaml
 from nuclei.common.files import read_json, write_json, write_text
 from nuclei.common.stage import run_stage, written_by
-from nuclei.data.import_summary import short_form, size_warnings, summary_lines
+from nuclei.data.import_summary import class_warnings, short_form, size_warnings, summary_lines
 from nuclei.data.raw_check import RawReport, join, parse_expected, summary
 from nuclei.data.splits import given_split
 
@@ -49,7 +49,8 @@ def main() -> None:
     if args.imported:
         imported = read_json(args.imported)
         with written_by("import_raw.py", args.imported):
-            result["imported"], warnings = short_form(imported), size_warnings(imported)
+            result["imported"] = short_form(imported)
+            warnings = size_warnings(imported) + class_warnings(imported)
             readable += "\n".join([*summary_lines(imported), ""])
     write_json(args.out, result)
     write_text(args.summary, readable)

@@ -15,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cell", required=True, help="folder of the cell")
     parser.add_argument("--out", help="the bundle (default: bundle.zip in the cell's folder)")
-    parser.add_argument("--pixel-size", type=float, help="µm per px of the training images, where it is known")
+    parser.add_argument("--pixel-size", type=float, help="µm per px of the training images (default: of their files)")
     parser.add_argument("--licence", default="not told", help="licence of the training images")
     args = parser.parse_args()
     if args.pixel_size is not None and not 0.01 < args.pixel_size < 100:

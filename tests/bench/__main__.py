@@ -12,7 +12,7 @@ from tabulate import tabulate
 from bench.material import gather
 from bench.rows import WrongResult
 
-PARTS = ("conversion", "scoring", "inference", "training", "orchestration", "export", "slides")
+PARTS = ("conversion", "readers", "scoring", "inference", "training", "orchestration", "export", "slides")
 COLUMNS = ["what; beside", "ours", "beside", "ratio", "goal", "note"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from bench import __main__ as bench
-from bench import conversion, inference, orchestration, scoring, training
+from bench import conversion, inference, orchestration, readers, scoring, training
 from bench.material import gather
 from bench.rows import WrongResult, below, faster, within
 
@@ -56,6 +56,32 @@ def test_a_wrong_conversion_stops_the_bench(material, monkeypatch, method, said)
     monkeypatch.setattr(conversion, "convert", spoilt(method))
     with pytest.raises(WrongResult, match=said):
         list(conversion.rows(material, full=False))
+
+
+@pytest.fixture
+def few(material, monkeypatch, tmp_path):
+    monkeypatch.setattr(readers, "SIDE", 96)
+    return replace(material, scratch=tmp_path)
+
+
+def test_readers(few):
+    found = list(readers.rows(few, full=False))
+    assert len(found) == len(readers.FORMATS) == 6
+    assert {row.note for row in found} == {"18 nuclei in 2 images of 96 px a side; each mask as drawn"}
+    assert all(row.ours > 0 and row.other > 0 and row.met is None for row in found)
+
+
+@pytest.mark.parametrize("name", ["by_reader", "by_json"])
+def test_other_masks_stop_the_bench(few, monkeypatch, name):
+    right = getattr(readers, name)
+    if name == "by_reader":
+        monkeypatch.setattr(readers, name, lambda *arguments: right(*arguments)[1:])
+    else:
+        title, write, _ = readers.FORMATS["geojson"]
+        moved = lambda *arguments: [(rows + 1, columns) for rows, columns in right(*arguments)]  # noqa: E731
+        monkeypatch.setitem(readers.FORMATS, "geojson", (title, write, moved))
+    with pytest.raises(WrongResult, match="other masks than were drawn"):
+        list(readers.rows(few, full=False))
 
 
 def test_inference(material, monkeypatch):

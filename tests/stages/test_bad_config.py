@@ -59,6 +59,23 @@ TABLE = [
      "config: raw.dataset.path nowhere.tar not found, wanted a folder, archive or URL; correct the path"),
     ("path without end", lambda: config(raw__draw=None, raw__dataset__path="x" * 300), CONFIG,
      f"config: raw.dataset.path {'x' * 300} not found, wanted a folder, archive or URL; correct the path"),
+    ("classes that are one, of data that name none", lambda: config(raw__classes=["tumour", "Tumour"]), CONFIG,
+     "config: raw.classes: 'tumour' and 'Tumour' found, which are the same but for case or form, wanted each class "
+       "once; correct it",
+     "config: raw.classes: 2 classes found with data that name none, wanted one, or data in the format coco_json or "
+       "geojson; correct one"),
+    ("class of spaces", lambda: config(raw__classes=[" "]), CONFIG,
+     "config: raw.classes: ' ' found, wanted letters that can be printed, and no spaces before or after them; "
+       "correct it"),
+    ("no class", lambda: config(raw__classes=[]), CONFIG, "config: raw.classes: [] should be non-empty; correct it"),
+    ("class without a name", lambda: config(raw__classes=[""]), CONFIG,
+     "config: raw.classes.0: '' should be non-empty; correct it"),
+    ("table of groups not found", lambda: config(raw__groups__file="no.csv"), CONFIG,
+     "config: raw.groups.file no.csv not found, wanted a CSV or TSV of groups; correct the path"),
+    ("folds that divide groups",
+     lambda: config(raw__groups__file="models.yaml", folds={"count": 2, "groups": None, "column": "g", "seed": 0}),
+     CONFIG, "config: raw.groups.file models.yaml found with folds.groups null, wanted folds that divide no group "
+       "either; set folds.groups and folds.column too"),
     ("split file not found", lambda: config(split__file="nowhere.yaml"), CONFIG,
      "config: split.file nowhere.yaml not found, wanted a YAML file; correct the path"),
     ("epoch without its policy", lambda: config(selection__epoch=3), CONFIG,

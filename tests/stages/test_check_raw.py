@@ -47,6 +47,28 @@ def test_without_test_masks_the_test_images_stand_alone(drawn, stage, checked):
     assert "no masks" in (checked / "o.md").read_text()
 
 
+def test_pixel_sizes_that_differ_and_classes_without_nuclei_are_warnings(stage, checked):
+    rows = [
+        {"set": part, "id": part, "pixel_size": size, "notes": [], "changed": [], "categories": {"round": 2}}
+        for part, size in (("train", 0.25), ("test", 0.5))
+    ]
+    imported = {"format": "coco_json", "test_format": None, "found_by_itself": True, "images": rows, "notes": {}}
+    (checked / "i.json").write_text(json.dumps(imported | {"classes": ["round", "long"]}))
+    done = join(stage, checked, "--imported", checked / "i.json")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        [
+            "warning: pixel size: 0.25 µm in the training images and 0.5 µm in the test images found, wanted a "
+            "difference of 20% at most; resize one of them",
+            "warning: class long: no nucleus in the training images",
+            "warning: class long: no nucleus in the test images",
+        ],
+    )
+    text = (checked / "o.md").read_text(encoding="utf-8")
+    assert "**WARNING: class long: no nucleus in the test images**" in text
+    assert "- Pixel size: 0.5 µm in 1 test images" in text
+
+
 def test_a_part_names_what_it_reads_alone(drawn, checked):
     rows = {part: json.loads((checked / f"{part}.json").read_text())["images"] for part in ("train", "test")}
     assert [row["id"] for row in rows["train"]] == ["DEMO-01", "DEMO-02", "DEMO-03"]

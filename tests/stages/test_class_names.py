@@ -1,13 +1,15 @@
 """Several classes in the data of others: what is written, and what is refused by one clear line."""
 
 import json
+import re
 
 import pytest
 from support.foreign import write_set
 
 from nuclei.common.stage import InputError
 from nuclei.data.conversion import convert
-from nuclei.data.import_summary import summary_lines
+from nuclei.data.import_summary import class_warnings, summary_lines
+from nuclei.data.raw_check import check_part
 from nuclei.data.raw_layout import read_layout
 from nuclei.formats.importing import Choice, Source, import_data
 
@@ -63,6 +65,25 @@ def test_names_that_differ_in_case_and_spaces_are_one_class(tmp_path):
     assert categories(tmp_path / "out", ["c", "tumour cell"]) == [1, 2, 2, 2, 2, 2]
 
 
+def test_a_tab_or_line_in_a_name_is_a_space(tmp_path):
+    def change(content):
+        content["categories"][1]["name"] = "tumour\tcell"
+        content["categories"][2]["name"] = "tumour\ncell"
+
+    source = changed(tmp_path / "in", change)
+    import_data(source, Choice(fraction=0.3, seed=1), tmp_path / "out", ["c", "tumour cell"])
+    assert categories(tmp_path / "out", ["c", "tumour cell"]) == [1, 2, 2, 2, 2, 2]
+
+
+def test_images_without_any_annotation_are_kept_and_learned_from(tmp_path):
+    source = changed(tmp_path / "in", lambda c: c.update(annotations=[]))
+    report = import_data(source, Choice(fraction=0.3, seed=1), tmp_path / "out", ["a", "b", "c"])
+    assert [row["categories"] for row in report["images"]] == [{}] * 4
+    said = f"{tmp_path / 'out/dataset/train'}: 3 images without a nucleus found, wanted a mask in one at least"
+    with pytest.raises(InputError, match=re.escape(said)):
+        check_part("train", tmp_path / "out/dataset")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -102,9 +123,11 @@ def test_a_class_without_nuclei_is_a_warning_and_classes_found_are_advice(tmp_pa
     source, choice = changed(tmp_path / "in", change), Choice(file=tmp_path / "ids.yaml")
     report = import_data(source, choice, tmp_path / "out", ["a", "b", "c"])
     said = "\n".join(summary_lines(report))
-    assert "WARNING: class c: no nucleus in the training images." in said
-    assert [f"WARNING: class {name}: no nucleus in the test images." in said for name in "abc"] == [False, True, True]
+    assert "WARNING: class c: no nucleus in the training images**" in said
+    assert [f"WARNING: class {name}: no nucleus in the test images**" in said for name in "abc"] == [False, True, True]
     assert "class a: no nucleus in the training" not in said
+    missing = ["c: no nucleus in the training", "b: no nucleus in the test", "c: no nucleus in the test"]
+    assert sorted(class_warnings(report)) == sorted(f"class {line} images" for line in missing)
     plain = summary_lines(import_data(source, choice, tmp_path / "plain"))
     assert '- All are one class; to tell them apart set `raw.classes: ["a", "b"]`.' in plain
 
@@ -113,6 +136,17 @@ def test_masks_that_name_no_class_are_refused(drawn):
     images, _, _ = read_layout(drawn / "dataset")
     with pytest.raises(InputError, match="a mask file found, which has no class, wanted one class in raw.classes"):
         convert(images, "exact", classes=["a", "b"])
+
+
+def test_each_unknown_class_of_stored_nuclei_is_one_line(tmp_path):
+    import_data(changed(tmp_path / "in", lambda c: None), Choice(fraction=0.3, seed=1), tmp_path / "out", list("abc"))
+    images, _, _ = read_layout(tmp_path / "out/dataset", tmp_path / "out/test_masks")
+    with pytest.raises(InputError) as caught:
+        convert(images, "exact", classes=["c", "other"])
+    wanted = "wanted one of the classes c, other; add it to raw.classes, or correct the data"
+    assert [line.split("masks.json: ")[1].split(": ", 1)[1] for line in caught.value.problems] == [
+        f"class {name!r} found, {wanted}" for name in "ab"
+    ]
 
 
 def test_label_images_are_of_no_class(tmp_path):

@@ -38,6 +38,19 @@ def test_test_images_without_known_nuclei_have_no_masks_to_check(project, given)
     assert planned(snakemake(project, "-n", config=config))["check_part"] == 2
 
 
+def test_groups_reach_the_random_choices(project, given):
+    (project / "it's.csv").write_text("image,patient\n")
+    groups = {"file": "it's.csv", "column": "my patient"}
+    options = "'--groups=it'\"'\"'s.csv' '--column=my patient'"
+    for test, reached in (({"fraction": 0.25}, 2), ({"file": "tiny.yaml"}, 1)):
+        (project / "tiny.yaml").write_text("[z]")
+        config = overlay(project, {"dataset": {"path": str(given)}, "test": test, "groups": groups})
+        said = snakemake(project, "-n", "-p", config=config).stdout
+        commands = [line for line in said.splitlines() if "import_raw.py" in line or "make_split.py" in line]
+        assert len(commands) == 2 and sum(options in line for line in commands) == reached
+        assert any(options in line and "make_split.py" in line for line in commands)
+
+
 def test_the_layout_of_the_course_is_not_imported(project, drawn):
     config = overlay(project, {"dataset": {"path": str(drawn)}})
     assert not {"import_raw", "fetch_raw", "draw_raw"} & set(planned(snakemake(project, "-n", config=config)))

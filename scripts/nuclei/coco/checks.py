@@ -10,7 +10,7 @@ from reprlib import repr as short
 from typing import Any
 
 from nuclei.coco.rle import run_lengths
-from nuclei.coco.types import Content
+from nuclei.coco.types import PIXEL_SIZE, Content
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError, refuse
 
@@ -24,6 +24,9 @@ def image_problem(image: object) -> str | None:
             return f"{key} is {short(image.get(key))}, wanted {'text' if kind is str else 'a whole number'}"
     if image["height"] * image["width"] > MOST_PIXELS:
         return f"{short(image['width'])}x{short(image['height'])} px found, wanted {MOST_PIXELS} px at most"
+    size = image.get(PIXEL_SIZE, 1)
+    if not is_finite_number(size) or size <= 0:
+        return f"{PIXEL_SIZE} is {short(size)}, wanted a number of µm above 0"
     return None
 
 

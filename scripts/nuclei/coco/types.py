@@ -27,6 +27,8 @@ class BinaryRLE(TypedDict):
 Polygons = list[list[float]]
 Segmentation = RLE | Polygons
 
+PIXEL_SIZE = "pixel_size_um"  # key of an image
+
 Form = Literal["polygon", "rle"]  # in which a segmentation is written
 
 
@@ -38,6 +40,7 @@ class Image(TypedDict):
     height: int
     width: int
     sha256: NotRequired[str]  # of the image file, so that files made of it differ when it does
+    pixel_size_um: NotRequired[float]  # this project's own key: µm, where it is known
 
 
 class AnnotationPart(TypedDict):

@@ -49,7 +49,12 @@ def write_json(path: Path | str, value: object, indent: int | None = 1) -> None:
 
     indent: spaces for each level; None writes everything in one line, for large files.
     """
-    write_text(path, json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value, indent))
+
+
+def json_text(value: object, indent: int | None = 1) -> str:
+    """The text that write_json writes."""
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path | str, wanted: str = "JSON") -> Any:

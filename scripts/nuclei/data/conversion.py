@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nuclei.coco.rle import encode_part
-from nuclei.coco.types import AnnotationPart, Category, Content, Dropped, Form
+from nuclei.coco.types import AnnotationPart, Category, Content, Dropped, Form, Image
 from nuclei.common.classes import CLASSES, class_key, class_numbers
 from nuclei.common.files import sha256
 from nuclei.common.progress import Progress
@@ -192,15 +192,16 @@ def convert(
         results = pool.map(partial(convert_image, method=method, segmentation=segmentation), images)
         for image, ((width, height), annotations, dropped) in zip(images, results, strict=True):
             name = f"{image.id}/images/{image.file.name}" if image.set == "train" else image.file.name
-            content["images"].append(
-                {
-                    "file_name": name,
-                    "height": height,
-                    "id": image.number,
-                    "sha256": sha256(image.file),
-                    "width": width,
-                }
-            )
+            row: Image = {
+                "file_name": name,
+                "height": height,
+                "id": image.number,
+                "sha256": sha256(image.file),
+                "width": width,
+            }
+            if image.pixel_size:
+                row["pixel_size_um"] = image.pixel_size
+            content["images"].append(row)
             for annotation in annotations:
                 number = len(content["annotations"]) + 1
                 category = numbers[image.id, annotation["mask"]]

@@ -76,13 +76,18 @@ def class_lines(imported: Mapping[str, Any], categories: Mapping[str, int]) -> l
         named = ", ".join(json.dumps(name, ensure_ascii=False) for name in sorted(categories))
         advice = f"- All are one class; to tell them apart set {code(f'raw.classes: [{named}]')}."
         return [advice] if len(categories) > 1 else []
+    return [f"**WARNING: {escape(line)}**" for line in class_warnings(imported)]
+
+
+def class_warnings(imported: Mapping[str, Any]) -> list[str]:
+    """A line for each class without a nucleus in the training or test images, where there are several classes."""
     lines = []
-    for name in classes:
+    for name in imported.get("classes", []):
         for part, what in (("train", "training"), ("test", "test")):
             rows = [row for row in imported["images"] if row["set"] == part]
             own = (row["categories"].items() for row in rows)
             count = sum(n for found in own for other, n in found if class_key(other) == class_key(name))
             known = part == "train" or any(row["categories"] for row in rows)
             if not count and known:
-                lines.append(f"**WARNING: class {escape(name)}: no nucleus in the {what} images.**")
+                lines.append(f"class {name}: no nucleus in the {what} images")
     return lines

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from nuclei.common.stage import InputError
+from nuclei.data.pixel_sizes import SIZES_FILE
 from nuclei.data.raw_layout import IDS_FILE, read_layout
 from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus
 from nuclei.workflow.data_hash import files_hash, store_of
@@ -35,6 +36,8 @@ def raw_files(
             else:
                 masks[f"{image.id}/masks/{mask.name}"] = mask
     files["test"][IDS_FILE] = Path(dataset) / IDS_FILE
+    if (sizes := Path(dataset) / SIZES_FILE).is_file():
+        files["train"][SIZES_FILE] = files["test"][SIZES_FILE] = sizes
     return files, problems
 
 

@@ -4,6 +4,7 @@
     dataset/train/<id>/masks/*.png        one file per nucleus
     dataset/test/<id>.png
     dataset/test_img_ids.json             number and size of each test image
+    dataset/pixel_sizes.json              only where pixel sizes are known (nuclei/data/pixel_sizes.py)
     test_masks/<id>/masks/*.png           only where the masks of the test images are given
 
 In the place of masks/ there may be a file masks.json with all nuclei of the image as run-length codes, which takes
@@ -30,6 +31,7 @@ from typing import Any, Literal, NamedTuple
 
 from nuclei.common.files import read_json
 from nuclei.common.stage import InputError
+from nuclei.data.pixel_sizes import read_pixel_sizes
 from nuclei.data.stored_nuclei import MASKS_FILE, StoredNucleus, read_nuclei
 
 IDS_FILE = "test_img_ids.json"
@@ -50,6 +52,7 @@ class RawImage:
     file: Path
     masks: Sequence[Mask] = field(default_factory=list)
     number: int = 0  # image id in COCO files: rank among all training images from 1, or as in test_img_ids.json
+    pixel_size: float | None = None  # µm, where it is known
 
 
 def clutter_reason(path: Path) -> str | None:
@@ -286,4 +289,7 @@ def read_layout(dataset: Path | str, test_masks: Path | str | None = None) -> tu
     for image in test:
         if image.id.casefold() in training:
             problems.append(f"{dataset}: {image.id} found in train/ and in test/, wanted in one; remove the other")
+    sizes = read_pixel_sizes(dataset, {image.id for image in train + test}, problems)
+    for image in train + test:
+        image.pixel_size = sizes.get(image.id)
     return train + test, ignored, problems

@@ -159,6 +159,8 @@ def tile(
                 number = len(tiles["images"]) + 1
                 name = str(path.relative_to(out))
                 row: Image = {"file_name": name, "height": size, "id": number, "sha256": sha256(path), "width": size}
+                if "pixel_size_um" in image:
+                    row["pixel_size_um"] = image["pixel_size_um"]
                 tiles["images"].append(row)
                 for piece in cut(nuclei, left, top, size, min_area, segmentation):
                     tiles["annotations"].append({**piece, "id": len(tiles["annotations"]) + 1, "image_id": number})

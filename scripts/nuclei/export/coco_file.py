@@ -25,6 +25,8 @@ class CocoFile(TextWriter):
             "height": self.image.height,
             "width": self.image.width,
         }
+        if self.image.pixel_size:
+            image["pixel_size_um"] = self.image.pixel_size
         categories = [{"id": number, "name": name} for number, name in enumerate(self.classes, 1)]
         head = json.dumps({"images": [image], "categories": categories}, ensure_ascii=False)
         self.file.write(head[:-1] + ', "annotations": [')

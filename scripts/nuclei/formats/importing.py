@@ -25,6 +25,7 @@ from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
 from nuclei.data.groups import by_group, chosen_groups, read_groups
+from nuclei.data.pixel_sizes import write_pixel_sizes
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
@@ -162,6 +163,11 @@ class Job:
     nuclei_file: Path | None  # masks.json to write, where its nuclei are known
 
 
+def printable(name: str) -> str:
+    """A category as one line: spaces of any kind are one space, and what cannot be printed is left out."""
+    return "".join(filter(str.isprintable, " ".join(name.split())))
+
+
 def write_picture(picture: Picture, source: Path, target: Path) -> None:
     """Write an image as PNG; `source`, its file, is copied where it is one with these very values."""
     with whole_file(target) as temporary:
@@ -188,7 +194,7 @@ def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None
     if job.nuclei_file:
         names = unique(nucleus.name for nucleus in nuclei)
         codes = [encode_part(found.part, found.left, found.top, (width, height)) for found in nuclei]
-        categories = ["".join(filter(str.isprintable, found.category)) or NUCLEUS for found in nuclei]
+        categories = [printable(found.category) or NUCLEUS for found in nuclei]
         known = {class_key(name): name for name in classes}
         only = classes[0] if len(classes) == 1 else None
         written = [only or known.get(class_key(name), name) for name in categories]
@@ -305,6 +311,7 @@ def import_data(
         for id_, number in numbers.items()
     ]
     write_json(out / "dataset" / IDS_FILE, ids)
+    write_pixel_sizes(out / "dataset", {id_: row["pixel_size"] for id_, row in rows.items()})
     counts = Counter(note[1] for row in rows.values() for note in row["notes"])
     report: Imported = {
         "format": name,

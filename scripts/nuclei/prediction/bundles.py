@@ -31,6 +31,7 @@ from nuclei.prediction.trained_model import (
     open_cell,
     seen,
     training_images,
+    training_pixel_size,
     validation_file,
 )
 
@@ -74,7 +75,7 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
         "format": FORMAT,
         "name": f"{cell.parts[-2]}/{cell.parts[-3]}/{cell.parts[-1]}",
         "classes": list(config["data"]["test"]["classes"]),
-        "pixel_size_um": pixel_size,
+        "pixel_size_um": pixel_size or training_pixel_size(cell),
         "zoom": zoom,
         "side_px": side,
         "training_images": images,
@@ -90,8 +91,9 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
 def make_bundle(cell: Path, out: Path, pixel_size: float | None, licences: Mapping[str, str]) -> str:
     """Write the bundle of a cell. Returns its SHA-256.
 
-    cell: results/<run>/cells/setting<N>/<model>/seed<N>. pixel_size: of the training images, µm, where it is known.
-    licences: {what: licence}, such as of the code and of the training images. InputError where a file is missing.
+    cell: results/<run>/cells/setting<N>/<model>/seed<N>. pixel_size: of the training images, µm; None: as their
+    annotations have it, if they do. licences: {what: licence}, such as of the code and of the training images.
+    InputError where a file is missing.
     """
     cell = cell.resolve()
     open_cell(cell)  # names what is missing

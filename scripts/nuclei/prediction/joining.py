@@ -70,7 +70,7 @@ def join_rows(rows: Iterable[tuple[Sequence[Kind], float]]) -> Iterator[list[Kin
 
     rows: from the top, the nuclei that the windows of each row report, and the upper edge of the next row, px
     (infinity for the last row). Coordinates are those of the image. The nuclei of all batches together are those that
-    fusion.distinct keeps of all nuclei.
+    fusion.distinct keeps of all nuclei of one class. Of several classes the surest stays at a place.
     """
     waiting: list[Kind] = []
     for found, edge in rows:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nuclei.common.files import read_json, sha256
 from nuclei.common.stage import InputError, written_by
+from nuclei.data.pixel_sizes import median_pixel_size
 from nuclei.models.plain_config import read_plain_config
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ def training_images(cell: Path) -> list[dict[str, str]]:
     return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
 
 
+def training_pixel_size(cell: Path) -> float | None:
+    """Median pixel size, µm, of the images that a cell was trained on, where their annotations have one."""
+    file = validation_file(cell).with_name("train.json")
+    return median_pixel_size(read_json(file, "COCO JSON")["images"])
+
+
 def by_hash(images: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """{SHA-256: name} of the images that `training_images` gives, without those that have no hash."""
     return {str(image["sha256"]): str(image["file_name"]) for image in images if image["sha256"]}
@@ -97,11 +104,11 @@ def open_cell(cell: Path) -> TrainedModel:
     config, weights = paths[:2]
     with written_by("write_annotations", images):
         zoom, side = seen(read_plain_config(config), read_json(images, "COCO JSON")["images"])
-        trained_on = by_hash(training_images(cell))
+        trained_on, pixel_size = by_hash(training_images(cell)), training_pixel_size(cell)
     with written_by("score_instances", cell / "instance_scores.json"):
         threshold = chosen_threshold(cell)
     name = "/".join(cell.parts[-2:])
-    return TrainedModel(name, config, weights, sha256(weights), zoom, side, None, trained_on, threshold)
+    return TrainedModel(name, config, weights, sha256(weights), zoom, side, pixel_size, trained_on, threshold)
 
 
 def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> float:

@@ -18,9 +18,10 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nuclei.common.files import read_json, sha256
+from nuclei.coco.types import PIXEL_SIZE
+from nuclei.common.files import json_text, read_json, sha256
 from nuclei.common.stage import InputError
 from nuclei.compute.lock_state import this_process
 from nuclei.compute.locks import Held, hold_first_free
@@ -47,6 +48,14 @@ NOT_BOUND = (
 )
 
 
+def annotations_sha256(file: str, content: dict[str, Any]) -> str:
+    """SHA-256 of a file of annotations as it would be without pixel sizes, on which no weight depends."""
+    if not any(PIXEL_SIZE in image for image in content["images"]):
+        return sha256(file)
+    images = [{key: value for key, value in image.items() if key != PIXEL_SIZE} for image in content["images"]]
+    return hashlib.sha256(json_text({**content, "images": images}, None).encode()).hexdigest()
+
+
 def training_data_sha256(config: "Config") -> str:
     """SHA-256 (hex digits) over the annotations of the training and validation sets and the images that they name.
 
@@ -55,8 +64,9 @@ def training_data_sha256(config: "Config") -> str:
     digest = hashlib.sha256()
     images: set[str] = set()
     for dataset in (training_set(config), config["data"]["val"]):
-        digest.update(sha256(dataset["ann_file"]).encode())
-        for image in read_json(dataset["ann_file"], "COCO annotations")["images"]:
+        content = read_json(dataset["ann_file"], "COCO annotations")
+        digest.update(annotations_sha256(dataset["ann_file"], content).encode())
+        for image in content["images"]:
             images.add(os.path.join(dataset["img_prefix"], image["file_name"]))
     missing = [
         f"{path}: not found, wanted an image; make the data again"

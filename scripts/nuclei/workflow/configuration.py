@@ -249,6 +249,11 @@ def other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     groups = config["folds"] and config["folds"]["groups"]
     if groups and not os.path.isfile(groups):
         yield f"config: folds.groups {groups} not found, wanted a CSV or TSV of groups; correct the path"
+    if known and config["folds"] and not groups:
+        yield (
+            f"config: raw.groups.file {known} found with folds.groups null, wanted folds that divide no group either; "
+            "set folds.groups and folds.column too"
+        )
     submissions = config["published"]["submissions"]
     if submissions and not os.path.isdir(submissions):
         yield f"config: published.submissions {submissions} not found, wanted a folder of answer_*.zip"

@@ -38,6 +38,34 @@ def test_bad_predictions_are_named(change, wanted):
     assert caught.value.problems[0].startswith(f"p.json: row 1: {wanted}")
 
 
+@pytest.mark.parametrize(
+    ("rows", "right"),
+    [
+        ([{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], True),
+        ([{"id": 1}], True),
+        ([{"id": 2, "name": "a"}, {"id": 1, "name": "b"}], False),
+        ([{"id": 1, "name": "a"}, {"id": 3, "name": "b"}], False),
+        ([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}], False),
+        ([{"id": 1, "name": "a"}, {"id": 2, "name": ""}], False),
+        ([{"id": 0, "name": "a"}, {"id": 1, "name": "b"}], False),
+        ([{"id": True, "name": "a"}, {"id": 2, "name": "b"}], False),
+        ([3], False),
+    ],
+)
+def test_categories_are_1_2_and_on_each_with_a_name_of_its_own(rows, right):
+    content = random_case(0, images=1)[0] | {"categories": rows}
+    if right:
+        check_ground_truth(content)
+        two = [GOOD | {"category_id": 2}]
+        if len(rows) == 2:
+            check_predictions(two, content)
+            with pytest.raises(InputError, match="category_id is 3, wanted 1 to 2"):
+                check_predictions([GOOD | {"category_id": 3}], content)
+    else:
+        with pytest.raises(InputError, match="wanted the ids 1, 2, … and a name of its own for each"):
+            check_ground_truth(content)
+
+
 def test_all_bad_predictions_are_named_up_to_a_limit():
     content, _ = random_case(0, images=1)
     with pytest.raises(InputError) as caught:
@@ -53,6 +81,8 @@ def test_all_bad_predictions_are_named_up_to_a_limit():
         ("images", {"height": 0}, "image 1: height is 0"),
         ("images", {"file_name": None}, "image 1: file_name is None, wanted text"),
         ("images", {"id": 1}, "image 1: id 1 found twice"),
+        ("images", {"pixel_size_um": 0}, "image 1: pixel_size_um is 0, wanted a number of µm above 0"),
+        ("images", {"pixel_size_um": "0.25"}, "image 1: pixel_size_um is '0.25', wanted a number"),
         ("annotations", {"image_id": 9}, "annotation 1: image_id is 9, wanted one of [1, 2, 3]"),
         ("annotations", {"id": 1}, "annotation 1: id 1 found twice"),
         ("annotations", {"id": 0}, "annotation 1: id is 0, wanted a whole number above 0"),

@@ -79,6 +79,19 @@ def test_a_table_of_groups_may_hold_more_and_be_csv_or_tsv(tmp_path):
     assert read_groups(tmp_path / "a.tsv", "organ", ["x"]) == {"x": "liver, left"}
 
 
+def test_spaces_forms_of_letters_and_empty_lines_of_a_table_count_for_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text("image,slide\n x ,P1 \ne\u0301,P1\n,\n,\n", "utf-8")
+    assert read_groups(tmp_path / "a.csv", "slide", ["x", "\u00e9"]) == {"x": "P1", "\u00e9": "P1"}
+    assert read_groups(tmp_path / "a.csv", "slide", ["e\u0301"]) == {"e\u0301": "P1"}
+
+
+def test_many_missing_images_are_not_all_listed(tmp_path):
+    (tmp_path / "a.csv").write_text("image,slide\nx,a\n")
+    with pytest.raises(InputError) as caught:
+        read_groups(tmp_path / "a.csv", "slide", [f"i{number:03}" for number in range(300)])
+    assert len(caught.value.problems) == 21 and "280 more problems" in caught.value.problems[-1]
+
+
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
@@ -92,6 +105,12 @@ def test_a_table_of_groups_may_hold_more_and_be_csv_or_tsv(tmp_path):
                 "z not found, wanted its slide; add a line",
             ],
         ),
+        (
+            "image;slide\nx;a\n",
+            ["columns image;slide found, wanted image and slide; separate columns by commas (in .tsv by tabs)"],
+        ),
+        ("image,slide\n", [f"{name} not found, wanted its slide; add a line" for name in "xyz"]),
+        ("image,slide\nx,a\ny, \nz,b\n", ["line 3: no slide of y found, wanted one; add it"]),
         ("image,slide\nx,a\ny\nz,b\n", ["line 3: no slide of y found, wanted one; add it"]),
     ],
 )

@@ -3,6 +3,7 @@
 import csv
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -72,6 +73,30 @@ def test_geojson_holds_a_valid_detection_for_each_nucleus(scene, written):
         assert measured["Number"] == number
         assert measured["Area µm^2"] == pytest.approx(nucleus.mask.sum() * SIZE**2)
         assert all(isinstance(value, int | float) for value in measured.values())
+
+
+def test_each_form_names_the_class_of_each_nucleus(scene, tmp_path):
+    image, nuclei, _ = scene
+    names = ["rund é", "long one", 'the "other", third']
+    classed = [replace(nucleus, category=1 + number % 3) for number, nucleus in enumerate(nuclei)]
+    wanted = [names[number % 3] for number in range(len(nuclei))]
+    forms = ["geojson", "coco", "table", "labels"]
+    assert write_forms(tmp_path, image, [classed[:7], classed[7:]], 60, forms, names) == len(nuclei)
+    paths = dict(zip(forms, files_of(tmp_path, image.path, forms), strict=True))
+    features = json.loads(paths["geojson"].read_text(encoding="utf-8"))["features"]
+    assert [row["properties"]["classification"]["name"] for row in features] == wanted
+    colours = {(row["properties"]["classification"]["name"], *row["properties"]["classification"]["color"]) for row in
+               features}  # fmt: skip
+    assert len(colours) == len({colour[1:] for colour in colours}) == 3
+    coco = json.loads(paths["coco"].read_text(encoding="utf-8"))
+    kinds = {row["id"]: row["name"] for row in coco["categories"]}
+    assert kinds == dict(enumerate(names, 1))
+    assert [kinds[row["category_id"]] for row in coco["annotations"]] == wanted
+    assert coco["images"][0]["pixel_size_um"] == SIZE
+    with paths["table"].open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["class"] for row in table] == wanted
+    assert set(np.unique(tifffile.imread(paths["labels"]))) - {0} <= {int(row["number"]) for row in table}
 
 
 def test_the_label_tiff_holds_the_surest_nucleus_at_each_pixel(scene, written):

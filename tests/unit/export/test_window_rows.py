@@ -1,5 +1,7 @@
 """Images in rows of windows: equal to one look at the whole, whatever was stopped where, and glass is not looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -111,6 +113,25 @@ def test_nuclei_below_the_score_threshold_are_left_out(slide, tmp_path):
     middle = scores[len(scores) // 2]
     assert scores[0] < middle
     assert sorted(n.score for batch in rows.batches(middle) for n in batch) == [s for s in scores if s >= middle]
+
+
+def test_of_several_classes_the_surest_stays_and_keeps_its_number_in_the_work_folder(tmp_path):
+    slide = open_image_file(write_slide(tmp_path / "a.tif", tissue_image(150, 180)))
+
+    class Doubtful(Dark):
+        """Finds everything as the classes 2 and 3, of which 3 is surer."""
+
+        def detect(self, image, scale=1.0):
+            found = super().detect(image)
+            return [replace(n, score=n.score * more, category=c) for n in found for c, more in ((2, 1), (3, 1.01))]
+
+    rows = WindowRows(slide, Doubtful(None, []), tmp_path / "work", classes=3)
+    count = rows.predict()
+    again = [n for batch in WindowRows(slide, Dark(None, []), tmp_path / "work", classes=3).batches() for n in batch]
+    assert len(again) * 2 == count > 4
+    assert {nucleus.category for nucleus in again} == {3}
+    plain = [n for batch in WindowRows(slide, Dark(None, []), tmp_path / "work").batches() for n in batch]
+    assert len(plain) == count
 
 
 def test_an_image_of_one_window_keeps_what_the_model_gives(tmp_path):

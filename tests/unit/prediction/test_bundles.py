@@ -4,6 +4,7 @@ import functools
 import http.server
 import io
 import json
+import shutil
 import threading
 import time
 import zipfile
@@ -17,6 +18,7 @@ from nuclei.common.stage import InputError
 from nuclei.models.plain_config import read_plain_config
 from nuclei.prediction import bundle_files
 from nuclei.prediction.bundles import make_bundle, open_model
+from nuclei.prediction.trained_model import validation_file
 
 LICENCES = {"code": "MIT", "training images": "CC BY-NC-SA 4.0"}
 
@@ -134,6 +136,25 @@ def test_jobs_that_start_together_do_not_take_each_others_files(bundle, cache, m
     monkeypatch.setattr(bundle_files, "unpack", slowly)
     assert sha256(open_model(str(bundle)).weights) == content_of(bundle)["files"]["weights.pth"]
     assert [path.name for path in cache.iterdir()] == [sha256(bundle)]
+
+
+def test_the_pixel_size_is_that_of_the_training_images(model_cell, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(model_cell.parents[3], run, symlinks=True)
+    cell = run / model_cell.relative_to(model_cell.parents[3])
+    file = validation_file(cell).with_name("train.json")
+    content = json.loads(file.read_text())
+    for image, size in zip(content["images"], (0.5, 0.52), strict=False):
+        image["pixel_size_um"] = size
+    file.write_text(json.dumps(content))
+    wanted = 0.51 if len(content["images"]) > 1 else 0.5
+    assert open_model(str(cell)).pixel_size == wanted
+    for given, size in ((None, wanted), (0.25, 0.25)):
+        path = tmp_path / f"{given}.zip"
+        make_bundle(cell, path, given, LICENCES)
+        assert content_of(path)["pixel_size_um"] == open_model(str(path)).pixel_size == size
+        with zipfile.ZipFile(path) as archive:
+            assert f"- Pixel size of its training images: {size} µm." in archive.read("README.md").decode()
 
 
 def test_a_bundle_comes_by_url_with_its_hash(bundle, cache):

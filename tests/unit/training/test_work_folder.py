@@ -5,6 +5,7 @@ import json
 import pytest
 from mmcv import Config
 
+from nuclei.common.files import write_json
 from nuclei.common.stage import InputError
 from nuclei.models.zoo import zoo_path
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
@@ -53,6 +54,16 @@ def test_the_data_are_the_annotations_and_the_images_that_they_name(folder):
     with pytest.raises(InputError) as caught:
         training_data_sha256(config(folder))
     assert caught.value.problems == [f"{folder}/images/a.png: not found, wanted an image; make the data again"]
+
+
+def test_pixel_sizes_change_no_training(folder):
+    images = [{"file_name": "a.png"}, {"file_name": "b.png"}]
+    write_json(folder / "train.json", {"images": images}, indent=None)
+    before = training_data_sha256(config(folder))
+    write_json(folder / "train.json", {"images": [images[0] | {"pixel_size_um": 0.25}, images[1]]}, indent=None)
+    assert training_data_sha256(config(folder)) == before
+    write_json(folder / "train.json", {"images": [images[0] | {"pixel_size_um": 0.25}]}, indent=None)
+    assert training_data_sha256(config(folder)) != before
 
 
 def test_only_what_changes_the_weights_is_bound(tmp_path):

@@ -1,9 +1,11 @@
 """COCO JSON: one file or several (as train, valid and test of Roboflow), each beside or above its images.
 
 Segmentations may be polygons (of which a nucleus may have several; they are united) or run-length codes, compressed or
-not. Crowds are left out and counted. Ids may be any numbers in any order; categories without annotations do not count.
+not. Crowds are left out and counted; images that no JSON names are left out with a warning. Ids may be any numbers in
+any order; categories without annotations do not count.
 """
 
+import sys
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,7 @@ from nuclei.formats.matching_files import files_below, ids_of, is_picture
 from nuclei.formats.shapes import Reading, gather, nucleus_of
 
 LISTS = ("images", "annotations")
+MOST_NAMED = 10  # images in one warning
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
@@ -59,6 +62,12 @@ def read(folder: Path) -> list[FoundImage]:
         problems.append(f"{folder}: no JSON with the lists {' and '.join(LISTS)} found, wanted COCO JSON; add it")
     if problems or not found:
         raise InputError(*(capped(problems, folder) or [f"{folder}: no images in any JSON found, wanted one; add it"]))
+    if left_out := [str(file.relative_to(folder)) for file in pictures if file not in found]:
+        names = ", ".join(left_out[:MOST_NAMED]) + ", …" * (len(left_out) > MOST_NAMED)
+        print(
+            f"warning: {folder}: {len(left_out)} images left out, since no JSON names them: {names}",
+            file=sys.stderr,
+        )
     ids = ids_of(found, folder)
     return [
         FoundImage(ids[file], file, partial(nuclei, path, rows, names))

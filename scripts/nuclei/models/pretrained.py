@@ -38,7 +38,8 @@ def load_published(model: "nn.Module", config: "Config", path: Path | str, label
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        state = checkpoint["state_dict"]
     except FileNotFoundError:
         raise InputError(f"{path}: not found, wanted weights; fetch them again") from None
     except Exception as error:  # torch raises many kinds of errors on damaged files
@@ -62,8 +63,16 @@ def load_published(model: "nn.Module", config: "Config", path: Path | str, label
         problems.append(f"{path}: holds no layer {name}, which the model has; name the weights of this zoo config")
     for name in sorted(found.unexpected_keys):
         problems.append(f"{path}: layer {name} is unknown to the model; name the weights of this zoo config")
+    theirs, ours = list((checkpoint.get("meta") or {}).get("CLASSES") or []), list(config.data.test.classes)
+    if theirs != ours and sorted(theirs) == sorted(ours):
+        problems.append(
+            f"{path}: classes in the order {', '.join(theirs)} found, wanted {', '.join(ours)}; order raw.classes as "
+            "the weights have them"
+        )
     if problems:
         raise InputError(*problems)
+    if theirs != ours and len(theirs) == len(ours):
+        print(f"{label}: the weights' classes {', '.join(theirs)} are taken for {', '.join(ours)}", file=sys.stderr)
     for name in dropped:
         shapes = f"{tuple(state[name].shape)} in the file, {tuple(own[name].shape)} in the model"
         print(f"{label}: {name} starts anew, it depends on the classes ({shapes})", file=sys.stderr)

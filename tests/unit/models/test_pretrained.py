@@ -36,8 +36,8 @@ def mask_r50():
     return Config(resolved("mask_r50"))
 
 
-def saved(state, tmp_path):
-    torch.save({"state_dict": state, "meta": {}}, tmp_path / "w.pth")
+def saved(state, tmp_path, **meta):
+    torch.save({"state_dict": state, "meta": meta}, tmp_path / "w.pth")
     return tmp_path / "w.pth"
 
 
@@ -59,6 +59,19 @@ def test_class_layers_start_anew_and_all_others_are_taken(model, tmp_path, capsy
 def test_one_class_weights_are_taken_whole(mask_r50, tmp_path):
     state = build_model(mask_r50).state_dict()
     assert load_published(build_model(mask_r50), mask_r50, saved(state, tmp_path), "cell") == []
+
+
+def test_classes_in_another_order_are_refused_and_other_names_said(mask_r50, tmp_path, capsys):
+    config = copy.deepcopy(mask_r50)
+    set_classes(config.model, 2, before=1)
+    config.data.test.classes = ("tumour", "immune")
+    state = build_model(config).state_dict()
+    load_published(build_model(config), config, saved(state, tmp_path, CLASSES=("tumour", "immune")), "cell")
+    assert "taken for" not in capsys.readouterr().err
+    load_published(build_model(config), config, saved(state, tmp_path, CLASSES=("big", "small")), "cell")
+    assert "cell: the weights' classes big, small are taken for tumour, immune\n" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"classes in the order immune, tumour found, wanted tumour, immune;"):
+        load_published(build_model(config), config, saved(state, tmp_path, CLASSES=("immune", "tumour")), "cell")
 
 
 def test_files_of_old_torch_without_batch_counters_load(mask_r50, tmp_path):

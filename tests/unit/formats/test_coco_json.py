@@ -80,12 +80,11 @@ def test_several_files_as_roboflow_writes_them(tmp_path):
 def test_images_that_no_json_names_are_said(tmp_path, capsys):
     pictures(tmp_path)
     content = coco("polygon")
-    (left_out,) = [row["file_name"] for row in content["images"][:1]]
-    number = content["images"].pop(0)["id"]
-    content["annotations"] = [row for row in content["annotations"] if row["image_id"] != number]
+    gone = content["images"].pop(0)
+    content["annotations"] = [row for row in content["annotations"] if row["image_id"] != gone["id"]]
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert len(read(tmp_path)) == len(NAMES) - 1
-    said = f"warning: {tmp_path}: 1 images left out, since no JSON names them: {left_out}\n"
+    said = f"warning: {tmp_path}: 1 images left out, since no JSON names them: {gone['file_name']}\n"
     assert capsys.readouterr().err == said
 
 

@@ -1,0 +1,27 @@
+"""What was measured on a GPU: one JSON document a line, printed and kept as soon as it is known.
+
+A check that is cut off loses nothing that it has measured; tools/write_gpu_page.py makes docs/gpu.md of the file.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+FILE = "NUCLEI_GPU_RECORDS"  # environment variable: the file to append to
+
+
+def record(kind: str, **values: Any) -> None:
+    """Print a measurement and append it to $NUCLEI_GPU_RECORDS (default: work/gpu/records.jsonl).
+
+    kind: what was measured, such as "step" or "operator". values: whatever JSON can hold, with units in their names
+    (seconds, images_per_second, peak_memory_gb).
+    """
+    line = json.dumps({"kind": kind, **values})
+    print(line, flush=True)
+    file = Path(os.environ.get(FILE, "work/gpu/records.jsonl"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as out:
+        out.write(line + "\n")
+        out.flush()
+        os.fsync(out.fileno())

@@ -16,7 +16,16 @@ from typing import Any
 from nuclei.common.stage import run_stage
 from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
-from nuclei.training.cost import PlannedCell, Size, count_model, epochs_done, plan_cell, shapes
+from nuclei.training.cost import (
+    PlannedCell,
+    Size,
+    count_model,
+    epochs_done,
+    minutes_left,
+    plan_cell,
+    plan_cell_by_time,
+    shapes,
+)
 from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.negatives import train_on_negatives
 from nuclei.training.types import Keep
@@ -48,9 +57,13 @@ def plan(
             found = " / ".join(number(counted[key][0][shape], 1e9) for shape in sizes)
             print(f"plan: counted {model} {len(counted)}/{distinct}: {found} GFLOPs", file=sys.stderr, flush=True)
         macs, weights = counted[key]
-        folder = Path(configs[setting, model, seed]).parent
-        done = epochs_done(folder, cell_folder(work, setting, model, seed), config, keep)
-        row = plan_cell(config, [macs[shape] for shape in sizes], weights, done, keep)
+        folders = Path(configs[setting, model, seed]).parent, cell_folder(work, setting, model, seed)
+        done, left = epochs_done(*folders, config, keep), minutes_left(*folders, config)
+        counts = [macs[shape] for shape in sizes]
+        if left is None:
+            row = plan_cell(config, counts, weights, done, keep)
+        else:
+            row = plan_cell_by_time(config, counts, weights, done, keep, left)
         rows[f"{setting_name(setting)}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
     return rows
 

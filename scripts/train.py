@@ -26,6 +26,7 @@ from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.loop import train
 from nuclei.training.negatives import train_on_negatives
 from nuclei.training.outputs import Outputs, are_in_place, put_in_place
+from nuclei.training.resume import minutes_used
 from nuclei.training.types import Provenance
 from nuclei.training.work_folder import binding, hold_work_folder, training_data_sha256
 
@@ -111,12 +112,17 @@ def main() -> None:
         return
     put_in_place(trained, outputs)
     last = trained.records[-1]  # this process may have found all epochs trained, by other code or another device
+    by_time: dict[str, Any] = {}
+    if minutes := config.runner.get("minutes"):
+        used = round(minutes_used(trained.records), 3)
+        by_time = {"minutes": minutes, "minutes_used": used, "iterations": last["iterations"]}
     found = {
         "cell": args.label,
         "work": work.name,
         "seed": config.seed,
         **(last.get("computed") or computed()),
-        "epochs": config.runner.max_epochs,
+        "epochs": len(trained.records),
+        **by_time,
         "wall_seconds": round(trained.seconds, 1),
         "config_sha256": identity,
         "data_sha256": data,

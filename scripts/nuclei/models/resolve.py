@@ -219,6 +219,8 @@ def resolve(
     set_data(config, paths, classes)
     set_loader(config, training)
     set_schedule(config, training)
+    if training["minutes"]:
+        add_import(config, "nuclei.models.time_budget")
     set_step(config, training)
     config["evaluation"] = dict(interval=training["validate_every"], metric=["segm"])
     set_scales(config, training["train_scales"], training["test_scale"])

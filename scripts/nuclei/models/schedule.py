@@ -4,13 +4,14 @@
     lr_config          how the rate rises in the warm-up and falls later
     runner.max_epochs  how long the training is
 
-They come from the zoo config. Four keys of `training` in the config change them (null: as in the zoo config):
+They come from the zoo config. Five keys of `training` in the config change them (null: as in the zoo config):
 
     training.lr        a number; or linear: the zoo's rate times images per step / 16
     training.schedule  a list of epochs, where the rate falls to a tenth; or stretched: the epochs of the zoo config, in
                        proportion to the length of our training; or cosine
     training.warmup    iterations of the warm-up
-    training.epochs    epochs of the training
+    training.epochs    epochs of the training; or, in its place,
+    training.minutes   time of the training, in which nuclei.models.time_budget sets the number of epochs and the rate
 
 The protocol may fill the null keys (config/protocols.yaml). docs/differences.md, part 2, shows the schedule of each
 model, and docs/protocols.md says why the protocols have different ones.
@@ -46,7 +47,10 @@ def set_schedule(config: Tree, training: Training) -> None:
     Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without restarts and down to a hundredth of the rate.
     """
     zoo_length = config["runner"].get("max_epochs") or config["runner"]["max_iters"]
-    config["runner"] = dict(type="EpochBasedRunner", max_epochs=training["epochs"])
+    epochs = training["epochs"]
+    config["runner"] = dict(type="EpochBasedRunner", max_epochs=epochs)
+    if training["minutes"]:
+        config["runner"] = dict(type="TimedRunner", minutes=training["minutes"])
     rate = config["lr_config"]
     if training["lr"] == "linear":
         images = config["data"]["samples_per_gpu"] * (training["accumulate"] or 1)
@@ -56,9 +60,10 @@ def set_schedule(config: Tree, training: Training) -> None:
     if training["schedule"] == "cosine":
         for key in ("step", "gamma"):
             rate.pop(key, None)
-        rate.update(policy="CosineAnnealing", min_lr_ratio=0.01, by_epoch=False)
+        policy = "TimedCosine" if training["minutes"] else "CosineAnnealing"
+        rate.update(policy=policy, min_lr_ratio=0.01, by_epoch=False)
     elif training["schedule"] == "stretched":
-        rate.update(step=[round(step * training["epochs"] / zoo_length) for step in rate["step"]], by_epoch=True)
+        rate.update(step=[round(step * epochs / zoo_length) for step in rate["step"]], by_epoch=True)
     elif isinstance(training["schedule"], list):
         for key in [key for key in rate if not key.startswith("warmup")]:  # of another policy, or of another unit
             rate.pop(key)

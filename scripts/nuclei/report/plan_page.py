@@ -17,7 +17,8 @@ NOTES = f"""\
   two, as in data sheets). Validation PFLOPs: images validated x GFLOPs at the test scale x {FLOPS}; pasting masks and
   scoring, on the CPU, are not in it.
 - Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
-  (config/cards.yaml); loading images is taken to keep up.
+  (config/cards.yaml); loading images is taken to keep up. With training.minutes, the hours of a training are given, and
+  the number of its epochs depends on the machine; its validation comes on top.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
   bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
@@ -41,6 +42,9 @@ def state(row: PlannedCell) -> str:
     """How far a cell's training is: finished, not started, or how many epochs are done."""
     if not row["left"]:
         return "finished"
+    if row["minutes"]:
+        used = f"{row['minutes'][0] - row['minutes'][1]:.3g} of {row['minutes'][0]:g} minutes used"
+        return used if row["done"] else "not started"
     return f"{row['done']} of {row['epochs']} epochs done" if row["done"] else "not started"
 
 
@@ -60,18 +64,28 @@ def cell_lines(rows: Mapping[str, PlannedCell]) -> list[str]:
     def total(key: Literal["training", "validation", "disk"], unit: float = 1.0) -> str:
         return number(sum(value for row in rows.values() if (value := row[key]) is not None), unit)
 
+    def shown(row: PlannedCell, key: Literal["epochs", "iterations", "images", "validated"]) -> str:
+        return "by time" if (value := row[key]) is None else f"{value:,}"
+
     lines: list[list[object]] = []
     for name, row in rows.items():
         counts = "not counted" if None in row["counts"] else " / ".join(number(count, 1e9) for count in row["counts"])
-        work = [number(row[key], 1e15 / FLOPS) for key in ("training", "validation")]
+        work = ["by time" if row["minutes"] else number(row[key], 1e15 / FLOPS) for key in ("training", "validation")]
         peak = "not measured" if row["peak"] is None else f"{row['peak']:.1f}"
-        seen = [f"{row[key]:,}" for key in ("epochs", "iterations", "images")]
-        last = [peak, number(row["disk"], 1e9), state(row), row["left"]]
-        lines.append([name, *seen, counts, work[0], f"{row['validated']:,}", work[1], *last])
+        seen = [shown(row, key) for key in ("epochs", "iterations", "images")]
+        last = [peak, number(row["disk"], 1e9), state(row), "by time" if row["minutes"] else row["left"]]
+        lines.append([name, *seen, counts, work[0], shown(row, "validated"), work[1], *last])
     finished = sum(not row["left"] for row in rows.values())
-    seen = [f"{sum(row[key] for row in rows.values()):,}" for key in ("epochs", "iterations", "images", "validated")]
+    keys: tuple[Literal["epochs", "iterations", "images", "validated"], ...] = (
+        "epochs",
+        "iterations",
+        "images",
+        "validated",
+    )
+    seen = [f"{sum(row[key] or 0 for row in rows.values()):,}" for key in keys]
     work = [total(key, 1e15 / FLOPS) for key in ("training", "validation")]
-    ends = ["", total("disk", 1e9), f"{finished} of {len(rows)} done", sum(row["left"] for row in rows.values())]
+    left = sum(row["left"] for row in rows.values() if not row["minutes"])
+    ends = ["", total("disk", 1e9), f"{finished} of {len(rows)} done", left]
     lines.append([f"all {len(rows)}", *seen[:3], "", work[0], seen[3], work[1], *ends])
     return table_lines(header, lines)
 
@@ -83,14 +97,17 @@ def hour_lines(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> li
     for name, row in rows.items():
         line: list[object] = [name, row["precision"]]
         for card, facts in cards.items():
-            if row["macs"] is None:
+            if row["minutes"]:
+                found = [minutes / 60 for minutes in row["minutes"]]
+            elif row["macs"] is None:
                 line.append("not counted")
                 continue
-            found = [hours(macs, facts, row["precision"]) for macs in row["macs"]]
+            else:
+                found = [hours(macs, facts, row["precision"]) for macs in row["macs"]]
             line.append(number(found[0]))
             sums[card] = [a + b for a, b in zip(sums[card], found, strict=True)]
         lines.append(line)
-    uncounted = sum(row["macs"] is None for row in rows.values())
+    uncounted = sum(row["macs"] is None and not row["minutes"] for row in rows.values())
     short = f", without {uncounted} not counted" if uncounted else ""
     for index, name in enumerate((f"all {len(rows)}{short}", f"of that remains{short}")):
         lines.append([name, "", *(number(sums[card][index]) for card in cards)])

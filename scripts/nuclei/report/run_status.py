@@ -34,6 +34,7 @@ ITERATIONS = re.compile(
     r"^\S+ (\d+)/(\d+) iterations, .*ETA (?:(\d+):(\d\d):(\d\d)|\?), epoch (\d+)/(\d+)", re.MULTILINE
 )
 EPOCHS = re.compile(r"max_epochs ?= ?(\d+)")
+MINUTES = re.compile(r"TimedRunner['\"], minutes ?= ?([\d.]+)")  # of a training whose epochs are not known before
 TAIL = 20_000  # bytes at a log's end that are read
 LONGEST = 300  # characters of a log's last line that are shown
 
@@ -214,8 +215,11 @@ def cell_status(run: str, cell: Name, failed: Iterable[Failure], alive: bool, no
     else:
         work = cell_folder(f"work/{run}", setting, model, seed)
         found |= training_state(work, Path(f"{logs}.train.log"), now)
-        if "epochs" not in found and (match := EPOCHS.search(tail(folder / "config.py"))):
+        config = tail(folder / "config.py")
+        if "epochs" not in found and (match := EPOCHS.search(config)):
             found["epochs"] = int(match[1])
+        if "seconds" not in found and (match := MINUTES.search(config)):
+            found["seconds"] = 60 * float(match[1])
     for failure in failed:
         if found["state"] == "waiting" and failure.log.startswith(f"{logs}."):
             found |= {"state": "failed", "stage": failure.rule, "last": last_line(failure.log)}
@@ -235,7 +239,7 @@ def time_left(cells: Iterable[CellStatus]) -> float | None:
     if (waiting or any(cell.state == "running" for cell in cells)) and not known:
         return None
     usual = sum(known.values()) / len(known) if known else 0.0
-    later = [known.get(cell.model, usual) * (1 - cell.epoch / (cell.epochs or 1)) for cell in waiting]
+    later = [known.get(cell.model, usual) * (1 - cell.epoch / (cell.epochs or math.inf)) for cell in waiting]
     at_once = max(1, sum(cell.stage == "train" for cell in cells if cell.state == "running"))
     return max([*running, (sum(running) + sum(later)) / at_once, 0.0])
 

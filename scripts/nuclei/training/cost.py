@@ -16,7 +16,7 @@ from nuclei.common.stage import InputError
 from nuclei.compute.precision import precision
 from nuclei.models.config_tree import training_set
 from nuclei.models.schedule import iterations_an_epoch
-from nuclei.training.resume import finished_epochs
+from nuclei.training.resume import epochs_wanted, finished_epochs, minutes_used
 from nuclei.training.shortened import lacking, shorter_folder
 from nuclei.training.types import Keep
 from nuclei.training.validation import Validation
@@ -64,12 +64,14 @@ class CellCost(TypedDict):
     counts: multiply-adds of one forward pass at the test scale and at the training scale. training, validation:
     multiply-adds of all epochs. macs: their sum for the whole training, and for what remains of it. All of these are
     None where mmdet cannot count the model. disk: bytes of checkpoints at most. done, left: epochs.
+    minutes: of the whole training and of what remains, with training.minutes alone; then nothing that the number of
+    epochs decides is known, and left is 1 as long as time is left.
     """
 
-    epochs: int
-    iterations: int
-    images: int
-    validated: int
+    epochs: int | None
+    iterations: int | None
+    images: int | None
+    validated: int | None
     counts: Sequence[float | None]
     training: float | None
     validation: float | None
@@ -78,6 +80,7 @@ class CellCost(TypedDict):
     precision: str
     done: int
     left: int
+    minutes: list[float] | None
 
 
 class PlannedCell(CellCost):
@@ -201,6 +204,32 @@ def of_present_data(record: dict[str, Any], config: "Config") -> bool:
         return True
 
 
+def is_trained(folder: Path, config: "Config") -> dict[str, Any]:
+    """A cell's training.json if it is of this config and data, else {}. folder: the cell's folder in results/."""
+    record = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
+    matches = record and record["config_sha256"] == sha256(folder / "config.py") and of_present_data(record, config)
+    return record if matches else {}
+
+
+def bound_folder(work: Path, config: "Config") -> Path | None:
+    """Where a cell's training keeps its state; None before there can be one. work: the cell's folder in work/."""
+    if not work.is_dir() or (config.load_from and not Path(config.load_from).is_file()):
+        return None
+    weights = sha256(config.load_from) if config.load_from else None
+    return work / binding(config, training_data_sha256(config), weights)[:16]
+
+
+def minutes_left(folder: Path, work: Path, config: "Config") -> float | None:
+    """Minutes that a training by time still has; None for one of a given number of epochs. Arguments as below."""
+    if "minutes" not in config.runner:
+        return None
+    bound = bound_folder(work, config)
+    records = finished_epochs(bound) if bound else []
+    if is_trained(folder, config) or epochs_wanted(config, records):
+        return 0.0
+    return max(0.0, float(config.runner.minutes) - minutes_used(records))
+
+
 def epochs_done(folder: Path, work: Path, config: "Config", keep: Keep) -> int:
     """How many epochs of a cell are trained: all if training.json is of this config and data, else those in its work
     folder.
@@ -208,19 +237,42 @@ def epochs_done(folder: Path, work: Path, config: "Config", keep: Keep) -> int:
     folder: the cell's folder in results/. work: the cell's folder in work/. config: resolved mmdet Config of the cell.
     keep: which epochs' weights stay.
     """
-    wanted: int = config.runner.max_epochs
-    record = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
-    if record and record["config_sha256"] == sha256(folder / "config.py") and of_present_data(record, config):
-        return wanted
-    if not work.is_dir() or (config.load_from and not Path(config.load_from).is_file()):
+    wanted: int | None = config.runner.get("max_epochs")
+    if record := is_trained(folder, config):
+        return wanted or int(record["epochs"])
+    bound = bound_folder(work, config)
+    if bound is None:
         return 0
-    weights = sha256(config.load_from) if config.load_from else None
-    bound = work / binding(config, training_data_sha256(config), weights)[:16]
     records = finished_epochs(bound)
+    if wanted is None:
+        return len(records)
     validation = Validation(config, bound, "plan", writes=False)
     if len(records) > wanted and lacking(bound, validation, records[:wanted], keep):
         records = finished_epochs(shorter_folder(bound, wanted))
     return min(wanted, len(records))
+
+
+def plan_cell_by_time(
+    config: "Config", counts: Sequence[float | None], weights: int, done: int, keep: Keep, left: float
+) -> CellCost:
+    """What the training of one cell will take that has training.minutes. left: of them. The rest as in plan_cell."""
+    kept = keep["best"] * len(keep["metrics"]) + 1
+    return {
+        "epochs": None,
+        "iterations": None,
+        "images": None,
+        "validated": None,
+        "counts": counts,
+        "training": None,
+        "validation": None,
+        "macs": None,
+        # of as many epochs as have to be there to keep all that the config asks for, but each n-th one
+        "disk": checkpoint_bytes(weights, max(2, kept), {**keep, "every": 0}, kept, config.optimizer),
+        "precision": precision(config),
+        "done": done,
+        "left": 1 if left else 0,
+        "minutes": [float(config.runner.minutes), left],
+    }
 
 
 def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, done: int, keep: Keep) -> CellCost:
@@ -261,4 +313,5 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
         "precision": precision(config),
         "done": done,
         "left": left,
+        "minutes": None,
     }

@@ -33,6 +33,7 @@ from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
 from nuclei.compute.stop import StopRequest
 from nuclei.models.checkpoints import epoch_of, write_tensors
+from nuclei.models.time_budget import TimedRunner
 from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.outputs import log_rows, log_text
 from nuclei.training.resume import LAST, PREVIOUS, weights_of
@@ -154,9 +155,8 @@ class Narrate(Hook):
 
     def before_train_epoch(self, runner: Any) -> None:
         """Start the progress line with the first epoch, and the clock of a log row with each epoch."""
-        total = runner.max_epochs * len(runner.data_loader)
         if not hasattr(self, "progress"):
-            self.progress = Progress(self.label, total, "iterations", done=runner.iter)
+            self.progress = Progress(self.label, 0, "iterations", done=runner.iter)
         self.since = time.monotonic()
 
     def after_train_iter(self, runner: Any) -> None:
@@ -177,6 +177,8 @@ class Narrate(Hook):
         here, length = runner.inner_iter + 1, len(runner.data_loader)
         rate = runner.current_lr()[0]
         loss = self.sums["loss"] / self.count
+        self.progress.total = runner.max_epochs * length  # with training.minutes it is an estimate, which changes
+        used = {"minutes_used": round(runner.seconds_used() / 60, 4)} if isinstance(runner, TimedRunner) else {}
         self.progress.step(extra=f", epoch {runner.epoch + 1}/{runner.max_epochs}, loss {loss:.3f}, lr {rate:.2g}")
         if here % max(1, length // self.rows_per_epoch) == 0 or here == length:
             means = {name: round(value / self.count, 6) for name, value in self.sums.items()}
@@ -188,6 +190,7 @@ class Narrate(Hook):
                 iter=here,
                 lr=rate,
                 seconds_per_iter=round(seconds, 4),
+                **used,
                 **means,
             )
             self.sums, self.count, self.since = {}, 0, time.monotonic()
@@ -239,6 +242,9 @@ class EpochEnd(Hook):
             "code_version": self.version,
             "computed": self.computed(),
         }
+        if isinstance(runner, TimedRunner):
+            record |= {"seconds": runner.spent[-1], "share": runner.share, "iterations": runner.iter}
+            self.validation.epochs = epoch if runner.share >= 1 else None
         self.records = [*self.records, record]
         # runner.iter already counts this epoch's iterations: the hook runs after the last of them
         meta: SavedMeta = {"epoch": epoch, "iter": runner.iter, "nuclei": {"epochs": self.records}}
@@ -248,7 +254,7 @@ class EpochEnd(Hook):
             os.replace(self.work / LAST, self.work / PREVIOUS)
         save_checkpoint(self.work / LAST, runner.model, meta, runner.optimizer)
         StopRequest.check()
-        if epoch in self.validation.asked and self.validation.scores(epoch, record["weights"]) is None:
+        if self.validation.asks_for(epoch) and self.validation.scores(epoch, record["weights"]) is None:
             self.validation.validate(runner.model, epoch, record["weights"])
         remove_needless(self.work, self.validation, self.keep, self.records)
         StopRequest.check()

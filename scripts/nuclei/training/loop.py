@@ -16,7 +16,15 @@ from nuclei.prediction.trained_weights import load_weights
 from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.left_out import left_out
 from nuclei.training.outputs import Trained
-from nuclei.training.resume import LAST, finished_epochs, newest_state, restore_weights, weights_there
+from nuclei.training.resume import (
+    LAST,
+    epochs_wanted,
+    finished_epochs,
+    minutes_used,
+    newest_state,
+    restore_weights,
+    weights_there,
+)
 from nuclei.training.shortened import lacking, shorter_folder
 from nuclei.training.types import EpochRecord, Keep
 from nuclei.training.validation import Validation
@@ -154,19 +162,26 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", 
     """train(), in one folder. claim(): the device, of which a GPU is held from the first call on."""
     from nuclei.training.hooks import remove_needless
 
-    wanted = config.runner.max_epochs
     state = newest_state(work, label)
     records = state["nuclei"]["epochs"] if state else []
-    done = len(records)
+    done, wanted = len(records), epochs_wanted(config, records)
     validation = Validation(config, work, label)
-    if done > wanted:
+    validation.epochs = wanted
+    if wanted and done > wanted:
         restore_weights(work, wanted, validation.classes)
-    worked = validate_finished(config, work, validation, records[:wanted], claim) or done < wanted
-    if done < wanted:
+    worked = validate_finished(config, work, validation, records[:wanted], claim)
+    if wanted is None or done < wanted:
+        whole = (
+            wanted or f"those that fit into {config.runner.get('minutes')} minutes, {minutes_used(records):.2f} used,"
+        )
         if done:
-            print(f"{label}: resumes after epoch {done} of {wanted} from {work / LAST}", file=sys.stderr)
+            print(f"{label}: resumes after epoch {done} of {whole} from {work / LAST}", file=sys.stderr)
         fit(config, work, label, keep, validation, claim, computed, resumes=done > 0)
-        records = finished_epochs(work)
+        records, worked = finished_epochs(work), True
+        if wanted is None:
+            said = f"{len(records)} epochs in {minutes_used(records):.2f} of {config.runner.minutes} minutes"
+            print(f"{label}: {said}", file=sys.stderr)
+        wanted = validation.epochs = len(records)
     elif done > wanted and lacking(work, validation, records[:wanted], keep):
         shorter = shorter_folder(work, wanted)
         print(
@@ -178,7 +193,7 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", 
         return go_on(config, shorter, label, keep, claim, computed)
     else:
         print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
-    if worked and done <= wanted:
+    if worked and len(records) == wanted:
         remove_needless(work, validation, keep, records)
     return published(work, validation, records[:wanted], keep, label)
 
@@ -201,7 +216,8 @@ def published(work: Path, validation: Validation, records: list[EpochRecord], ke
             file=sys.stderr,
         )
     seconds = sum(record["seconds"] for record in records) + validation.seconds(records)
-    return Trained(work, records, rows, set(validation.asked) - set(unknown), kept, seconds)
+    validated = {row["epoch"] for row in rows if validation.asks_for(row["epoch"])} - set(unknown)
+    return Trained(work, records, rows, validated, kept, seconds)
 
 
 def train(

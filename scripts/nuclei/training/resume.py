@@ -22,13 +22,31 @@ import pickle
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nuclei.common.files import sha256
 from nuclei.models.checkpoints import epoch_of, intact, read_tensors, write_tensors
 from nuclei.training.types import EpochRecord, SavedMeta
 
+if TYPE_CHECKING:
+    from mmcv import Config
+
 LAST, PREVIOUS = "last.pth", "previous.pth"
+
+
+def epochs_wanted(config: "Config", records: Sequence[EpochRecord]) -> int | None:
+    """Epochs of a whole training; None for one by time, training.minutes, whose time is not used up.
+
+    config: resolved mmdet Config. records: of its finished epochs.
+    """
+    if "minutes" not in config.runner:
+        return int(config.runner.max_epochs)
+    return len(records) if records and records[-1]["share"] >= 1 else None
+
+
+def minutes_used(records: Iterable[EpochRecord]) -> float:
+    """The time of these epochs that counts for training.minutes, in minutes."""
+    return sum(record["seconds"] for record in records) / 60
 
 
 def saved_meta(path: Path) -> SavedMeta | None:

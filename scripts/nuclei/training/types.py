@@ -32,13 +32,16 @@ class EpochRecord(TypedDict):
 
     weights: SHA-256 of epoch_N.pth. seconds: wall time of its training, without validation. code_version: commit of the
     code that trained it. computed: what it was trained by and with, as the keys of Provenance from device to driver,
-    threads and versions; older states have none.
+    threads and versions; older states have none. With training.minutes alone, and then also without the writing of the
+    weights in `seconds`: share: of the schedule that is behind, 1 after the last epoch. iterations: done in all.
     """
 
     weights: str
     seconds: float
     code_version: str
     computed: NotRequired[dict[str, Any]]
+    share: NotRequired[float]
+    iterations: NotRequired[int]
 
 
 class TrainingState(TypedDict):
@@ -63,7 +66,8 @@ class Provenance(TypedDict):
     nuclei.compute.device.describe; gpu_mb and gpu_peak_mb (in MiB), cuda and driver exist only with a GPU. threads: CPU
     threads. Code, device, threads and versions are those of the last epoch. wall_seconds: of the whole training.
     data_sha256: of annotations and images. weights_sha256: of the weights that the training started from, None for a
-    random start. started, finished: ISO 8601, UTC, of the last process of this training.
+    random start. started, finished: ISO 8601, UTC, of the last process of this training. minutes, minutes_used,
+    iterations: with training.minutes alone, its value, the time of all epochs that counts, and their iterations.
     """
 
     cell: str
@@ -82,6 +86,9 @@ class Provenance(TypedDict):
     driver: NotRequired[str]
     threads: int
     epochs: int
+    minutes: NotRequired[float]
+    minutes_used: NotRequired[float]
+    iterations: NotRequired[int]
     wall_seconds: float
     config_sha256: str
     data_sha256: str

@@ -54,27 +54,26 @@ def scorer_sha256() -> str:
     return hashed([[code_hash(path) for path in modules], importlib.metadata.version("faster-coco-eval")])
 
 
-def epochs_asked_for(every: int, epochs: int) -> list[int]:
-    """Epochs that a training of `epochs` epochs validates: each `every`-th and the last; none for 0."""
-    return [epoch for epoch in range(1, epochs + 1) if every and (epoch % every == 0 or epoch == epochs)]
-
-
 class Validation:
     """The validations of one training under its present config.
 
     config: resolved mmdet Config. work: the training's work folder. label: name of the cell in lines on stderr.
     records: in the methods, one for each finished epoch, from the first on. writes: whether scores that are computed
-    again are kept and printed.
+    again are kept and printed. epochs: of the whole training; None as long as the time of training.minutes decides.
     """
 
     def __init__(self, config: "Config", work: Path, label: str, writes: bool = True) -> None:
         self.folder, self.label, self.writes = work / "validation", label, writes
-        self.every, self.epochs = config.evaluation.interval, config.runner.max_epochs
-        self.asked = epochs_asked_for(self.every, self.epochs)
+        self.every: int = config.evaluation.interval
+        self.epochs: int | None = config.runner.get("max_epochs")
         self.section, self.workers = config.data.val.to_dict(), config.data.workers_per_gpu
         self.classes = tuple(config.data.val.classes)
         self.inference = inference_sha256(config)
         self.found: dict[tuple[int, str], AveragePrecisions | None] = {}
+
+    def asks_for(self, epoch: int) -> bool:
+        """Whether the config asks to validate an epoch: each `every`-th and the last; none for 0."""
+        return bool(self.every) and (epoch % self.every == 0 or epoch == self.epochs)
 
     @functools.cached_property
     def dataset(self) -> Any:
@@ -123,7 +122,8 @@ class Validation:
         values = [(name, scores[name]) for name in SHOWN]
         line = ", ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
         line = line or "no nucleus in the validation images, so no score"
-        print(f"{self.label} epoch {epoch}/{self.epochs}: {said} {line}", file=sys.stderr, flush=True)
+        whole = f"/{self.epochs}" if self.epochs else ""
+        print(f"{self.label} epoch {epoch}{whole}: {said} {line}", file=sys.stderr, flush=True)
 
     def read(self, epoch: int, weights: str, suffix: str, **origin: str) -> dict[str, Any] | None:
         """Content of a file of an epoch; None where it is missing, damaged or of another origin."""
@@ -151,7 +151,7 @@ class Validation:
 
     def seconds(self, records: Iterable[EpochRecord]) -> float:
         """Wall time of the validations of these epochs, s."""
-        asked = [(epoch, record["weights"]) for epoch, record in enumerate(records, 1) if epoch in self.asked]
+        asked = [(epoch, record["weights"]) for epoch, record in enumerate(records, 1) if self.asks_for(epoch)]
         return sum(found["seconds"] for epoch, weights in asked if (found := self.read(epoch, weights, ".json")))
 
     def unknown(self, records: Sequence[EpochRecord]) -> list[int]:
@@ -159,7 +159,7 @@ class Validation:
         return [
             epoch
             for epoch, record in enumerate(records, 1)
-            if epoch in self.asked and self.scores(epoch, record["weights"]) is None
+            if self.asks_for(epoch) and self.scores(epoch, record["weights"]) is None
         ]
 
     def rows(self, records: Sequence[EpochRecord], regular: bool = False) -> list[EpochRow]:
@@ -170,7 +170,7 @@ class Validation:
         """
         rows: list[EpochRow] = []
         for epoch, record in enumerate(records, 1):
-            asked = epoch in self.asked and not (regular and epoch % self.every)
+            asked = self.asks_for(epoch) and not (regular and epoch % self.every)
             scores = self.scores(epoch, record["weights"]) if asked else None
             rows.append(cast(EpochRow, {"epoch": epoch, **(scores or dict.fromkeys(NAMES))}))
         return rows

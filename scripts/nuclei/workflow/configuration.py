@@ -188,6 +188,11 @@ def selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
     epoch = selection["epoch"]
     if (selection["policy"] == "epoch") != bool(epoch):
         yield "config: selection.epoch and policy `epoch` belong together; set both or neither"
+    elif epoch and epochs is None:
+        yield (
+            f"config: selection.epoch {epoch} found with training.epochs null, so that nobody knows its epochs before, "
+            "wanted null; set it, and selection.policy to best or last"
+        )
     elif epoch and epoch > epochs:
         yield (
             f"config: selection.epoch {epoch} found, wanted at most training.epochs {epochs}; "
@@ -208,6 +213,16 @@ def selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Values of `training` that do not go together, or not with the data or the device."""
     training, tiles = config["training"], config["tiles"]
+    if bool(training["epochs"]) == bool(training["minutes"]):
+        yield (
+            f"config: training.epochs {training['epochs'] or 'null'} and training.minutes {training['minutes'] or 'null'} "
+            "found, wanted one of them and null for the other; correct one"
+        )
+    if training["minutes"] and training["schedule"] != "cosine":
+        yield (
+            f"config: training.schedule {training['schedule'] or 'null'} found, wanted cosine with training.minutes, "
+            "since the number of epochs is not known before; correct one"
+        )
     if tiles and tiles["stride"] > tiles["size"]:
         yield (
             f"config: tiles.stride {tiles['stride']} found, wanted at most tiles.size {tiles['size']}, since tissue "

@@ -13,7 +13,8 @@ class Training(TypedDict):
     """The `training` section of the config, its null keys already filled by the protocol."""
 
     weights: str  # coco, none, or path or URL of a model bundle
-    epochs: int
+    epochs: int | None  # either these or the minutes
+    minutes: float | None
     batch: int | None  # images per iteration
     workers: int | None  # processes that load data
     repeat: int | None  # passes over the training images that make one epoch

@@ -3,10 +3,9 @@
 With `training.minutes`, config.py names TimedRunner and the policy TimedCosine, which this module registers with mmcv.
 
 The time that counts is that of the iterations of each epoch, with the loading of their images. Validation, the saving
-of states and the start of the process do not count, so that the weights do not depend on when and how one validates.
+of states and the start of the process do not count, so that the weights do not depend on when one validates, and how.
 
-The rate is a cosine over the share of the schedule that is behind, from 0 to 1. Before each epoch, the epochs that still
-fit into the time are counted, by the median length of the last five epochs; the share then grows in equal steps over
+The rate is a cosine over the share of the schedule that is behind, from 0 to 1. Before each epoch, those that still fit into the time are counted, by the median length of the last three epochs; the share then grows in equal steps over
 the iterations, so that it would be 1 at the end of the last epoch that fits. If all epochs are of one length, the rates
 are therefore those of `training.epochs` with as many epochs. In the first epoch its own length is estimated from its
 iterations so far, again after 1, 2, 4, 8, … of them. The training ends when the share is 1; so its last rate is the
@@ -24,7 +23,7 @@ import torch.distributed
 from mmcv.runner import HOOKS, RUNNERS, EpochBasedRunner
 from mmcv.runner.hooks.lr_updater import CosineAnnealingLrUpdaterHook, annealing_cos
 
-RECENT = 5  # epochs whose lengths say how long the next ones will be
+RECENT = 3  # epochs whose lengths say how long the next ones will be
 ROUNDING = 1e-6  # of an epoch, so that epochs that fit exactly are not lost to the rounding of sums
 
 
@@ -69,26 +68,23 @@ class TimedRunner(EpochBasedRunner):
         self.spent: list[float] = []
         self.share = 0.0
         self.began = clock()
-        self.line = (
-            0,
-            0.0,
-            0.0,
-        )  # iteration of this epoch and share where a part of the schedule begins, share at its end
+        self.line = (0, 0.0, 0.0)  # iteration of this epoch, share at it, share at the epoch's end
 
     def go_on(self) -> None:
         """Take the time and the share of finished epochs from the state that is resumed."""
         records = ((self.meta or {}).get("nuclei") or {}).get("epochs", [])
         self.spent = [record["seconds"] for record in records]
-        self.share = records[-1]["share"] if records else 0.0
+        if records:
+            self.share = records[-1]["share"]
+            self.expect(epochs_left(60 * self.minutes, self.spent, self.share))
 
     def seconds_used(self) -> float:
-        """s that count so far, this epoch's included."""
+        """s that count so far, those of the epoch under way included."""
         return sum(self.spent) + self.clock() - self.began
 
     def expect(self, left: int) -> None:
         """Set how many epochs are expected from this one on."""
         self._max_epochs = self.epoch + left
-        self._max_iters = self._max_epochs * len(self.data_loader)
 
     def begin_epoch(self) -> None:
         """Start the clock, and plan the part of the schedule that this epoch goes through."""

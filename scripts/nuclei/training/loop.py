@@ -171,9 +171,7 @@ def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", 
         restore_weights(work, wanted, validation.classes)
     worked = validate_finished(config, work, validation, records[:wanted], claim)
     if wanted is None or done < wanted:
-        whole = (
-            wanted or f"those that fit into {config.runner.get('minutes')} minutes, {minutes_used(records):.2f} used,"
-        )
+        whole = wanted or f"those of {config.runner.get('minutes')} minutes, {minutes_used(records):.2f} used,"
         if done:
             print(f"{label}: resumes after epoch {done} of {whole} from {work / LAST}", file=sys.stderr)
         fit(config, work, label, keep, validation, claim, computed, resumes=done > 0)

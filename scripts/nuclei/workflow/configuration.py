@@ -214,10 +214,8 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Values of `training` that do not go together, or not with the data or the device."""
     training, tiles = config["training"], config["tiles"]
     if bool(training["epochs"]) == bool(training["minutes"]):
-        yield (
-            f"config: training.epochs {training['epochs'] or 'null'} and training.minutes {training['minutes'] or 'null'} "
-            "found, wanted one of them and null for the other; correct one"
-        )
+        found = " and ".join(f"training.{key} {training[key] or 'null'}" for key in ("epochs", "minutes"))
+        yield f"config: {found} found, wanted one of them and null for the other; correct one"
     if training["minutes"] and training["schedule"] != "cosine":
         yield (
             f"config: training.schedule {training['schedule'] or 'null'} found, wanted cosine with training.minutes, "

@@ -10,7 +10,7 @@ from support.merged_config import merged
 from nuclei.workflow.configuration import check_config, retype
 
 
-@pytest.mark.parametrize("names", [[], ["cpu"], ["best"], ["best", "best-gpu"]], ids=str)
+@pytest.mark.parametrize("names", [[], ["cpu"], ["best"], ["best", "best-gpu"], ["best", "best-gpu-minutes"]], ids=str)
 def test_other_configs_lack_nothing_but_their_data(names, monkeypatch):
     monkeypatch.chdir(ROOT)
     found = merged(*names)

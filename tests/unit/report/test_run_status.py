@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+from support.resolved_configs import resolved
 from support.run_folder import MODELS, SEEDS
 from support.run_states import begun, ended, failed_workflow, training
 
 from nuclei.common.stage import InputError
+from nuclei.models.config_tree import python_text
 from nuclei.report.run_status import CellStatus, run_status, time_left
 from nuclei.report.status_text import page, state_text
 
@@ -68,6 +70,20 @@ def test_a_stopped_training_waits_with_its_epochs_done(project):
     (project / "results/r/cells/setting1/mask_r50/seed0/config.py").write_text("runner = dict(max_epochs=4)\n")
     first = run_status("r").cells[0]
     assert state_text(first) == "waiting, 2 of 4 epochs done"
+
+
+def test_trainings_by_time_have_their_minutes_left(project):
+    """Two of 30 minutes one after the other; how many epochs they have is not known before."""
+    begun()
+    training(project, epoch=3).close()
+    for setting in (1, 2):
+        folder = project / f"results/r/cells/setting{setting}/mask_r50/seed0"
+        folder.mkdir(parents=True)
+        config = resolved("mask_r50", epochs=None, minutes=30)
+        (folder / "config.py").write_text(python_text(config))
+    found = run_status("r")
+    assert found.left == 2 * 30 * 60
+    assert [state_text(cell) for cell in found.cells] == ["waiting, 2 of ? epochs done", "waiting"]
 
 
 def test_a_log_of_a_former_training_says_nothing_of_a_new_one(project):

@@ -1,7 +1,7 @@
 """Train, predict and score the cells of a config one after the other, without Snakemake; for a short check on a GPU.
 
-    python tools/train_on_gpu.py --raw data/raw --minutes 8           Mask R-CNN R50 by config/best-gpu-minutes.yaml
-    python tools/train_on_gpu.py --device cpu --small --minutes 0.1   a trial of the same steps, on data that it draws
+    python tools/train_on_gpu.py --raw data/raw --minutes 8   Mask R-CNN R50 by config/best-gpu-minutes.yaml, setting 1
+    python tools/train_on_gpu.py --device cpu --small         a trial of the same steps, on data that it draws
 
 It calls the scripts of the rules in their order, with the command lines of the rules: data, training, checkpoint,
 predictions, answer, scores. Tables and the report page need Snakemake. Results go to results/<run>/, as with Snakemake,
@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -37,11 +38,11 @@ sys.path.append(str(ROOT / "tests"))
 from gpu.records import record  # type: ignore[import-not-found] # noqa: E402
 
 CONFIGS = ["config/best.yaml", "config/best-gpu-minutes.yaml"]
+SMALL_MINUTES = 0.1  # at most, so that a rehearsal of the whole check is short
 SMALL: dict[str, Any] = {  # on top of config/demo.yaml
     "run": "small",
     "raw": {"draw": {"train": 3, "test": 2, "size": 96, "seed": 3}},
     "models": ["mask_r50"],
-    "settings": [1],
     "split": {"validation_fraction": 0.34},
     "training": {"repeat": 2, "warmup": 2, "train_scales": [[96, 96], [128, 128]], "test_scale": [96, 96]},
 }
@@ -63,19 +64,16 @@ def whole_config(args: argparse.Namespace) -> tuple[dict[str, Any], Catalogue]:
         merge(config, read_yaml(path))
     if args.small:
         merge(config, SMALL)
+        args.minutes = min(args.minutes or SMALL_MINUTES, SMALL_MINUTES)
     elif args.raw:
         masks = args.raw if Path(args.raw, "test_masks").is_dir() else None
         merge(config, {"raw": {"dataset": {"path": args.raw}, "test_masks": {"path": masks}, "draw": None}})
     if args.minutes:
         merge(config, {"training": {"epochs": None, "minutes": args.minutes}})
-    if args.settings:
-        config["settings"] = args.settings
+    config["settings"] = args.settings
     if args.device:
         config["compute"]["device"] = args.device
     catalogue = check_config(config, config["models_file"], "config/schema.yaml")
-    source = config["raw"]["dataset"]["path"]
-    if source and not Path(source).is_dir():
-        raise InputError(f"{source}: no folder found, wanted one with raw data as README.md says; name it by --raw")
     if config["training"]["weights"] != "none" or config["folds"] or config["raw"]["classes"] != ["nucleus"]:
         raise InputError("--configs: published weights, folds or classes found, wanted none; run Snakemake instead")
     return config, catalogue
@@ -83,9 +81,9 @@ def whole_config(args: argparse.Namespace) -> tuple[dict[str, Any], Catalogue]:
 
 def raw_folder(config: Mapping[str, Any], part: str) -> str:
     """Folder of a part of the raw data, dataset or test_masks; an empty text where there is none."""
-    if config["raw"]["draw"]:
-        return f"work/{config['run']}/raw/{part}"
     source = config["raw"][part]["path"] or ""
+    if config["raw"]["draw"] or Path(source).is_file():
+        return f"work/{config['run']}/raw/{part}"
     return str(Path(source) / part) if source and (Path(source) / part).is_dir() else source.rstrip("/")
 
 
@@ -104,6 +102,9 @@ def data_commands(config: Mapping[str, Any], threads: int) -> list[str]:
     if raw["draw"]:
         size = " ".join(f"--{key} {raw['draw'][key]}" for key in ("train", "test", "size", "seed"))
         found.append(f"draw_raw --out {work}/raw {size}")
+    for part in ("dataset", "test_masks"):
+        if Path(archive := raw[part]["path"] or "").is_file():
+            found.append(f"fetch_raw --source {quote(archive)} --part {part} --out {work}/raw/{part}")
     for part in ("train", "test", "test_masks") if with_masks else ("train", "test"):
         given = f"{with_masks if part == 'test_masks' else ''} --part {part} {overlap}"
         found.append(f"check_part --dataset {dataset} {given} --out {results}/checked/{part}.json --threads {threads}")
@@ -176,10 +177,11 @@ def cell_commands(config: Mapping[str, Any], setting: int, model: str, seed: int
 def run(command: str) -> None:
     """Run a stage. InputError where it fails; it has said why."""
     script, *rest = shlex.split(command)
-    print(f"gpu training: {script}", file=sys.stderr, flush=True)
+    start = time.monotonic()
     done = subprocess.run([sys.executable, "-W", "ignore", f"scripts/{script}.py", *rest])
     if done.returncode:
         raise InputError(f"{script}.py: exit status {done.returncode} found, wanted 0; see above, and run again")
+    print(f"gpu training: {script}, {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
 def record_training(configs: str, cell: Path) -> None:
@@ -209,7 +211,7 @@ def main() -> None:
         "--configs", nargs="+", default=CONFIGS, help="overlays of config/config.yaml, the last one on top"
     )
     parser.add_argument("--minutes", type=float, help="training.minutes of each cell (default: as in the config)")
-    parser.add_argument("--settings", type=int, nargs="+", choices=[1, 2], help="settings (default: as in the config)")
+    parser.add_argument("--settings", type=int, nargs="+", choices=[1, 2], default=[1], help="settings (default: 1)")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: as in the config)")
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, help="processes that convert and check data"

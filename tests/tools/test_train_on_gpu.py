@@ -30,7 +30,7 @@ def project(tmp_path_factory):
         "scoring": {"instances": False},
     }
     train_on_gpu.merge(change, train_on_gpu.SMALL)
-    train_on_gpu.merge(change, {"training": {"epochs": None, "minutes": MINUTES}})
+    train_on_gpu.merge(change, {"settings": [1], "training": {"epochs": None, "minutes": MINUTES}})
     (folder / "small.yaml").write_text(yaml.safe_dump(change))
     return folder
 
@@ -46,7 +46,7 @@ def test_command_lines_are_those_of_snakemake(project, monkeypatch):
     assert done.returncode == 0, done.stderr
     wanted = [words(line) for line in done.stdout.splitlines() if "python scripts/" in line]
     args = argparse.Namespace(
-        small=False, configs=["config/demo.yaml", "small.yaml"], raw=None, minutes=None, settings=None, device=None
+        small=False, configs=["config/demo.yaml", "small.yaml"], raw=None, minutes=None, settings=[1], device=None
     )
     config, catalogue = train_on_gpu.whole_config(args)
     cell = (1, "mask_r50", 0)

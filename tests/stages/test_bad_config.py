@@ -88,14 +88,15 @@ TABLE = [
      "config: selection.epoch 2 found, whose weights may not be kept, wanted the last epoch 3 or a multiple of "
        "checkpoints.every; set checkpoints.every to a divisor of 2"),
     ("epochs and minutes", lambda: config(training__minutes=5), CONFIG,
-     "config: training.epochs 3 and training.minutes 5 found, wanted one of them and null for the other; correct one"),
+     "config: training.epochs 3 and training.minutes 5 found, wanted one of them and null for the other; correct "
+       "one"),
     ("neither epochs nor minutes", lambda: config(training__epochs=None), CONFIG,
      "config: training.epochs null and training.minutes null found, wanted one of them and null for the other; "
        "correct one"),
     ("minutes with another schedule",
      lambda: config(training__epochs=None, training__minutes=5, training__schedule=[2]), CONFIG,
-     "config: training.schedule [2] found, wanted cosine with training.minutes, since the number of epochs is not known "
-       "before; correct one"),
+     "config: training.schedule [2] found, wanted cosine with training.minutes, since the number of epochs is not "
+       "known before; correct one"),
     ("no minutes", lambda: config(training__epochs=None, training__minutes=0), CONFIG,
      "config: training.minutes is 0, wanted exclusiveMinimum 0; correct it"),
     ("an epoch of so many minutes", lambda: config(training__epochs=None, training__minutes=5,

@@ -5,9 +5,10 @@ With `training.minutes`, config.py names TimedRunner and the policy TimedCosine,
 The time that counts is that of the iterations of each epoch, with the loading of their images. Validation, the saving
 of states and the start of the process do not count, so that the weights do not depend on when one validates, and how.
 
-The rate is a cosine over the share of the schedule that is behind, from 0 to 1. Before each epoch, those that still fit into the time are counted, by the median length of the last three epochs; the share then grows in equal steps over
-the iterations, so that it would be 1 at the end of the last epoch that fits. If all epochs are of one length, the rates
-are therefore those of `training.epochs` with as many epochs. In the first epoch its own length is estimated from its
+The rate is a cosine over the share of the schedule that is behind, from 0 to 1. Before each epoch, those that still fit
+into the time are counted, by the median length of the last three epochs; the share then grows in equal steps over the
+iterations, so that it would be 1 at the end of the last epoch that fits. If all epochs are of one length, the rates are
+therefore those of `training.epochs` with as many epochs. In the first epoch its own length is estimated from its
 iterations so far, again after 1, 2, 4, 8, … of them. The training ends when the share is 1; so its last rate is the
 lowest, an epoch that would not fit is not begun, and up to one epoch's time stays unused. There are two exceptions: one
 epoch is trained in any case; and where epochs become longer near the end, the last one is trained beyond the time,

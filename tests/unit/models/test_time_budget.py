@@ -17,7 +17,7 @@ WARM_UP = dict(warmup="linear", warmup_iters=5, warmup_ratio=0.1, min_lr_ratio=0
 
 
 class Clock:
-    """Moves by the length of an iteration whenever one is done; lengths: s, by epoch, the last one of all later ones."""
+    """Moves by an iteration's length whenever one is done; lengths: s, by epoch, the last one of all later ones."""
 
     def __init__(self, lengths):
         self.lengths, self.now = lengths, 0.0

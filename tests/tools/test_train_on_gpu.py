@@ -13,6 +13,8 @@ import yaml
 from conftest import ROOT, checkout
 from support.tiny import snakemake
 
+from nuclei.common.stage import InputError
+
 MINUTES = 0.03
 
 
@@ -35,6 +37,11 @@ def project(tmp_path_factory):
     return folder
 
 
+def given(*configs, raw=None):
+    """Arguments of the tool."""
+    return argparse.Namespace(small=False, configs=configs, raw=raw, minutes=None, settings=[1], device=None)
+
+
 def words(command):
     """Script and arguments of a stage's command line, without its log."""
     return shlex.split(command.split("python scripts/")[1].replace(".py ", " ", 1).split(" > ")[0].split(" 2>")[0])
@@ -45,9 +52,7 @@ def test_command_lines_are_those_of_snakemake(project, monkeypatch):
     done = snakemake(project, "-n", "-p", config="small.yaml")
     assert done.returncode == 0, done.stderr
     wanted = [words(line) for line in done.stdout.splitlines() if "python scripts/" in line]
-    args = argparse.Namespace(
-        small=False, configs=["config/demo.yaml", "small.yaml"], raw=None, minutes=None, settings=[1], device=None
-    )
+    args = given("config/demo.yaml", "small.yaml")
     config, catalogue = train_on_gpu.whole_config(args)
     cell = (1, "mask_r50", 0)
     found = train_on_gpu.data_commands(config, 2) + [train_on_gpu.resolve_command(config, catalogue, *cell)]
@@ -80,18 +85,9 @@ def test_from_drawn_data_to_scores(project):
     assert not list((project / "out").rglob("*.pth"))
 
 
-def test_what_it_does_not_do_is_one_line(monkeypatch, tmp_path):
+def test_what_it_does_not_do_is_said_before_any_work(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
-    for arguments, said in (
-        (["--raw", str(tmp_path / "none")], "config: raw.dataset.path"),
-        (
-            ["--raw", str(tmp_path), "--configs", "config/cpu.yaml", "config/best-gpu.yaml"],
-            "error: --configs: published",
-        ),
-    ):
-        done = subprocess.run(
-            [sys.executable, ROOT / "tools/train_on_gpu.py", *arguments], capture_output=True, text=True
-        )
-        assert done.returncode == 2
-        (line,) = done.stderr.splitlines()
-        assert said in line
+    with pytest.raises(InputError, match="config: raw.dataset.path .*none not found"):
+        train_on_gpu.whole_config(given(*train_on_gpu.CONFIGS, raw=str(tmp_path / "none")))
+    with pytest.raises(InputError, match="--configs: published weights, folds or classes found, wanted none"):
+        train_on_gpu.whole_config(given("config/best.yaml", "config/best-gpu.yaml", raw=str(tmp_path)))

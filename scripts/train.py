@@ -142,7 +142,8 @@ def train_cell(args: argparse.Namespace, identity: str) -> None:
 def main() -> None:
     args = arguments()
     StopRequest.install()  # ahead of torch, whose import takes seconds
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    for library in ("OMP", "OPENBLAS", "MKL"):  # Snakemake sets them to the threads of all processes together
+        os.environ[f"{library}_NUM_THREADS"] = str(args.threads)
     hide_gpus(args.device)
     gpus = read_value(args.config, "gpus", 1)
     run(functools.partial(train_cell, args, sha256(args.config)), gpus, args.label)

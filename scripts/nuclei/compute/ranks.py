@@ -12,7 +12,10 @@ another one keeps no GPU busy. A process that trains alone is rank 0 of 1, and n
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import io
+import multiprocessing
 import os
 import pickle
 import signal
@@ -73,7 +76,8 @@ def launch(train: Callable[[], object], count: int, label: str) -> None:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the machine's name need not have an address
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     # torch lets them get SIGINT, thus stop cleanly, where this process is killed
-    context = start_processes(start_member, (train, count, store.port), nprocs=count, join=False)
+    arguments = train, count, store.port, multiprocessing.get_start_method()
+    context = start_processes(start_member, arguments, nprocs=count, join=False)
     told = None
     while True:
         running = [process for process in context.processes if process.exitcode is None]
@@ -119,9 +123,10 @@ def failure(context: ProcessContext, label: str) -> int:
     return 1
 
 
-def start_member(rank: int, train: Callable[[], object], count: int, port: int) -> None:
-    """What a process that launch() starts does."""
+def start_member(rank: int, train: Callable[[], object], count: int, port: int, method: str) -> None:
+    """What a process that launch() starts does. method: how it starts the processes that load its images."""
     StopRequest.install()
+    multiprocessing.set_start_method(method, force=True)  # else as it was started itself, which takes seconds for each
     join(rank, count, "127.0.0.1", port)
     run_stage(lambda: member(train))
 
@@ -184,6 +189,11 @@ def say(line: str) -> None:
     """Print a line on stderr, on rank 0 alone."""
     if Ranks.rank == 0:
         print(line, file=sys.stderr, flush=True)
+
+
+def quiet() -> contextlib.AbstractContextManager[object]:
+    """A context without stderr on all ranks but 0, for lines that are the same on each."""
+    return contextlib.redirect_stderr(io.StringIO()) if Ranks.rank else contextlib.nullcontext()
 
 
 def check_stop() -> None:

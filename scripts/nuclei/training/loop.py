@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nuclei.compute.device import claim_gpu
 from nuclei.compute.precision import precision
-from nuclei.compute.ranks import Ranks, first, leave, say
+from nuclei.compute.ranks import Ranks, first, leave, quiet, say
 from nuclei.compute.stop import StopRequest
 from nuclei.prediction.trained_weights import load_weights
 from nuclei.training.kept_epochs import epochs_to_keep
@@ -75,7 +75,8 @@ def model_to_train(config: "Config", device: "torch.device", classes: tuple[str,
     model = build_model(config)
     model.CLASSES = classes
     if config.load_from and not config.resume_from:
-        load_published(model, config, config.load_from, label)
+        with quiet():
+            load_published(model, config, config.load_from, label)
     config.load_from = None  # else mmdet would load it once more
     use_device(model, config, device)
     if Ranks.count > 1:

@@ -15,7 +15,6 @@ import copy
 import functools
 import gzip
 import importlib.metadata
-import io
 import json
 import sys
 import time
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nuclei.coco.types import Result
 from nuclei.common.files import read_json, sha256, whole_file, write_json
-from nuclei.compute.ranks import Ranks, check_stop, gather
+from nuclei.compute.ranks import Ranks, check_stop, gather, quiet
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.prediction.single_look import predict
 from nuclei.scoring import average_precision
@@ -122,8 +121,7 @@ class Validation:
         own = copy.copy(self.dataset)
         own.data_infos, own.img_ids = (row[Ranks.rank :: Ranks.count] for row in (own.data_infos, own.img_ids))
         found: list[Result] = []
-        quiet = contextlib.redirect_stderr(io.StringIO()) if Ranks.rank else contextlib.nullcontext()
-        with contextlib.suppress(Stopped), quiet:  # all ranks stop below
+        with contextlib.suppress(Stopped), quiet():  # all ranks stop below
             found = predict(model, own, self.workers, name, between=StopRequest.check)
         everything = [row for part in gather(found) for row in part]
         check_stop()

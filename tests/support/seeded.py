@@ -5,7 +5,6 @@ A config.py that imports this module names SeedByImage in its pipeline and SeedB
 
 import os
 import random
-import signal
 
 import numpy as np
 import torch

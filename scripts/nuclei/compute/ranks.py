@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from torch.distributed import TCPStore
     from torch.multiprocessing import ProcessContext
 
-TIMEOUT = datetime.timedelta(days=1)  # for one rank that validates or writes while the others wait; deaths end all at once
+TIMEOUT = datetime.timedelta(
+    days=1
+)  # for one rank that validates or writes while the others wait; deaths end all at once
 GRACE = 5.0  # s that the others get to end by themselves after one rank has failed
 
 
@@ -60,7 +62,9 @@ def run(train: Callable[[], object], count: int, label: str) -> None:
         launch(train, count, label)
         return
     if tasks != count:
-        raise InputError(f"compute.gpus: {count} found with {tasks} tasks of srun, wanted as many; set tasks in the profile")
+        raise InputError(
+            f"compute.gpus: {count} found with {tasks} tasks of srun, wanted as many; set tasks in the profile"
+        )
     job, step = (int(os.environ.get(name, 0)) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
     port = 15000 + (31 * job + step) % 15000  # below those that the system gives out, and another one for each step
     host = os.environ["SLURM_LAUNCH_NODE_IPADDR"]  # where the job's script runs, which is where task 0 runs

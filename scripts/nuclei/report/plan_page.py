@@ -18,6 +18,8 @@ NOTES = f"""\
   scoring, on the CPU, are not in it.
 - Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
   (config/cards.yaml); loading images is taken to keep up.
+- "12 / 4" are 12 GPU hours on 4 GPUs that train the cell together (compute.gpus): 3 hours, if no GPU waits for another.
+  Iterations are then those of each GPU.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
   bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
@@ -87,7 +89,7 @@ def hour_lines(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> li
                 line.append("not counted")
                 continue
             found = [hours(macs, facts, row["precision"]) for macs in row["macs"]]
-            line.append(number(found[0]))
+            line.append(number(found[0]) + (f" / {row['gpus']}" if row["gpus"] > 1 else ""))
             sums[card] = [a + b for a, b in zip(sums[card], found, strict=True)]
         lines.append(line)
     uncounted = sum(row["macs"] is None for row in rows.values())

@@ -155,9 +155,7 @@ def fit(
         train_detector(model, dataset, config, distributed=share(), validate=False, meta={})
 
 
-def go_on(
-    config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", computed: "Computed"
-) -> Trained | None:
+def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", computed: "Computed") -> Trained | None:
     """train(), in one folder. claim(): the device, of which a GPU is held from the first call on."""
     from nuclei.training.hooks import remove_needless
 

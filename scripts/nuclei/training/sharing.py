@@ -76,7 +76,9 @@ class SharedDetector(nn.Module):
         self.module = detector.to(device)
         self.device = device
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)  # torch 2.11 has no other name for it
+            warnings.filterwarnings(
+                "ignore", "`broadcast_buffers`", FutureWarning
+            )  # torch 2.11 has no other name for it
             wrapped = DistributedDataParallel(TrainStep(self.module), **options)
         self.wrapped = [wrapped]  # in a list, so that the parameters are not found a second time under other names
 

@@ -70,7 +70,9 @@ def test_batch_norm_over_all_ranks_is_that_of_one_large_batch(together):
     batches = [torch.randn(n, 3, 4, 5, generator=generator, dtype=torch.float64) * 3 + 100 for n in (1, 2)]
     weights = [torch.randn(batch.shape, generator=generator, dtype=torch.float64) for batch in batches]
     model = nn.BatchNorm2d(3).double()
-    one, other = together(functools.partial(normalised, synchronise(nn.Sequential(model), torch.device("cpu"))[0], batches, weights))
+    one, other = together(
+        functools.partial(normalised, synchronise(nn.Sequential(model), torch.device("cpu"))[0], batches, weights)
+    )
     whole = nn.BatchNorm2d(3).double()
     wanted = normalised(whole, [torch.cat(batches)], [torch.cat(weights)])
     for place in (0, 1):  # values and gradients of the images

@@ -95,7 +95,7 @@ def claim_gpu(
     known = {name for each in wanted for name in each}
     if len(known) < len(here):
         raise InputError(
-            f"compute.gpus: {len(here)} processes on {platform.node()}, torch finds {len(known)} GPUs there, wanted one "
+            f"compute.gpus: {len(here)} processes on {platform.node()}, torch finds {len(known)} GPUs, wanted one "
             "for each; lower it, or ask for more GPUs"
         )
 

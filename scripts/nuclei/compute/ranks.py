@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from torch.distributed import TCPStore
     from torch.multiprocessing import ProcessContext
 
-TIMEOUT = datetime.timedelta(
-    days=1
-)  # for one rank that validates or writes while the others wait; deaths end all at once
+TIMEOUT = datetime.timedelta(days=1)  # for a rank that validates or writes; the death of one ends all at once
 GRACE = 5.0  # s that the others get to end by themselves after one rank has failed
 
 
@@ -62,9 +60,7 @@ def run(train: Callable[[], object], count: int, label: str) -> None:
         launch(train, count, label)
         return
     if tasks != count:
-        raise InputError(
-            f"compute.gpus: {count} found with {tasks} tasks of srun, wanted as many; set tasks in the profile"
-        )
+        raise InputError(f"compute.gpus: {count} found with {tasks} tasks of srun, wanted as many; correct one")
     job, step = (int(os.environ.get(name, 0)) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
     port = 15000 + (31 * job + step) % 15000  # below those that the system gives out, and another one for each step
     host = os.environ["SLURM_LAUNCH_NODE_IPADDR"]  # where the job's script runs, which is where task 0 runs
@@ -114,10 +110,10 @@ def failure(context: ProcessContext, label: str) -> int:
         return 128 + StopRequest.number
     for rank, status in ended.items():
         if status < 0:
+            name, count = signal.Signals(-status).name, len(context.processes)
             print(
-                f"error: {label}: process {rank} of {len(context.processes)} was ended by {signal.Signals(-status).name}, "
-                "wanted all to go on, so the others were ended; run again to go on from the last finished epoch, with a "
-                "larger compute.mem_mb if it was for want of memory",
+                f"error: {label}: process {rank} of {count} was ended by {name}, wanted all to go on, so the others were "
+                "ended; run again to go on from the last finished epoch, with a larger compute.mem_mb if memory lacked",
                 file=sys.stderr,
             )
             return 128 - status

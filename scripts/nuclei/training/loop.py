@@ -1,7 +1,7 @@
 """One training, from its start or its last finished epoch to its last epoch, with its validations.
 
-nuclei.training.shortened says what happens where more epochs are trained already than the config asks for. Where several
-ranks train together (nuclei.compute.ranks), all of them run what is here; rank 0 decides and writes.
+nuclei.training.shortened says what happens where more epochs are trained already than the config asks for. Where
+several ranks train together (nuclei.compute.ranks), all of them run what is here; rank 0 decides and writes.
 """
 
 import functools

@@ -61,8 +61,9 @@ class Provenance(TypedDict):
 
     work: name of the training's work folder (its hash). precision and all keys down to driver: see
     nuclei.compute.device.describe; gpu_mb and gpu_peak_mb (in MiB), cuda and driver exist only with a GPU. threads: CPU
-    threads of each process. gpus: processes that trained together, where there were several; what is said of the device
-    is of the first one's. Code, device, threads and versions are those of the last epoch. wall_seconds: of the whole training.
+    threads of each process. gpus: processes that trained together, where there were several; what is said of the
+    device is of the first one's. Code, device, threads and versions are those of the last epoch. wall_seconds: of the
+    whole training.
     data_sha256: of annotations and images. weights_sha256: of the weights that the training started from, None for a
     random start. started, finished: ISO 8601, UTC, of the last process of this training.
     """

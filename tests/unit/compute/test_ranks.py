@@ -117,7 +117,7 @@ def test_every_rank_holds_a_gpu_of_its_own(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     seen[:] = ["uuid-0"]
     answers.append(None)
-    with pytest.raises(InputError, match="^compute.gpus: 2 processes on .*, torch finds 1 GPUs there, wanted one for"):
+    with pytest.raises(InputError, match="^compute.gpus: 2 processes on .*, torch finds 1 GPUs, wanted one for each;"):
         device.claim_gpu(torch.device("cuda"), "job", stop)
 
 
@@ -136,5 +136,5 @@ def test_tasks_of_srun_are_the_ranks(monkeypatch):
     trained = []
     run(lambda: trained.append(1), 4, "cell")
     assert joined == [((3, 4, "10.0.0.7", 15000 + 31002 % 15000), {"serves": False})] and trained == [1]
-    with pytest.raises(InputError, match="^compute.gpus: 2 found with 4 tasks of srun, wanted as many; set tasks"):
+    with pytest.raises(InputError, match="^compute.gpus: 2 found with 4 tasks of srun, wanted as many;"):
         run(lambda: None, 2, "cell")

@@ -112,8 +112,8 @@ def failure(context: ProcessContext, label: str) -> int:
         if status < 0:
             name, count = signal.Signals(-status).name, len(context.processes)
             print(
-                f"error: {label}: process {rank} of {count} was ended by {name}, wanted all to go on, so the others were "
-                "ended; run again to go on from the last finished epoch, with a larger compute.mem_mb if memory lacked",
+                f"error: {label}: process {rank} of {count} was ended by {name}, wanted all to go on; all end: run "
+                "again to go on from the last finished epoch, with a larger compute.mem_mb if memory was lacking",
                 file=sys.stderr,
             )
             return 128 - status

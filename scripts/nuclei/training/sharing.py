@@ -4,6 +4,9 @@ In an epoch, rank r of N takes the batches r, r + N, r + 2N, … of the very ord
 them, so step i of N ranks sees the images of the steps i*N to i*N + N - 1 of one process, as one that accumulates the
 gradients of N iterations does. If N does not divide the number of batches, the first ones are seen twice. Each step
 takes the mean gradient of all ranks.
+
+Every model of models.yaml gives each parameter that learns a gradient in every step, also without a nucleus
+(tests/unit/training/test_negatives.py). For one that does not, set mmdet's find_unused_parameters in training.options.
 """
 
 import itertools

@@ -14,6 +14,7 @@ from torch.multiprocessing import start_processes
 
 from nuclei.common.stage import InputError
 from nuclei.compute import device, ranks
+from nuclei.compute.locks import try_hold
 from nuclei.compute.ranks import Ranks, check_stop, first, gather, join, leave, run
 from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.compute.synced_norm import synchronise
@@ -114,6 +115,8 @@ def test_every_rank_holds_a_gpu_of_its_own(monkeypatch, tmp_path, capsys):
     with pytest.raises(InterruptedError):
         device.claim_gpu(torch.device("cuda"), "job", stop)
     assert "job: no free GPU among 3, waits for 2\n" in capsys.readouterr().err
+    (folder,) = tmp_path.iterdir()
+    assert try_hold(folder / "uuid-2") and not try_hold(folder / "uuid-1")  # while it waits it keeps none
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     seen[:] = ["uuid-0"]
     answers.append(None)

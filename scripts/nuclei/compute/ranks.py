@@ -81,7 +81,7 @@ def launch(train: Callable[[], object], count: int, label: str) -> None:
     told = None
     while True:
         running = [process for process in context.processes if process.exitcode is None]
-        if StopRequest.number != told:
+        if StopRequest.number is not None and StopRequest.number != told:
             told = StopRequest.number
             for process in running:
                 os.kill(process.pid, told)

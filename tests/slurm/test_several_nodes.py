@@ -32,7 +32,7 @@ def test_tasks_on_two_nodes_train_one_cell(tmp_path):
     with running_cluster(tmp_path / "cluster") as cluster:
         folder = make_project(tmp_path / "project", CONFIG | change)
         edit(folder, PROFILE, lambda profile: profile["set-resources"]["train"].update(keys))
-        finish(snakemake(folder, TARGET), folder)
+        finish(snakemake(folder, "--", TARGET), folder)
         (job,) = jobs(cluster, folder, "train")
     assert (job["NumNodes"], job["NumTasks"], job["CPUs/Task"]) == ("2", "4", "1"), job
     found = json.loads((folder / TARGET).read_text())

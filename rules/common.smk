@@ -6,7 +6,7 @@ those in the report's tables; EXPLORED: names of those in a table of their own. 
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
 FOLDS: names of the folds of a cross-validation, which are settings, too; TRAINED: all settings. INSTANCES: whether
 cells are scored and compared beyond AP. EPOCHS: whether several epochs of each cell are predicted with. UNSEEN: the
-setting whose validation images choose score thresholds. EXPORT: folder of what is found in the new images IMAGES;
+setting whose validation images choose score thresholds. GPUS: how many train one cell together. EXPORT: folder of what is found in the new images IMAGES;
 SLIDES: those of them with a job of their own, by name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
@@ -86,6 +86,7 @@ TRAINING = fill_training(config["training"], PROTOCOL)
 BUNDLE = None if TRAINING["weights"] in ("coco", "none") else TRAINING["weights"]
 METHOD = config["conversion"]["method"]
 NOTE = config["tables"]["note"] or ""
+GPUS = config["compute"]["gpus"]
 CLASSES = config["raw"]["classes"]
 INSTANCES = config["scoring"]["instances"]
 ENSEMBLE_RESULTS += INSTANCE_RESULTS if INSTANCES else []
@@ -173,6 +174,24 @@ def scaled(amount):
     A job that was killed for want of time or memory is tried again with more of it.
     """
     return lambda wildcards, attempt: amount * min(attempt, 3)
+
+
+def launcher(wildcards, resources):
+    """What starts the processes of a training, where a profile lets them be tasks of an engine (`mpi: srun …`, `tasks`).
+
+    An empty text where train.py starts them itself. WorkflowError where Snakemake has cut the GPUs to its own limit.
+    """
+    if config["compute"]["device"] != "cpu" and resources.gpu < GPUS:
+        raise WorkflowError(
+            f"error: --resources: gpu={resources.gpu} found, wanted at least compute.gpus {GPUS}; add --resources "
+            f"gpu={GPUS}, before other options"
+        )
+    return f"{resources.mpi} --ntasks={resources.tasks}" if resources.get("mpi") else ""
+
+
+def own_threads(wildcards, threads, resources):
+    """Threads of each process of a training; as tasks of an engine they have cores of their own, whatever is here."""
+    return config["compute"]["threads"] if resources.get("mpi") else max(1, threads // GPUS)
 
 
 def setting_names(settings):

@@ -107,6 +107,7 @@ rule resolve_config:
         polygons=switch("--polygons", polygons()),
         weights=lambda wildcards: option("--weights", weights(wildcards)),
         tf32=switch("--tf32", config["compute"]["tf32"]),
+        gpus=option("--gpus", GPUS if GPUS > 1 else None),
         classes=verbatim(class_options()),
     message:
         "config of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
@@ -114,7 +115,7 @@ rule resolve_config:
         "python scripts/resolve_config.py --model {params.model:q} --training {params.training:q}"
         " --train {params.train} {params.train_images:q} --validation {params.validation} {params.validation_images:q}"
         " --test {params.test} {params.test_images:q}"
-        " {params.polygons} {params.weights} {params.tf32} {params.classes} --seed {wildcards.seed} --out {output} > {log} 2>&1"
+        " {params.polygons} {params.weights} {params.tf32} {params.gpus} {params.classes} --seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
 rule train:
@@ -134,13 +135,16 @@ rule train:
         f"{CELL_LOGS}.train.log",
     conda:
         "../envs/mmdet.yaml"
-    threads: config["compute"]["threads"]
+    threads: config["compute"]["threads"] * GPUS
     resources:
-        mem_mb=scaled(config["compute"]["mem_mb"]),
+        mem_mb=scaled(config["compute"]["mem_mb"] * GPUS),
         runtime=config["compute"]["runtime"],  # not more with each attempt: a training goes on where it was stopped
-        gpu=0 if config["compute"]["device"] == "cpu" else 1,
+        gpu=0 if config["compute"]["device"] == "cpu" else GPUS,
+        nodes=1 if GPUS > 1 else None,  # an engine could spread the GPUs; a profile may ask for more, see launcher()
     params:
         *code("train", "mmdet"),
+        launcher=launcher,
+        own_threads=own_threads,
         content=raw_state("train"),
         work=str(cell_folder(WORK, "{setting}", "{model}", "{seed}")),
         device=config["compute"]["device"],
@@ -149,9 +153,9 @@ rule train:
         "training of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         # the shell ignores TERM, so that it stops the training alone, at a safe point, and gives on its exit status
-        "trap '' TERM; python scripts/train.py --config {input.config} --work {params.work}"
+        "trap '' TERM; {params.launcher} python scripts/train.py --config {input.config} --work {params.work}"
         " --label {wildcards.model}/{wildcards.setting}/seed{wildcards.seed}"
-        " --device {params.device} --threads {threads}"
+        " --device {params.device} --threads {params.own_threads}"
         " --keep-best {params.keep[best]} --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]}"
         " --out-checkpoints {output.checkpoints} --out-epochs {output.epochs} --out-log {output.rows}"
         " --out-provenance {output.provenance} 2>&1 | tee {log}"

@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--weights", help="COCO checkpoint that the training starts from (default: a random start)")
     parser.add_argument("--polygons", action="store_true", help="the annotations hold polygons, not RLE")
     parser.add_argument("--tf32", action="store_true", help="let a GPU round fp32 products to TF32")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs that train the cell together (default: %(default)s)")
     parser.add_argument("--class", dest="classes", action="append", help="name of a class (default: nucleus)")
     parser.add_argument("--seed", type=int, required=True, help="seed of the cell")
     parser.add_argument("--out", required=True, help="where to write config.py")
@@ -51,8 +52,9 @@ def main() -> None:
         for part, value in (("train", args.train), ("val", args.validation), ("test", args.test))
     }
     zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
+    classes = args.classes or CLASSES
     resolved = resolve(
-        zoo, model, training, paths, args.seed, args.polygons, args.weights, args.tf32, args.classes or CLASSES
+        zoo, model, training, paths, args.seed, args.polygons, args.weights, args.tf32, classes, args.gpus
     )
     with whole_file(args.out) as temporary:
         temporary.write_text(python_text(resolved), encoding="utf-8")

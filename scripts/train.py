@@ -9,9 +9,14 @@ While it trains, its state lies in WORK/<hash>/. The hash is that of the config,
 weights. A training with the same hash goes on from the last finished epoch, also after its end if it is given more
 epochs of a step schedule; given fewer, its outputs are cut to them. A training with another hash starts beside it.
 Each epoch is saved before it is validated. SIGTERM, SIGINT and SIGUSR1 stop it at the next safe point.
+
+If config.py has `gpus`, so many processes train the cell together, each on a GPU of its own, or all on the CPU;
+nuclei/compute/ranks.py and nuclei/training/sharing.py say how.
 """
 
 import argparse
+import functools
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,9 +24,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nuclei.common.files import sha256, write_json
 from nuclei.common.stage import InputError, run_stage
-from nuclei.compute.device import describe, set_up
+from nuclei.compute.device import describe, hide_gpus, set_up
 from nuclei.compute.operators import try_operators
+from nuclei.compute.ranks import Ranks, check_stop, first, leave, run, say
 from nuclei.compute.stop import Stopped, StopRequest
+from nuclei.models.plain_config import read_value
 from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.loop import train
 from nuclei.training.negatives import train_on_negatives
@@ -43,7 +50,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--label", default="train", help="name of the cell in progress lines")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda or cuda:N")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the training process")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each training process")
     add_options(parser)
     parser.add_argument("--out-checkpoints", required=True, help="folder to write the kept weights to")
     parser.add_argument("--out-epochs", required=True, help="where to write epochs.tsv")
@@ -70,12 +77,11 @@ def check_unchanged(args: argparse.Namespace, config: "Config", config_sha256: s
         )
 
 
-def main() -> None:
-    args = arguments()
-    StopRequest.install()  # ahead of torch, whose import takes seconds
-    identity = sha256(args.config)
+def train_cell(args: argparse.Namespace, identity: str) -> None:
+    """Train the cell as one of its processes. identity: SHA-256 of config.py when the training began."""
     config, device = set_up(args)
-    try_operators(device)
+    if Ranks.rank == 0:  # on a GPU it takes memory
+        try_operators(device)
     import cv2
     import mmcv
     import mmdet
@@ -88,24 +94,28 @@ def main() -> None:
         return {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             **describe(device, config),
+            **({"gpus": config.gpus} if "gpus" in config else {}),
             "threads": args.threads,
             "versions": {"python": sys.version.split()[0], **{k: str(v.__version__) for k, v in modules.items()}},
         }
 
     train_on_negatives(config)
-    weights = sha256(config.load_from) if config.load_from else None
-    data = training_data_sha256(config)
+    weights = first(lambda: sha256(config.load_from) if config.load_from else None)
+    data = first(training_data_sha256, config)
     bound = binding(config, data, weights)
     work = Path(args.work) / bound[:16]
     work.mkdir(parents=True, exist_ok=True)
     started = now()
     try:
-        StopRequest.check()
-        held = hold_work_folder(work, args.label, StopRequest.check)
+        check_stop()
+        held = hold_work_folder(work, args.label, StopRequest.check) if Ranks.rank == 0 else None
         trained = train(config, work, device, args.label, keep_of(args), computed)
     except Stopped as stop:
-        print(f"{args.label}: {stop}; run again to go on from the last finished epoch", file=sys.stderr)
+        say(f"{args.label}: {stop}; run again to go on from the last finished epoch")
+        leave()
         sys.exit(128 + stop.number)
+    if trained is None:  # the first of the cell's processes puts the outputs in place
+        return
     outputs = Outputs(*map(Path, (args.out_checkpoints, args.out_epochs, args.out_log, args.out_provenance)))
     check_unchanged(args, config, identity, data)
     if are_in_place(trained, work.name, identity, outputs):
@@ -132,7 +142,18 @@ def main() -> None:
         "code_version": last["code_version"],
     }
     write_json(outputs.provenance, cast(Provenance, found))
-    held.close()
+    if held:
+        held.close()
+
+
+def main() -> None:
+    args = arguments()
+    StopRequest.install()  # ahead of torch, whose import takes seconds
+    for library in ("OMP", "OPENBLAS", "MKL"):  # Snakemake sets them to the threads of all processes together
+        os.environ[f"{library}_NUM_THREADS"] = str(args.threads)
+    hide_gpus(args.device)
+    gpus = read_value(args.config, "gpus", 1)
+    run(functools.partial(train_cell, args, sha256(args.config)), gpus, args.label)
 
 
 if __name__ == "__main__":

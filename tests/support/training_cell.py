@@ -23,7 +23,7 @@ def writer(folder, drawn):
     test = convert([i for i in images if i.set == "test"], "exact")
     (folder / "test.json").write_text(json.dumps(test))
 
-    def write(name, tf32=False, validation=folder / "val.json", **change):
+    def write(name, tf32=False, validation=folder / "val.json", gpus=1, **change):
         section = (
             training("demo") | {"epochs": 3, "repeat": 2, "train_scales": [[96, 96], [128, 128]], "warmup": 2} | change
         )
@@ -46,6 +46,7 @@ def writer(folder, drawn):
             str(drawn / "dataset/test"),
             "--polygons",
             *(["--tf32"] if tf32 else []),
+            *(["--gpus", str(gpus)] if gpus > 1 else []),
             "--seed",
             "0",
             "--out",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from nuclei.common.stage import InputError
-from nuclei.compute.locks import Held, hold_first_free, own_folder
+from nuclei.compute.locks import hold_each, own_folder
 from nuclei.compute.precision import check_precision, precision, set_tf32
+from nuclei.compute.ranks import Ranks, gather
 
 if TYPE_CHECKING:
     import mmcv
@@ -69,15 +71,16 @@ def find_device(name: str) -> torch.device:
 
 def claim_gpu(
     device: torch.device, label: str, between: Callable[[], object] = lambda: None
-) -> tuple[torch.device, Held | None]:
+) -> tuple[torch.device, object]:
     """Hold the GPU `device` against other jobs of this user, and make it torch's current one; wait while it is taken.
 
     device: without an index, the first free GPU is taken; a CPU is returned as it is, with None. label: start of lines
     on stderr. between(): called while waiting; it may raise to stop the wait.
-    Returns (torch.device with its index, lock that must stay referenced as long as the GPU is used). Raises InputError
-    where the folder of the locks is not this user's own.
+    Returns (torch.device with its index, locks that must stay referenced as long as the GPU is used). Raises InputError
+    where the folder of the locks is not this user's own, or where there are fewer GPUs than ranks.
     The locks are named by the GPUs' UUIDs and not by their numbers: CUDA_VISIBLE_DEVICES, as SLURM sets it, may give
-    one GPU another number in each job.
+    one GPU another number in each job. Of several ranks (nuclei.compute.ranks), all of which call this, each gets a GPU
+    of its own; the first rank of each machine holds those of all of its ranks, as soon as so many are free.
     """
     import torch
 
@@ -86,11 +89,21 @@ def claim_gpu(
     indices = range(torch.cuda.device_count()) if device.index is None else [device.index]
     names = {str(torch.cuda.get_device_properties(index).uuid): index for index in indices}
     folder = own_folder(LOCKS / f"nuclei-gpus-{os.getuid()}")
+    seen = gather((platform.node(), list(names)))  # of each rank; of two tasks of srun each may see one GPU of its own
+    here = [rank for rank, (machine, _) in enumerate(seen) if machine == platform.node()]
+    wanted = [seen[rank][1] for rank in here]
+    known = {name for each in wanted for name in each}
+    if len(known) < len(here):
+        raise InputError(
+            f"compute.gpus: {len(here)} processes on {platform.node()}, torch finds {len(known)} GPUs, wanted one "
+            "for each; lower it, or ask for more GPUs"
+        )
 
     def waiting() -> str:
-        return f"no free GPU among {len(names)}, waits for one"
+        return f"no free GPU among {len(known)}, waits for {'one' if len(here) == 1 else len(here)}"
 
-    name, held = hold_first_free(list(names), folder, waiting, label, between)
+    held = hold_each(wanted, folder, waiting, label, between) if Ranks.rank == here[0] else None
+    name = gather([name for name, _ in held or []])[here[0]][here.index(Ranks.rank)]
     device = torch.device("cuda", names[name])
     torch.cuda.set_device(device)  # mmcv-full 1.7.2 loads a checkpoint to the current GPU when it resumes
     print(f"{label}: computes on {device}, {torch.cuda.get_device_name(device)}, {name}", file=sys.stderr, flush=True)

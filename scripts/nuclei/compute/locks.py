@@ -99,14 +99,31 @@ def hold_first_free(
     to stop the wait. pause: s between two looks. say_every: s between two lines. holder: as in try_hold.
     Returns (name, its lock).
     """
+    return hold_each([names], folder, waiting, label, between, pause, say_every, holder)[0]
+
+
+def hold_each(
+    choices: Sequence[Sequence[str]],
+    folder: Path | str,
+    waiting: Callable[[], str],
+    label: str = "",
+    between: Callable[[], object] = lambda: None,
+    pause: float = 1.0,
+    say_every: float = 300.0,
+    holder: str = "",
+) -> list[tuple[str, Held]]:
+    """hold_first_free, of each of several lists of names: one of each list, no name twice; nothing until all are free.
+
+    So two processes that want several names each never wait for one another with some of them held. Lists that share
+    names are equal.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
     start: float | None = None
     said: float | None = None
     while True:
-        for name in names:
-            held = try_hold(Path(folder) / name, holder)
-            if held:
-                return name, held
+        held = _hold_free(choices, Path(folder), holder)
+        if held:
+            return held
         now = time.monotonic()
         if said is None or now - said >= say_every:
             since = f", {(now - start) / 60:.0f} min so far" if start else ""
@@ -114,6 +131,21 @@ def hold_first_free(
             start, said = start or now, now
         between()
         time.sleep(pause)
+
+
+def _hold_free(choices: Sequence[Sequence[str]], folder: Path, holder: str) -> list[tuple[str, Held]]:
+    held: dict[str, Held] = {}
+    for names in choices:
+        for name in names:
+            lock = None if name in held else try_hold(folder / name, holder)
+            if lock:
+                held[name] = lock
+                break
+        else:
+            for lock in held.values():
+                lock.close()
+            return []
+    return list(held.items())
 
 
 def own_folder(path: Path) -> Path:

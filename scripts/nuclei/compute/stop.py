@@ -2,6 +2,7 @@
 
 import signal
 from types import FrameType
+from typing import ClassVar
 
 
 class Stopped(Exception):
@@ -20,12 +21,13 @@ class StopRequest:
     process.
     """
 
+    SIGNALS: ClassVar = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
     number: int | None = None  # of the last signal that came
 
     @classmethod
     def install(cls) -> None:
         """Handle the three signals from now on. Works in the main thread alone."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        for number in cls.SIGNALS:
             signal.signal(number, cls._request)
 
     @classmethod

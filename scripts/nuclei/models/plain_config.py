@@ -31,6 +31,14 @@ def value_of(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
+def read_value(path: Path | str, name: str, default: Any) -> Any:
+    """The value of one name in a config.py of values, or of code, without running it; the default where it has none."""
+    for statement in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == [name]:
+            return value_of(statement.value)
+    return default
+
+
 def read_plain_config(path: Path | str) -> dict[str, Any]:
     """The values of a config.py by name. InputError where it holds anything but values, or names other files.
 

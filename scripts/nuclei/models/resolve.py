@@ -214,6 +214,7 @@ def resolve(
     weights: str | None = None,
     tf32: bool = False,
     classes: Sequence[str] = CLASSES,
+    gpus: int = 1,
 ) -> Tree:
     """The resolved mmdet config of a cell; see the module for the order of the changes.
 
@@ -222,10 +223,12 @@ def resolve(
     missing. training: `training` of the config, filled by the protocol. paths: files and folders of the three data
     sets. polygons: whether the annotations hold polygons, not RLE. weights: path of the COCO checkpoint, or None for a
     random start. tf32: whether a GPU may round fp32 products to TF32 in training and prediction. classes: their
-    names, in the order of the category ids. InputError names an
+    names, in the order of the category ids. gpus: how many train the cell together. InputError names an
     option whose path the config does not have.
     """
     config = copy.deepcopy(zoo_config)
+    if gpus > 1:
+        config["gpus"] = gpus  # mmdet's own tools get the number from their launcher
     # first, because they stand for another zoo config
     for path, value in (model.get("protocol_options") or {}).items():
         set_option(config, path, value)

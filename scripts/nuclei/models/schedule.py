@@ -6,7 +6,7 @@
 
 They come from the zoo config. Five keys of `training` in the config change them (null: as in the zoo config):
 
-    training.lr        a number; or linear: the zoo's rate times images per step / 16
+    training.lr        a number; or linear: the zoo's rate times images per step / 16, those of all GPUs
     training.schedule  a list of epochs, where the rate falls to a tenth; or stretched: the epochs of the zoo config, in
                        proportion to the length of our training; or cosine
     training.warmup    iterations of the warm-up
@@ -53,7 +53,7 @@ def set_schedule(config: Tree, training: Training) -> None:
         config["runner"] = dict(type="TimedRunner", minutes=training["minutes"])
     rate = config["lr_config"]
     if training["lr"] == "linear":
-        images = config["data"]["samples_per_gpu"] * (training["accumulate"] or 1)
+        images = config["data"]["samples_per_gpu"] * (training["accumulate"] or 1) * config.get("gpus", 1)
         config["optimizer"]["lr"] *= images / IMAGES_A_STEP
     elif training["lr"]:
         config["optimizer"]["lr"] = training["lr"]
@@ -73,13 +73,14 @@ def set_schedule(config: Tree, training: Training) -> None:
         rate.pop("warmup_by_epoch", None)  # else they would be epochs
 
 
-def iterations_an_epoch(groups: Iterable[int], batch: int) -> int:
+def iterations_an_epoch(groups: Iterable[int], batch: int, gpus: int = 1) -> int:
     """The number of iterations in one epoch.
 
     groups: number of training images that are wider than high, and number of the others. A batch holds images of one
-    group only, and mmdet fills up the last batch of each group. batch: images per iteration.
+    group only, and mmdet fills up the last batch of each group. batch: images per iteration on each GPU. gpus: how many
+    share the batches; the last iteration is filled up, too.
     """
-    return sum(-(-images // batch) for images in groups)
+    return -(-sum(-(-images // batch) for images in groups) // gpus)
 
 
 def learning_rates(config: Tree, an_epoch: int) -> list[float]:

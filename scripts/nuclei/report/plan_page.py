@@ -19,6 +19,8 @@ NOTES = f"""\
 - Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
   (config/cards.yaml); loading images is taken to keep up. With training.minutes, the hours of a training are given, and
   the number of its epochs depends on the machine; its validation comes on top.
+- "12 / 4" are 12 GPU hours on 4 GPUs that train the cell together (compute.gpus): 3 hours, if no GPU waits for another.
+  Iterations are then those of each GPU.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
   bytes: kept epochs x weights + two states to resume from, which hold the optimizer's too.
 - Epochs done: by the training of this very config and data; none, if another config or other data were trained."""
@@ -98,13 +100,13 @@ def hour_lines(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> li
         line: list[object] = [name, row["precision"]]
         for card, facts in cards.items():
             if row["minutes"]:
-                found = [minutes / 60 for minutes in row["minutes"]]
+                found = [minutes / 60 * row["gpus"] for minutes in row["minutes"]]
             elif row["macs"] is None:
                 line.append("not counted")
                 continue
             else:
                 found = [hours(macs, facts, row["precision"]) for macs in row["macs"]]
-            line.append(number(found[0]))
+            line.append(number(found[0]) + (f" / {row['gpus']}" if row["gpus"] > 1 else ""))
             sums[card] = [a + b for a, b in zip(sums[card], found, strict=True)]
         lines.append(line)
     uncounted = sum(row["macs"] is None and not row["minutes"] for row in rows.values())

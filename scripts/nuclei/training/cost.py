@@ -63,9 +63,9 @@ class CellCost(TypedDict):
     iterations, images: of all epochs; images are counted as often as they are seen. validated: images validated in all.
     counts: multiply-adds of one forward pass at the test scale and at the training scale. training, validation:
     multiply-adds of all epochs. macs: their sum for the whole training, and for what remains of it. All of these are
-    None where mmdet cannot count the model. disk: bytes of checkpoints at most. done, left: epochs.
-    minutes: of the whole training and of what remains, with training.minutes alone; then nothing that the number of
-    epochs decides is known, and left is 1 as long as time is left.
+    None where mmdet cannot count the model. disk: bytes of checkpoints at most. gpus: how many train the cell together.
+    done, left: epochs. minutes: of the whole training and of what remains, with training.minutes alone; then nothing
+    that the number of epochs decides is known, and left is 1 as long as time is left.
     """
 
     epochs: int | None
@@ -78,6 +78,7 @@ class CellCost(TypedDict):
     macs: list[float] | None
     disk: int
     precision: str
+    gpus: int
     done: int
     left: int
     minutes: list[float] | None
@@ -269,6 +270,7 @@ def plan_cell_by_time(
         # of as many epochs as have to be there to keep all that the config asks for, but each n-th one
         "disk": checkpoint_bytes(weights, max(2, kept), {**keep, "every": 0}, kept, config.optimizer),
         "precision": precision(config),
+        "gpus": config.get("gpus", 1),
         "done": done,
         "left": 1 if left else 0,
         "minutes": [float(config.runner.minutes), left],
@@ -289,7 +291,9 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools narrates
         dataset = build_dataset(config.data.train)
     batch, epochs, every = config.data.samples_per_gpu, config.runner.max_epochs, config.evaluation.interval
-    an_epoch = iterations_an_epoch(np.bincount(dataset.flag).tolist(), batch)
+    gpus = config.get("gpus", 1)
+    an_epoch = iterations_an_epoch(np.bincount(dataset.flag).tolist(), batch, gpus)
+    seen = an_epoch * batch * gpus
     images = len(read_json(config.data.val.ann_file)["images"])
     left = epochs - done
     checks = [validations(epochs, every)]  # in all, and of what remains
@@ -297,13 +301,13 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
     training = validation = macs = None
     test, train = counts
     if test is not None and train is not None:
-        macs_an_epoch, macs_a_check = STEP * train * an_epoch * batch, test * images
+        macs_an_epoch, macs_a_check = STEP * train * seen, test * images
         training, validation = macs_an_epoch * epochs, macs_a_check * checks[0]
         macs = [training + validation, macs_an_epoch * left + macs_a_check * checks[1]]
     return {
         "epochs": epochs,
         "iterations": an_epoch * epochs,
-        "images": an_epoch * batch * epochs,
+        "images": seen * epochs,
         "validated": images * checks[0],
         "counts": counts,
         "training": training,
@@ -311,6 +315,7 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
         "macs": macs,
         "disk": checkpoint_bytes(weights, epochs, keep, checks[0], config.optimizer),
         "precision": precision(config),
+        "gpus": gpus,
         "done": done,
         "left": left,
         "minutes": None,

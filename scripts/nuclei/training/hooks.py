@@ -26,17 +26,19 @@ from mmcv.runner import HOOKS, GradientCumulativeFp16OptimizerHook, GradientCumu
 from mmcv.runner.checkpoint import get_state_dict, weights_to_cpu
 from mmdet.apis import set_random_seed
 from mmdet.datasets.builder import worker_init_fn
+from mmdet.utils import build_dp
 
 import nuclei.models.augmentation  # noqa: F401 - registers the steps that config.py names
 from nuclei.common.files import sha256, write_text
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError
-from nuclei.compute.stop import StopRequest
+from nuclei.compute.ranks import Ranks, check_stop, first
 from nuclei.models.checkpoints import epoch_of, write_tensors
 from nuclei.models.time_budget import TimedRunner
 from nuclei.training.kept_epochs import epochs_to_keep
 from nuclei.training.outputs import log_rows, log_text
 from nuclei.training.resume import LAST, PREVIOUS, weights_of
+from nuclei.training.sharing import epoch_seed
 from nuclei.training.types import EpochRecord, Keep, SavedMeta
 from nuclei.training.validation import Validation
 
@@ -68,8 +70,8 @@ class EpochSeed(Hook):
         self.seed = seed
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Seed Python, numpy, torch and the loader's workers from (seed, epoch)."""
-        seed = (self.seed * 1_000_003 + runner.epoch) % 2**31
+        """Seed Python, numpy, torch and the loader's workers from (seed, epoch, rank)."""
+        seed = epoch_seed(self.seed, runner.epoch, Ranks.rank)
         set_random_seed(seed)
         loader = runner.data_loader
         # mmdet gives workers the same seed each epoch, which would repeat the same augmentations
@@ -137,6 +139,7 @@ def memory_errors(label: str) -> Iterator[None]:
 class Narrate(Hook):
     """Print progress lines with the time left, write log.jsonl, stop on a signal or where the loss is not finite.
 
+    Of several ranks, rank 0 prints and writes; mmdet has taken the mean of each loss over all of them.
     log: path of log.jsonl. label: name of the cell in progress lines. rows_per_epoch: rows of log.jsonl, each with the
     mean losses since the row before.
     """
@@ -151,7 +154,8 @@ class Narrate(Hook):
     def before_run(self, runner: Any) -> None:
         """Drop log rows of epochs that will be trained again."""
         Narrate.runner = runner
-        write_text(self.log, log_text(list(log_rows(self.log, runner.epoch))))
+        if Ranks.rank == 0:
+            write_text(self.log, log_text(list(log_rows(self.log, runner.epoch))))
 
     def before_train_epoch(self, runner: Any) -> None:
         """Start the progress line with the first epoch, and the clock of a log row with each epoch."""
@@ -171,6 +175,12 @@ class Narrate(Hook):
                 f"{runner.inner_iter + 1}, wanted a finite number; "
                 "lower training.lr, lengthen training.warmup or set training.clip"
             )
+        if Ranks.rank == 0:
+            self.narrate(runner, values)
+        check_stop()
+
+    def narrate(self, runner: Any, values: dict[str, float]) -> None:
+        """Sum the losses of an iteration, print the line and write the row that are due."""
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
@@ -194,7 +204,11 @@ class Narrate(Hook):
                 **means,
             )
             self.sums, self.count, self.since = {}, 0, time.monotonic()
-        StopRequest.check()
+
+
+def parallel(model: Any) -> Any:
+    """The model that a runner trains, as mmdet's build_dp wraps it, for validation by each rank alone."""
+    return build_dp(model.module, model.device.type, device_ids=[model.device.index or 0]) if Ranks.count > 1 else model
 
 
 def remove_needless(work: Path, validation: Validation, keep: Keep, records: list[EpochRecord]) -> None:
@@ -232,8 +246,27 @@ class EpochEnd(Hook):
         self.start = time.monotonic()
 
     def after_train_epoch(self, runner: Any) -> None:
-        """Do what the class says; raise Stopped after a signal."""
+        """Do what the class says; raise Stopped after a signal. Of several ranks, rank 0 alone writes."""
         epoch = runner.epoch + 1
+        if Ranks.rank == 0:
+            self.save(runner, epoch)
+        check_stop()
+        due = first(self.due, epoch)
+        if due:
+            self.validation.validate(parallel(runner.model), epoch, due)
+        if Ranks.rank == 0:
+            remove_needless(self.work, self.validation, self.keep, self.records)
+        check_stop()
+        self.start = time.monotonic()
+
+    def due(self, epoch: int) -> str | None:
+        """SHA-256 of the weights of the finished epoch, if it is to be validated."""
+        weights = self.records[-1]["weights"]
+        asked = self.validation.asks_for(epoch) and self.validation.scores(epoch, weights) is None
+        return weights if asked else None
+
+    def save(self, runner: Any, epoch: int) -> None:
+        """Write the weights after an epoch, and the state to go on from."""
         weights = self.work / f"epoch_{epoch}.pth"
         write_tensors(weights, weights_of(epoch, weights_to_cpu(get_state_dict(runner.model)), self.validation.classes))
         record: EpochRecord = {
@@ -253,9 +286,3 @@ class EpochEnd(Hook):
         if (self.work / LAST).exists():
             os.replace(self.work / LAST, self.work / PREVIOUS)
         save_checkpoint(self.work / LAST, runner.model, meta, runner.optimizer)
-        StopRequest.check()
-        if self.validation.asks_for(epoch) and self.validation.scores(epoch, record["weights"]) is None:
-            self.validation.validate(runner.model, epoch, record["weights"])
-        remove_needless(self.work, self.validation, self.keep, self.records)
-        StopRequest.check()
-        self.start = time.monotonic()

@@ -1,16 +1,17 @@
 """One training, from its start or its last finished epoch to its last epoch, with its validations.
 
-nuclei.training.shortened says what happens where more epochs are trained already than the config asks for.
+nuclei.training.shortened says what happens where more epochs are trained already than the config asks for. Where
+several ranks train together (nuclei.compute.ranks), all of them run what is here; rank 0 decides and writes.
 """
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nuclei.compute.device import claim_gpu
 from nuclei.compute.precision import precision
+from nuclei.compute.ranks import Ranks, first, leave, quiet, say
 from nuclei.compute.stop import StopRequest
 from nuclei.prediction.trained_weights import load_weights
 from nuclei.training.kept_epochs import epochs_to_keep
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     import torch
     from mmcv import Config
 
-    from nuclei.compute.locks import Held
-
-    Claim = Callable[[], tuple[torch.device, Held | None]]
+    Claim = Callable[[], tuple[torch.device, object]]
     Computed = Callable[[], dict[str, Any]]
 
 
@@ -84,9 +83,14 @@ def model_to_train(config: "Config", device: "torch.device", classes: tuple[str,
     model = build_model(config)
     model.CLASSES = classes
     if config.load_from and not config.resume_from:
-        load_published(model, config, config.load_from, label)
+        with quiet():
+            load_published(model, config, config.load_from, label)
     config.load_from = None  # else mmdet would load it once more
     use_device(model, config, device)
+    if Ranks.count > 1:
+        from nuclei.compute.synced_norm import synchronise
+
+        model = synchronise(model, device)
     return model
 
 
@@ -103,7 +107,7 @@ def validate_finished(
     from nuclei.compute.compat import patch_streams, quiet_amp
     from nuclei.models.detector import build_model
 
-    due = sorted(weights_there(work, records, validation.unknown(records)))
+    due = first(lambda: sorted(weights_there(work, records, validation.unknown(records))))
     if not due:
         return False
     device = claim()[0]
@@ -137,6 +141,7 @@ def fit(
     import nuclei.training.datasets  # noqa: F401 - registers the data set that train_on_negatives names
     from nuclei.compute.compat import patch_epoch_sleep, patch_points, patch_streams, quiet_amp
     from nuclei.training.hooks import memory_errors
+    from nuclei.training.sharing import share
 
     device = claim()[0]
     config.resume_from = str(work / LAST) if resumes else None
@@ -147,7 +152,7 @@ def fit(
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
     for line in left_out(dataset):
-        print(f"warning: {label}: {line}", file=sys.stderr)
+        say(f"warning: {label}: {line}")
     model = model_to_train(config, device, dataset.CLASSES, label)
     patch_streams()
     patch_points()
@@ -155,42 +160,45 @@ def fit(
     if not config.data.workers_per_gpu:
         patch_epoch_sleep()
     with memory_errors(label):
-        train_detector(model, dataset, config, validate=False, meta={})
+        train_detector(model, dataset, config, distributed=share(), validate=False, meta={})
 
 
-def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", computed: "Computed") -> Trained:
+def go_on(config: "Config", work: Path, label: str, keep: Keep, claim: "Claim", computed: "Computed") -> Trained | None:
     """train(), in one folder. claim(): the device, of which a GPU is held from the first call on."""
     from nuclei.training.hooks import remove_needless
 
-    state = newest_state(work, label)
+    state = first(newest_state, work, label)
     records = state["nuclei"]["epochs"] if state else []
     done, wanted = len(records), epochs_wanted(config, records)
     validation = Validation(config, work, label)
     validation.epochs = wanted
     if wanted and done > wanted:
-        restore_weights(work, wanted, validation.classes)
+        first(restore_weights, work, wanted, validation.classes)
     worked = validate_finished(config, work, validation, records[:wanted], claim)
-    if wanted is None or done < wanted:
-        whole = wanted or f"those of {config.runner.get('minutes')} minutes, {minutes_used(records):.2f} used,"
+    if trains := wanted is None or done < wanted:
         if done:
-            print(f"{label}: resumes after epoch {done} of {whole} from {work / LAST}", file=sys.stderr)
+            whole = wanted or f"those of {config.runner.get('minutes')} minutes, {minutes_used(records):.2f} used,"
+            say(f"{label}: resumes after epoch {done} of {whole} from {work / LAST}")
         fit(config, work, label, keep, validation, claim, computed, resumes=done > 0)
-        records, worked = finished_epochs(work), True
-        if wanted is None:
-            said = f"{len(records)} epochs in {minutes_used(records):.2f} of {config.runner.minutes} minutes"
-            print(f"{label}: {said}", file=sys.stderr)
-        wanted = validation.epochs = len(records)
-    elif done > wanted and lacking(work, validation, records[:wanted], keep):
+    elif done > wanted and first(lacking, work, validation, records[:wanted], keep):
         shorter = shorter_folder(work, wanted)
-        print(
+        say(
             f"{label}: {done} epochs are trained in {work}, {wanted} are wanted, of which not all weights are kept: "
-            f"trains them in {shorter}",
-            file=sys.stderr,
+            f"trains them in {shorter}"
         )
         shorter.mkdir(exist_ok=True)
         return go_on(config, shorter, label, keep, claim, computed)
     else:
-        print(f"{label}: all {wanted} epochs are trained already in {work}", file=sys.stderr)
+        say(f"{label}: all {wanted} epochs are trained already in {work}")
+    leave()
+    if Ranks.rank:
+        return None
+    if trains:
+        records, worked = finished_epochs(work), True
+        if wanted is None:
+            said = f"{len(records)} epochs in {minutes_used(records):.2f} of {config.runner.minutes} minutes"
+            say(f"{label}: {said}")
+        wanted = validation.epochs = len(records)
     if worked and len(records) == wanted:
         remove_needless(work, validation, keep, records)
     return published(work, validation, records[:wanted], keep, label)
@@ -200,18 +208,16 @@ def published(work: Path, validation: Validation, records: list[EpochRecord], ke
     """What of a work folder goes to the cell's folder. records: of the epochs that the config asks for."""
     rows, unknown = validation.rows(records), validation.unknown(records)
     if unknown:
-        print(
+        say(
             f"warning: {label}: no scores of {len(unknown)} epochs from {unknown[0]} on, since neither their weights "
-            "nor their predictions are kept",
-            file=sys.stderr,
+            "nor their predictions are kept"
         )
     wanted = epochs_to_keep(rows, keep["best"], keep["metrics"], keep["every"])
     kept = weights_there(work, records, wanted)
     if lost := sorted(wanted - kept):
-        print(
+        say(
             f"warning: {label}: the weights of {len(lost)} epochs from {lost[0]} on are not kept, since they were "
-            "removed under another training.validate_every or other checkpoints; so none of these epochs can be chosen",
-            file=sys.stderr,
+            "removed under another training.validate_every or other checkpoints; so none of these epochs can be chosen"
         )
     seconds = sum(record["seconds"] for record in records) + validation.seconds(records)
     validated = {row["epoch"] for row in rows if validation.asks_for(row["epoch"])} - set(unknown)
@@ -220,12 +226,13 @@ def published(work: Path, validation: Validation, records: list[EpochRecord], ke
 
 def train(
     config: "Config", work: Path, device: "torch.device", label: str, keep: Keep, computed: "Computed" = dict
-) -> Trained:
+) -> Trained | None:
     """Train to the last epoch, from last.pth if there is one, and validate; the module says more.
 
     config: resolved mmdet Config, changed in place. work: the held work folder. device: as find_device gives it.
     label: name of the cell in progress lines. keep: which epochs' weights stay on disk.
     computed(): what the training computes by and with, which each epoch's record keeps.
+    Returns None on other ranks than 0.
     Raises Stopped at the next safe point after a signal, and InputError where the loss is not finite or a GPU's memory
     does not suffice.
     """

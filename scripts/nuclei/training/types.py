@@ -64,7 +64,9 @@ class Provenance(TypedDict):
 
     work: name of the training's work folder (its hash). precision and all keys down to driver: see
     nuclei.compute.device.describe; gpu_mb and gpu_peak_mb (in MiB), cuda and driver exist only with a GPU. threads: CPU
-    threads. Code, device, threads and versions are those of the last epoch. wall_seconds: of the whole training.
+    threads of each process. gpus: processes that trained together, where there were several; what is said of the
+    device is of the first one's. Code, device, threads and versions are those of the last epoch. wall_seconds: of the
+    whole training.
     data_sha256: of annotations and images. weights_sha256: of the weights that the training started from, None for a
     random start. started, finished: ISO 8601, UTC, of the last process of this training. minutes, minutes_used,
     iterations: with training.minutes alone, its value, the time of all epochs that counts, and their iterations.
@@ -84,6 +86,7 @@ class Provenance(TypedDict):
     gpu_peak_mb: NotRequired[int]
     cuda: NotRequired[str]
     driver: NotRequired[str]
+    gpus: NotRequired[int]
     threads: int
     epochs: int
     minutes: NotRequired[float]

@@ -11,6 +11,7 @@ looks at images in another way; code of the prediction is no part of their origi
 """
 
 import contextlib
+import copy
 import functools
 import gzip
 import importlib.metadata
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nuclei.coco.types import Result
 from nuclei.common.files import read_json, sha256, whole_file, write_json
-from nuclei.compute.stop import StopRequest
+from nuclei.compute.ranks import Ranks, check_stop, gather, quiet
+from nuclei.compute.stop import Stopped, StopRequest
 from nuclei.prediction.single_look import predict
 from nuclei.scoring import average_precision
 from nuclei.scoring.names import NAMES, ScoreName
@@ -93,11 +95,13 @@ class Validation:
         """Validate an epoch: predict, keep the predictions, score them, print the scores.
 
         model: the detector with the weights of this epoch, wrapped by mmdet's build_dp. weights: SHA-256 of their file.
-        Raises Stopped after a signal.
+        Raises Stopped after a signal. Several ranks share the images; rank 0 keeps what they find.
         """
         start = time.monotonic()
         name = f"{self.label} validation, epoch {epoch}:"
-        results = predict(model, self.dataset, self.workers, name, between=StopRequest.check)
+        results = self.predict(model, name)
+        if Ranks.rank:
+            return
         content = {
             "weights": weights,
             "inference": self.inference,
@@ -108,6 +112,20 @@ class Validation:
         with whole_file(self.folder / f"epoch_{epoch}.json.gz") as temporary:
             temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
         self.score(epoch, content, "validation")
+
+    def predict(self, model: "nn.Module", name: str) -> list[Result]:
+        """What a detector finds in the validation images, in their order. name: start of progress lines."""
+        if Ranks.count == 1:
+            return predict(model, self.dataset, self.workers, name, between=StopRequest.check)
+        own = copy.copy(self.dataset)
+        own.data_infos, own.img_ids = (row[Ranks.rank :: Ranks.count] for row in (own.data_infos, own.img_ids))
+        found: list[Result] = []
+        with contextlib.suppress(Stopped), quiet():  # all ranks stop below
+            found = predict(model, own, self.workers, name, between=StopRequest.check)
+        everything = [row for part in gather(found) for row in part]
+        check_stop()
+        order = {number: place for place, number in enumerate(self.dataset.img_ids)}
+        return sorted(everything, key=lambda row: order[row["image_id"]])  # sorted() keeps the order within an image
 
     def score(self, epoch: int, predictions: dict[str, Any], said: str) -> None:
         """Score an epoch's predictions, keep and print the scores. said: what the printed line calls them."""

@@ -238,6 +238,11 @@ def training_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: training.depth {training['depth']} found, wanted 1 with training.weights coco, whose backbone "
             "has all blocks; set training.weights to none or training.depth to 1"
         )
+    if config["compute"]["gpus"] > 1 and ":" in config["compute"]["device"]:
+        yield (
+            f"config: compute.device {config['compute']['device']} found, wanted cuda, auto or cpu with compute.gpus "
+            f"{config['compute']['gpus']}; correct one"
+        )
     if training["precision"] == "fp16" and config["compute"]["device"] == "cpu":
         yield (
             "config: training.precision fp16 found, wanted fp32 or bf16 with compute.device cpu; "

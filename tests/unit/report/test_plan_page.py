@@ -11,12 +11,12 @@ CARD = {"tflops": {"fp32": 10, "fp16": 40}, "utilisation": {"fp32": 0.5, "fp16":
 
 def test_totals_of_hours_leave_out_and_name_what_is_not_counted():
     rows = {
-        "a": {"macs": [9e15, 4.5e15], "precision": "fp32"},
-        "b": {"macs": [18e15, 0], "precision": "fp32"},
-        "c": {"macs": None, "precision": "fp32"},
+        "a": {"macs": [9e15, 4.5e15], "precision": "fp32", "gpus": 4},
+        "b": {"macs": [18e15, 0], "precision": "fp32", "gpus": 1},
+        "c": {"macs": None, "precision": "fp32", "gpus": 1},
     }
     assert hour_lines(rows, {"card": CARD})[2:] == [
-        "| a | fp32 | 1 |",
+        "| a | fp32 | 1 / 4 |",
         "| b | fp32 | 2 |",
         "| c | fp32 | not counted |",
         "| all 3, without 1 not counted |  | 3 |",

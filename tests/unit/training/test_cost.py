@@ -54,6 +54,10 @@ def test_iterations_images_and_work_of_a_cell(cell):
     assert row["training"] == 3 * 3e9 * 12000
     assert row["macs"] == [3 * 3e9 * 12000 + 2e9 * 67 * 20, 3 * 3e9 * 9000 + 2e9 * (67 - 16) * 20]
     assert (row["precision"], row["disk"]) == ("fp32", (3 + 2 * 2) * 100)
+    config.gpus = 4  # 30 batches on 4 GPUs are 8 iterations, of which the last is filled up
+    row = plan_cell(config, [2e9, 3e9], 100, 50, KEEP)
+    assert (row["iterations"], row["images"], row["gpus"]) == (1600, 8 * 4 * 2 * 200, 4)
+    assert row["training"] == 3 * 3e9 * 12800
     done = plan_cell(config, [2e9, 3e9], 100, 200, KEEP)
     assert (done["macs"][1], state(done)) == (0, "finished")
     assert plan_cell(config, [None, None], 100, 0, KEEP)["macs"] is None

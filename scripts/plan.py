@@ -3,9 +3,9 @@
 It reads the config.py of every cell, the annotations that they name, the state of unfinished trainings, the GPUs of
 cards.yaml and, where it is given, the table of memory peaks. It writes no file: the page (Markdown) goes to stdout.
 
-The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and cropping.
-The hours follow from the speed that was measured for the model on a card, where cards.yaml has one, else from the card's
-peak and utilisation, which are assumptions. The page marks each as measured or assumed.
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and
+cropping. The hours follow from the speed that was measured for the model on a card, where cards.yaml has one, else from
+the card's peak and utilisation, which are assumptions. The page marks each as measured or assumed.
 """
 
 import argparse

@@ -126,7 +126,8 @@ def page(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> str:
         + [f"{card['memory_gb']:g}", card.get("note", ""), speeds(card)]
         for name, card in cards.items()
     ]
-    header = ["card", "fp32 TFLOPS", "fp16 TFLOPS", "utilisation fp32", "utilisation fp16", "memory GB", "note", "measured"]
+    header = ["card", "fp32 TFLOPS", "fp16 TFLOPS", "utilisation fp32", "utilisation fp16", "memory GB", "note"]
+    header += ["measured"]
     parts = ["## Trainings", cell_lines(rows), "## Expected GPU hours", hour_lines(rows, cards)]
     parts += ["## Cards (utilisations are assumptions)", table_lines(header, facts), "## How to read it", [NOTES]]
     return "\n\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)

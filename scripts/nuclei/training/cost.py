@@ -1,8 +1,8 @@
 """What a training will take: iterations, arithmetic, disk, hours on a card; and how much of it is done.
 
-The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and cropping.
-The hours follow from the speed that was measured for the model on a card, where config/cards.yaml has one; else from the
-card's peak and utilisation, which are assumptions.
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and
+cropping. The hours follow from the speed that was measured for the model on a card, where config/cards.yaml has one;
+else from the card's peak and utilisation, which are assumptions.
 """
 
 import contextlib
@@ -61,7 +61,10 @@ class Speed(TypedDict):
 
 
 class Measured(TypedDict):
-    """What was measured on a card. card: its name, as torch says it. date: ISO. training: {model: {precision: speed}}."""
+    """What was measured on a card. card: its name, as torch says it. date: ISO.
+
+    training: {model: {precision: speed}}.
+    """
 
     card: str
     torch: str

@@ -147,6 +147,7 @@ class Bench:
             reference_steps_per_second=1 / reference["seconds"],
             ratio=reference["seconds"] / found["seconds"],
             aim=aim,
+            default=not ours.without and not ours.benchmark,
             equal=equal,
             losses=says,
             batch=config.data.samples_per_gpu,
@@ -196,24 +197,25 @@ def run(args, scratch):
 def arguments():
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="gpu.bench", description=__doc__)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), help="in the order of worth")
+    parser.add_argument("--models", nargs="+", help="in the order of worth; default: the six of the tables")
     parser.add_argument("--data", type=Path, help="folder of the raw data set; default: ../shared/data, else drawn")
-    parser.add_argument("--steps", type=int, default=60, help="training steps of each process")
-    parser.add_argument("--warm", type=int, default=20, help="first steps whose time does not count")
+    parser.add_argument("--steps", type=int, help="training steps of each process (default: 60, or 6 with --small)")
+    parser.add_argument("--warm", type=int, help="first steps whose time does not count (default: a third)")
     parser.add_argument("--batch", type=int, help="images of a step; default: that of config/best-gpu.yaml")
     parser.add_argument("--workers", type=int, help="processes that load images; default: 12, or the cores but two")
     parser.add_argument("--minutes", type=float, help="start nothing that would end later")
     parser.add_argument("--full", action="store_true", help="every comparison for every model")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--small", action="store_true", help="tiny models and data: to try the bench, on a CPU too")
+    parser.add_argument("--small", action="store_true", help="one tiny model: to try the bench, on a CPU too")
     args = parser.parse_args()
+    args.models = args.models or list(MODELS[: 1 if args.small else None])
+    args.steps = args.steps or (6 if args.small else 60)
+    args.warm = args.warm or args.steps // 3
     if args.workers is None:
         args.workers = 0 if args.small else max(1, min(12, len(os.sched_getaffinity(0)) - 2))
     args.until, args.longest = args.minutes and time.monotonic() + 60 * args.minutes, 0.0
     if args.device == "cuda" and not torch.cuda.is_available():
-        parser.exit(
-            2, "error: no GPU found, wanted one; to try the bench on a CPU: --device cpu --small --models mask_r50\n"
-        )
+        parser.exit(2, "error: no GPU found, wanted one; to try the bench on a CPU: --device cpu --small\n")
     if not 0 < args.warm < args.steps:
         parser.exit(2, f"error: --warm {args.warm} found, wanted 1 to {args.steps - 1}, fewer than --steps\n")
     return args

@@ -112,7 +112,7 @@ def test_every_comparison_of_a_card(made_up):
     assert sum(without is None for _, without, _ in calls) == 3 and len(calls) == 3 + 8
     (plain, _, strict), (same, _, also) = calls[:2]
     assert strict == also == {"NVIDIA_TF32_OVERRIDE": "0", "CUDA_VISIBLE_DEVICES": "3"}
-    assert plain.pretty_text == same.pretty_text
+    assert plain._cfg_dict == same._cfg_dict
     assert all(
         config.get("tf32", False) is bool(without is not None and number > 1)
         for number, (config, without, _) in enumerate(calls)

@@ -1,10 +1,10 @@
 """Measure training steps a second on a GPU beside mmdet's own tools/train.py, in the same run (make bench-gpu).
 
-Both sides train the same config.py, that of config/best-gpu.yaml from random start, on the same batches, each in a
-process of its own. First fp32 beside fp32 (TF32 forbidden on both sides), then faster precisions, then, for the first
-model, bf16 without each of our switches. Every figure is kept as soon as it is known (gpu.records): kind `speed`, and
-kind `where`, the seconds of each part of a step. Before times are compared, losses are: a row of trainings whose losses
-differ says so, and counts nothing.
+Both sides train the same config.py, that of --overlay (config/best-gpu.yaml) from random start, on the same batches,
+each in a process of its own. First fp32 beside fp32 (TF32 forbidden on both sides), then faster precisions, then, for
+the first model, bf16 without each of our switches. Every figure is kept as soon as it is known (gpu.records): kind
+`speed`, and kind `where`, the seconds of each part of a step. Before times are compared, losses are: a row of trainings
+whose losses differ says so, and counts nothing.
 """
 
 import argparse
@@ -75,11 +75,16 @@ class Bench:
 
     def config(self, side):
         """Write a side's config.py; returns its path."""
-        args, part = self.args, merged("best", "best-gpu")["training"]
+        args, part = self.args, merged("best", self.args.overlay)["training"]
         images = len(json.loads(Path(self.paths["train"]["annotations"]).read_text())["images"])
         part |= SMALL if args.small else {}
-        part |= {"batch": args.batch or part["batch"], "workers": args.workers, "weights": "none", "epochs": 1}
-        part |= {"repeat": math.ceil(args.steps * part["batch"] / images), "validate_every": 0}
+        part |= {"batch": args.batch or part["batch"], "workers": args.workers, "weights": "none"}
+        part |= {
+            "epochs": 1,
+            "minutes": None,
+            "repeat": math.ceil(args.steps * part["batch"] / images),
+            "validate_every": 0,
+        }
         part["precision"] = side.precision if side.precision in ("bf16", "fp16") else "fp32"
         model = training.read("models")["models"][self.name]
         zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
@@ -174,7 +179,7 @@ def material_of(args, scratch):
 
 def run(args, scratch):
     """Measure all models; returns names of comparisons that failed and of those that were left out for time."""
-    recipe = merged("best", "best-gpu")
+    recipe = merged("best", args.overlay)
     if args.batch:
         recipe["training"]["batch"] = args.batch
     paths, _ = training.prepare(material_of(args, scratch), recipe, args.steps)
@@ -201,8 +206,9 @@ def arguments():
     parser.add_argument("--data", type=Path, help="folder of the raw data set; default: ../shared/data, else drawn")
     parser.add_argument("--steps", type=int, help="training steps of each process (default: 60, or 6 with --small)")
     parser.add_argument("--warm", type=int, help="first steps whose time does not count (default: a third)")
-    parser.add_argument("--batch", type=int, help="images of a step; default: that of config/best-gpu.yaml")
+    parser.add_argument("--batch", type=int, help="images of a step; default: that of --overlay")
     parser.add_argument("--workers", type=int, help="processes that load images; default: 12, or the cores but two")
+    parser.add_argument("--overlay", default="best-gpu", help="the config, on top of config/best.yaml: its name")
     parser.add_argument("--minutes", type=float, help="start nothing that would end later")
     parser.add_argument("--full", action="store_true", help="every comparison for every model")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")

@@ -89,7 +89,7 @@ def made_up(monkeypatch, tmp_path):
     monkeypatch.setattr(training, "by_tool", by_tool)
     monkeypatch.setattr(bench, "count_model", lambda config, sizes: ({sizes[0]: 5e9}, 1))
     args = dict(models=["mask_r50"], data=None, steps=4, warm=2, batch=1, workers=0, full=False, device="cuda")
-    args |= dict(small=True, until=None, longest=0.0)
+    args |= dict(small=True, until=None, longest=0.0, overlay="best-gpu")
     return (
         lambda **change: bench.run(Namespace(**args | change), Path(mkdtemp(dir=tmp_path))),
         calls,

@@ -8,6 +8,7 @@ whose losses differ says so, and counts nothing.
 """
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -67,11 +68,21 @@ class NoTimeLeft(Exception):
 
 
 class Bench:
-    """The processes of one model; each Side is trained once."""
+    """The processes of one model; each Side is trained once. found: {Side: what the clock wrote, or WrongResult}."""
 
     def __init__(self, args, name, paths, scratch):
         self.args, self.name, self.paths, self.scratch = args, name, paths, scratch
         self.found = {}
+
+    @functools.cached_property
+    def work(self):
+        """What a step takes, for all sides alike: images, their size, loading processes, multiply-adds of an image."""
+        config = Config.fromfile(str(self.config(FP32)))
+        _, (height, width) = shapes(config)
+        macs = count_model(config, [(height, width)])[0][height, width]
+        data = config.data
+        size = {"batch": data.samples_per_gpu, "workers": data.workers_per_gpu, "height": height, "width": width}
+        return {**size, "gflops": macs and macs / 1e9}
 
     def config(self, side):
         """Write a side's config.py; returns its path."""
@@ -101,8 +112,17 @@ class Bench:
 
     def measure(self, side):
         """What the clock found of a side, trained now or before. WrongResult where its training fails."""
-        if side in self.found:
-            return self.found[side]
+        if side not in self.found:
+            try:
+                self.found[side] = self.trained(side)
+            except WrongResult as error:
+                self.found[side] = error
+        if isinstance(self.found[side], WrongResult):
+            raise self.found[side]
+        return self.found[side]
+
+    def trained(self, side):
+        """Train a side; what the clock found of it."""
         start, args = time.monotonic(), self.args
         if args.until and start + 1.2 * args.longest > args.until:
             raise NoTimeLeft
@@ -117,7 +137,6 @@ class Bench:
             found = training.by_tool(path, folder, **variables)
         shutil.rmtree(folder)
         args.longest = max(args.longest, time.monotonic() - start)
-        self.found[side] = {**found, "config": path}
         for part in PARTS:
             record(
                 "where",
@@ -127,9 +146,10 @@ class Bench:
                 switches=found["switches"],
                 part=part,
                 seconds=found["parts"][part],
+                small=args.small,
                 device=found["device"],
             )
-        return self.found[side]
+        return found
 
     def compare(self, ours, other, aim):
         """Record the speed of ours beside mmdet's tool; returns whether their losses are equal."""
@@ -139,9 +159,6 @@ class Bench:
             equal = True
         except WrongResult as error:
             says, equal = str(error), False
-        config = Config.fromfile(str(found["config"]))
-        _, (height, width) = shapes(config)
-        macs = count_model(config, [(height, width)])[0][height, width]
         record(
             "speed",
             model=self.name,
@@ -155,11 +172,7 @@ class Bench:
             default=not ours.without and not ours.benchmark,
             equal=equal,
             losses=says,
-            batch=config.data.samples_per_gpu,
-            workers=config.data.workers_per_gpu,
-            height=height,
-            width=width,
-            gflops=macs and macs / 1e9,
+            **self.work,
             peak_memory_gb=found["peak_memory_gb"],
             reference_peak_memory_gb=reference["peak_memory_gb"],
             small=self.args.small,
@@ -235,7 +248,7 @@ def main():
         failed, left = run(args, Path(scratch))
     says = "; ".join([*failed, *(f"left out for time: {name}" for name in left)]) or "all compared, losses equal"
     name = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
-    record("check", name="training beside mmdet's tool", ok=not failed, says=says, device=name)
+    record("check", name="training beside mmdet's tool", ok=not failed, says=says, small=args.small, device=name)
     sys.exit(1 if failed else 0)
 
 

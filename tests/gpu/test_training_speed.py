@@ -120,10 +120,18 @@ def test_every_comparison_of_a_card(made_up):
     assert [config.get("cudnn_benchmark", False) for config, _, _ in calls].count(True) == 1
 
 
-def test_what_fails_and_what_there_is_no_time_for(made_up, monkeypatch):
-    run, calls, speeds = made_up
-    monkeypatch.setattr(training, "by_tool", lambda *_, **__: (_ for _ in ()).throw(WrongResult("out of memory")))
-    assert run()[0][0] == "mask_r50, fp32: out of memory"
+def test_what_fails_and_what_there_is_no_time_for(made_up, monkeypatch, tmp_path):
+    run, calls, _ = made_up
+
+    def fail(config, folder, **variables):
+        folder.mkdir()
+        calls.append(folder)
+        raise WrongResult("out of memory")
+
+    monkeypatch.setattr(training, "by_tool", fail)
+    failed, left = run()
+    assert failed[0] == "mask_r50, fp32: out of memory" and len(failed) == len(bench.COMPARED)
+    assert len(calls) == 3 and not (tmp_path / "records.jsonl").exists()  # each of mmdet's once
     failed, left = run(until=bench.time.monotonic() - 1)
     assert failed == [] and left[:2] == ["mask_r50, fp32", "mask_r50, bf16"] and len(left) == len(bench.COMPARED)
 

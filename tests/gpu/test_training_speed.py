@@ -1,7 +1,6 @@
 """make bench-gpu, on a CPU: all of its code runs, losses equal those of mmdet's tool, and it says that it is a CPU."""
 
 import json
-import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,7 +9,6 @@ from tempfile import mkdtemp
 import pytest
 from bench import training
 from bench.rows import WrongResult
-from conftest import ROOT
 
 from gpu import bench
 from gpu.clock import PARTS
@@ -136,9 +134,15 @@ def test_what_fails_and_what_there_is_no_time_for(made_up, monkeypatch, tmp_path
     assert failed == [] and left[:2] == ["mask_r50, fp32", "mask_r50, bf16"] and len(left) == len(bench.COMPARED)
 
 
-def test_without_a_gpu_it_says_so_in_one_line():
-    environment = {**bench.os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT / 'tests'}", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-W", "ignore", "-m", "gpu.bench"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: no GPU found, wanted one; to try the bench on a CPU: ")
+def test_without_a_gpu_it_says_so_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(bench.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    with pytest.raises(SystemExit) as done:
+        bench.main()
+    assert done.value.code == 2
+    line = "error: no GPU found, wanted one; to try the bench on a CPU: --device cpu --small\n"
+    assert capsys.readouterr().err == line
+    monkeypatch.setattr(sys, "argv", ["bench", "--device", "cpu", "--steps", "5", "--warm", "5"])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert capsys.readouterr().err == "error: --warm 5 found, wanted 1 to 4, fewer than --steps\n"

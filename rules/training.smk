@@ -218,4 +218,5 @@ rule plan:
     shell:
         "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
         " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
-        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} {params.narrow} 2> >(tee {log} >&2)"
+        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} {params.narrow}"
+        " 2> >(tee {log} >&2)"

@@ -6,6 +6,7 @@ nothing else uses; times compared are CPU times.
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 
@@ -95,7 +96,9 @@ def cell(name, precision, paths, folder):
 
 def clocked(out, *words, **variables):
     """Run a training; its steps as the clock wrote them to `out`. variables: further ones of its environment."""
-    run(*words, CLOCK=str(out), PYTHONPATH=f"{ROOT / 'scripts'}:{ROOT / 'tests'}", **variables)
+    # packages may come from a folder that PYTHONPATH names, as in the check of a GPU
+    path = os.pathsep.join(filter(None, [f"{ROOT / 'scripts'}", f"{ROOT / 'tests'}", os.environ.get("PYTHONPATH")]))
+    run(*words, CLOCK=str(out), PYTHONPATH=path, **variables)
     return json.loads(out.read_text())
 
 

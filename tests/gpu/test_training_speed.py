@@ -52,6 +52,17 @@ def test_the_whole_bench_on_a_cpu(tmp_path, monkeypatch):
     assert check["ok"] and check["says"] == "all compared, losses equal"
 
 
+def test_packages_may_lie_in_a_folder_that_pythonpath_names(monkeypatch, tmp_path):
+    """As in the check of a GPU, which installs nothing into the machine's own Python."""
+    seen = []
+    monkeypatch.setattr(training, "run", lambda *_, PYTHONPATH, **__: seen.append(PYTHONPATH.split(":")))
+    (tmp_path / "steps.json").write_text("[]")
+    for given, wanted in (("/kit/site", ["/kit/site"]), ("", [])):
+        monkeypatch.setenv("PYTHONPATH", given)
+        training.clocked(tmp_path / "steps.json", "train.py")
+        assert seen.pop()[2:] == wanted
+
+
 def found(loss=2.0, seconds=0.1):
     """What the clock writes of a training."""
     parts = dict.fromkeys(PARTS, seconds / 5)

@@ -19,14 +19,15 @@ NOTHING = """\
 **Nothing has been measured on a GPU yet.** The code for GPUs was run on CPUs alone: operators and training steps with
 small models, the benches with small sizes. So no figure stands here, and no speed on a card is known.
 
-What is prepared:
+What is prepared, and run whole by `make check-gpu` on a machine with a GPU, to which `make gpu-kit` takes all that it
+needs ([environments.md](environments.md)):
 
 - `make test-gpu`: each CUDA operator beside the same operator on the CPU, a step of each model in fp32, TF32, fp16 and
   bf16 beside the CPU's in fp32, a stop and going on, a run with several jobs on a card, too little memory.
 - `make bench-gpu`: training steps per second beside mmdet's own `tools/train.py` on the same batches. Aims: in fp32 at
   least as many, in the fastest safe precision 1.5 times as many. Where the time of a step goes.
 
-Each figure is printed and kept as soon as it is known, in `work/gpu/records.jsonl`. To put them here and into
+Each figure is printed and kept as soon as it is known, in a file `records.jsonl`. To put them here and into
 `snakemake plan`:
 
 ```

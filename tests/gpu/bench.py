@@ -183,8 +183,8 @@ class Bench:
 
 
 def material_of(args, scratch):
-    """The data: a folder in the raw layout, those of ../shared/data, or drawn ones."""
-    if args.data:
+    """The data: a folder in the raw layout, those of ../shared/data, or drawn ones; always those with --small."""
+    if args.data and not args.small:
         dataset = args.data / "dataset" if (args.data / "dataset/train").is_dir() else args.data
         return Material(dataset, Path(), [], scratch, real=True)
     return gather(scratch, archives=Path("no archives"), drawn=TINY) if args.small else gather(scratch)
@@ -225,7 +225,7 @@ def arguments():
     parser.add_argument("--minutes", type=float, help="start nothing that would end later")
     parser.add_argument("--full", action="store_true", help="every comparison for every model")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--small", action="store_true", help="one tiny model: to try the bench, on a CPU too")
+    parser.add_argument("--small", action="store_true", help="one tiny model on drawn images: a trial, on a CPU too")
     args = parser.parse_args()
     args.models = args.models or list(MODELS[: 1 if args.small else None])
     args.steps = args.steps or (6 if args.small else 60)

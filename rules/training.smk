@@ -191,7 +191,7 @@ rule select_checkpoint:
         " --out-checkpoint {output.checkpoint} --out {output.choice} > {log} 2>&1"
 
 
-# memory that full-size tests measured, by model and setting; of narrow or shallow models there is none
+# memory that full-size tests measured, by model and setting; of narrow or shallow models there is none, and no speed
 FULL_SIZE = TRAINING["width"] == TRAINING["depth"] == 1
 MEASURED = "docs/full_size.csv" if FULL_SIZE and Path("docs/full_size.csv").is_file() else []
 
@@ -216,9 +216,11 @@ rule plan:
         models=list(MODELS),
         seeds=config["seeds"],
         keep=config["checkpoints"],
+        narrow=switch("--narrow", not FULL_SIZE),
     message:
         "plan of all trainings"
     shell:
         "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
         " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
-        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} 2> >(tee {log} >&2)"
+        " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} {params.narrow}"
+        " 2> >(tee {log} >&2)"

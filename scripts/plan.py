@@ -3,8 +3,9 @@
 It reads the config.py of every cell, the annotations that they name, the state of unfinished trainings, the GPUs of
 cards.yaml and, where it is given, the table of memory peaks. It writes no file: the page (Markdown) goes to stdout.
 
-The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing. The hours
-follow from the peak and the utilisation of each card in cards.yaml. Those are assumptions, not measurements.
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and
+cropping. The hours follow from the speed that was measured for the model on a card, where cards.yaml has one, else from
+the card's peak and utilisation, which are assumptions. The page marks each as measured or assumed.
 """
 
 import argparse
@@ -33,12 +34,13 @@ from nuclei.workflow.run_folder import cell_folder, setting_name
 
 
 def plan(
-    configs: Mapping[tuple[str, str, int], Path], work: str, keep: Keep, measured: str | None
+    configs: Mapping[tuple[str, str, int], Path], work: str, keep: Keep, measured: str | None, narrow: bool = False
 ) -> dict[str, PlannedCell]:
     """What the training of each cell will take: {name of the cell: numbers}.
 
     configs: {(setting, model, seed): path of config.py}. work: work/<run>. keep: which epochs' weights train.py keeps.
-    measured: CSV of the full-size tests, or None. A detector that several cells share is counted once.
+    measured: CSV of the full-size tests, or None. narrow: whether the models are narrow or shallow, so that speeds that
+    were measured at full size say nothing of them. A detector that several cells share is counted once.
     """
     from mmcv import Config
 
@@ -64,7 +66,11 @@ def plan(
             row = plan_cell(config, counts, weights, done, keep)
         else:
             row = plan_cell_by_time(config, counts, weights, done, keep, left)
-        rows[f"{setting_name(setting)}/{model}/seed{seed}"] = {**row, "peak": measured_peak(measured, model, setting)}
+        rows[f"{setting_name(setting)}/{model}/seed{seed}"] = {
+            **row,
+            "peak": measured_peak(measured, model, setting),
+            "timed_as": None if narrow else model,
+        }
     return rows
 
 
@@ -81,6 +87,9 @@ def main() -> None:
     parser.add_argument(
         "--measured", nargs="?", help="CSV of the full-size tests with the columns model, setting, peak_gb"
     )
+    parser.add_argument(
+        "--narrow", action="store_true", help="the models are narrow or shallow: measured speeds do not hold for them"
+    )
     parser.add_argument("--settings", nargs="+", required=True, help="settings and folds, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
@@ -92,7 +101,7 @@ def main() -> None:
         for setting, paths in by_setting(args.settings, args.models, args.seeds, args.configs, "--configs").items()
         for cell, path in by_cell(args.models, args.seeds, paths, "--configs").items()
     }
-    print(page(plan(configs, args.work, keep_of(args), args.measured), cards))
+    print(page(plan(configs, args.work, keep_of(args), args.measured, args.narrow), cards))
 
 
 if __name__ == "__main__":

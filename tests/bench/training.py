@@ -6,6 +6,7 @@ nothing else uses; times compared are CPU times.
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 
@@ -36,7 +37,7 @@ TOOL = Path(mmdet.__file__).parent / ".mim/tools/train.py"
 MODELS = ("pointrend_r50", "mask_r50", "cascade_r50")  # the first alone, unless the bench is full
 STEPS, WARM = 40, 10  # of a training, and the first of them whose time does not count
 SAME, FIRST = 5e-3, 3  # relative difference of each loss in the first steps of fp32 trainings
-NEAR = {"fp32": 0.03, "bf16": 0.05}  # relative difference of the mean loss over all steps
+NEAR = {"fp32": 0.03, "tf32": 0.05, "bf16": 0.05, "fp16": 0.05}  # relative difference of the mean loss over all steps
 SEED = 0
 
 
@@ -45,13 +46,13 @@ def read(name):
     return yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
 
 
-def prepare(material):
-    """Training tiles and validation images below material.scratch.
+def prepare(material, best=None, steps=None):
+    """Training tiles and validation images below material.scratch, of the recipe `best` (default: config/best.yaml).
 
     Returns {"train"|"val"|"test": {"annotations", "images"}} and the number of tiles of all training images, of which
     only as many are made as the steps take.
     """
-    folder, best = material.scratch / "training", read("best")
+    folder, best = material.scratch / "training", best or read("best")
     folder.mkdir()
     images = [image for image in read_layout(material.dataset)[0] if image.set == "train"]
     ids = [image.id for image in images]
@@ -61,7 +62,7 @@ def prepare(material):
     size = min(best["tiles"]["size"], *map(min, sizes))
     stride, least = min(best["tiles"]["stride"], size), best["tiles"]["min_area"]
     counts = [math.prod(len(starts(side, size, stride)) for side in sides) for sides in sizes]
-    wanted = STEPS * best["training"]["batch"]
+    wanted = (steps or STEPS) * best["training"]["batch"]
     used = [image for number, image in enumerate(train) if sum(counts[:number]) < wanted]
     content = convert(used, "exact", "polygon", material.processes)
     tiles = tile(content, material.dataset / "train", folder / "tiles", size, stride, least, "polygon")
@@ -93,25 +94,28 @@ def cell(name, precision, paths, folder):
     return folder / f"{precision}.py", config.data.samples_per_gpu
 
 
-def clocked(out, *words):
-    """Run a training; its steps as the clock wrote them to `out`."""
-    run(*words, CLOCK=str(out), PYTHONPATH=f"{ROOT / 'scripts'}:{ROOT / 'tests'}")
+def clocked(out, *words, **variables):
+    """Run a training; its steps as the clock wrote them to `out`. variables: further ones of its environment."""
+    # packages may come from a folder that PYTHONPATH names, as in the check of a GPU
+    path = os.pathsep.join(filter(None, [f"{ROOT / 'scripts'}", f"{ROOT / 'tests'}", os.environ.get("PYTHONPATH")]))
+    run(*words, CLOCK=str(out), PYTHONPATH=path, **variables)
     return json.loads(out.read_text())
 
 
-def trained(config, folder):
+def trained(config, folder, device="cpu", **variables):
     """Steps of a training by scripts/train.py; its outputs go to `folder`."""
-    words = ["--config", config, "--work", folder / "work", "--device", "cpu", "--threads", 1]
+    words = ["--config", config, "--work", folder / "work", "--device", device, "--threads", 1]
     for name in ("checkpoints", "epochs", "log", "provenance"):
         words += [f"--out-{name}", folder / name]
     folder.mkdir()
-    return clocked(folder / "steps.json", ROOT / "scripts/train.py", *words)
+    return clocked(folder / "steps.json", ROOT / "scripts/train.py", *words, **variables)
 
 
-def by_tool(config, folder):
+def by_tool(config, folder, **variables):
     """Steps of a training by mmdet's tools/train.py."""
     folder.mkdir()
-    return clocked(folder / "steps.json", TOOL, config, "--work-dir", folder, "--no-validate", "--seed", SEED)
+    words = [config, "--work-dir", folder, "--no-validate", "--seed", SEED]
+    return clocked(folder / "steps.json", TOOL, *words, **variables)
 
 
 def seconds(steps, kind, parts=PARTS):
@@ -129,9 +133,9 @@ def difference(found, wanted):
     return abs(found - wanted) / max(abs(wanted), 1e-9)
 
 
-def check(name, precision, ours, stock):
+def check(name, precision, ours, stock, warm=None):
     """Require the losses of mmdet's tool: in fp32 each of the first steps', and the mean of all. Returns a note."""
-    require(len(ours) == len(stock) > WARM, f"{name}: {len(ours)} steps, by mmdet's tool {len(stock)}")
+    require(len(ours) == len(stock) > (warm or WARM), f"{name}: {len(ours)} steps, by mmdet's tool {len(stock)}")
     first = 0.0
     for number, (step, other) in enumerate(zip(ours[:FIRST], stock[:FIRST], strict=True), 1):
         for key, wanted in other["losses"].items() if precision == "fp32" else ():

@@ -5,6 +5,7 @@ A check that is cut off loses nothing that it has measured; tools/write_gpu_page
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def record(kind: str, **values: Any) -> None:
     kind: what was measured, such as "step" or "operator". values: whatever JSON can hold, with units in their names
     (seconds, images_per_second, peak_memory_gb).
     """
-    line = json.dumps({"kind": kind, **values})
+    line = json.dumps({"kind": kind, "date": time.strftime("%Y-%m-%d", time.gmtime()), **values})
     print(line, flush=True)
     file = Path(os.environ.get(FILE, "work/gpu/records.jsonl"))
     file.parent.mkdir(parents=True, exist_ok=True)

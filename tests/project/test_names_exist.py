@@ -38,7 +38,7 @@ MODULE = re.compile(r"(?<![\w./-])(nuclei(?:\.\w+)+)")
 SCRIPT = re.compile(r"(?<![\w./*-])(?P<said>\b(?:by|what|run) )?(?P<name>\w+\.py)\b(?P<writes> writes)?")
 COMMAND = re.compile(r"python (?:-\S+ (?:ignore )?)?((?:scripts|tools)/\w+\.py)([^`#|&;]*)")
 
-OTHERS_FILES = {"containers/nuclei.sif"}  # which a person builds
+OTHERS_FILES = {"containers/nuclei.sif", "docs/gpu.jsonl"}  # which a person builds; records, once there are any
 # a cell's resolved config, and files of mmdet, mmcv, pycocotools and the report's author
 OTHERS_SCRIPTS = {"config.py", "__init__.py", "version.py", "setup.py", "cocoeval.py", "mask2coco.py"}
 OTHERS_PAGES = {"docs/versions.md"}  # speaks of mmdet's files, by their names alone

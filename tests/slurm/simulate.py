@@ -57,7 +57,7 @@ def hours(page, card):
         name = re.fullmatch(r"setting(\d)/(\w+)/seed\d+", row[0])
         if name and len(row) == len(header):
             text = row[header.index(card)].replace(",", "")
-            found[int(name[1]), name[2]] = None if text == "not counted" else float(text)
+            found[int(name[1]), name[2]] = None if text == "not counted" else float(text.split()[0])
     mean = statistics.mean(value for value in found.values() if value is not None)
     return {cell: mean if value is None else value for cell, value in found.items()}
 

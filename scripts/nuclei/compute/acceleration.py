@@ -96,19 +96,20 @@ class BagRoIAlign(RoIAlign):
         return roi_align(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned)
 
 
-def use_channels_last(model: torch.nn.Module) -> bool:
+def use_channels_last(model: torch.nn.Module, align: type[RoIAlign] = BagRoIAlign) -> bool:
     """Let a model keep its feature maps channels last in memory, which convolutions on a CPU compute faster.
 
-    The operators of mmcv-full 1.7.2 read such maps wrongly on a CPU, without an error. So RoIAlign is replaced by
-    BagRoIAlign, and a model that has any other of these operators stays as it is. (SimpleRoIAlign is made of torch's
-    operators and reads them rightly.) Returns whether the model was changed.
+    The operators of mmcv-full 1.7.2 read such maps wrongly, without an error. So RoIAlign is replaced by `align`, and a
+    model that has any other of these operators stays as it is. (SimpleRoIAlign is made of torch's operators and reads
+    them rightly.) Returns whether the model was changed.
+    align: a RoIAlign with the same values that takes such maps. BagRoIAlign is the fast one on a CPU.
     """
     own = [m for m in model.modules() if any(base.__module__.startswith("mmcv.ops.") for base in type(m).__mro__)]
-    aligns = [module for module in own if type(module) in (RoIAlign, BagRoIAlign) and module.pool_mode == "avg"]
+    aligns = [module for module in own if type(module) in (RoIAlign, align) and module.pool_mode == "avg"]
     if len(aligns) < sum(not isinstance(module, SimpleRoIAlign) for module in own):
         return False
     for module in aligns:
-        module.__class__ = BagRoIAlign
+        module.__class__ = align
     model.to(memory_format=torch.channels_last)
     return True
 

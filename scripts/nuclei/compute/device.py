@@ -130,6 +130,7 @@ def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, 
     mmcv.utils.get_logger("mmcv").setLevel("WARNING")  # otherwise it prints a line for each layer that it initialises
     config = mmcv.Config.fromfile(args.config)
     set_tf32(config.get("tf32", False))
+    torch.backends.cudnn.benchmark = trains and config.get("cudnn_benchmark", False)  # mmdet's own key
     check_precision(config, device, trains)
     return config, device
 

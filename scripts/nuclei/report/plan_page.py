@@ -1,14 +1,14 @@
 """The page that `snakemake plan` prints: what the trainings of all cells will take."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.markdown import table_lines
 from nuclei.common.stage import InputError
-from nuclei.training.cost import FLOPS, STEP, Card, PlannedCell, hours
+from nuclei.training.cost import FLOPS, STEP, Card, PlannedCell, hours, measured_speed
 
 NOTES = f"""\
 - GFLOPs an image: mmcv's count of one forward pass with mmdet's 1000 dummy proposals, at the test scale / at the middle
@@ -16,9 +16,11 @@ NOTES = f"""\
 - Training PFLOPs: images seen x GFLOPs at the training scale x {STEP} (forward + backward) x {FLOPS} (a multiply-add is
   two, as in data sheets). Validation PFLOPs: images validated x GFLOPs at the test scale x {FLOPS}; pasting masks and
   scoring, on the CPU, are not in it.
-- Hours: (training + validation PFLOPs) / (peak x utilisation). All of the cards' numbers are assumptions
-  (config/cards.yaml); loading images is taken to keep up. With training.minutes, the hours of a training are given, and
-  the number of its epochs depends on the machine; its validation comes on top.
+- Hours, assumed: (training + validation PFLOPs) / (peak x utilisation), both of config/cards.yaml; loading images is
+  taken to keep up. Hours, measured: the same PFLOPs at the speed that this model's training had on this card in this
+  precision (docs/gpu.md), whatever its batch and image size were.
+  With training.minutes, the hours of a training are given, and the number of its epochs depends on the machine; its
+  validation comes on top.
 - "12 / 4" are 12 GPU hours on 4 GPUs that train the cell together (compute.gpus): 3 hours, if no GPU waits for another.
   Iterations are then those of each GPU.
 - Memory: peak measured on a CPU at full size; what a GPU needs differs. Disk: checkpoints at most, from the weights'
@@ -92,40 +94,67 @@ def cell_lines(rows: Mapping[str, PlannedCell]) -> list[str]:
     return table_lines(header, lines)
 
 
+def basis(measured: Collection[bool]) -> str:
+    """What hours follow from, in a word. measured: of each training without a given time, whether its speed was."""
+    if not measured:
+        return "given"
+    return "assumed" if not any(measured) else "measured" if all(measured) else "partly measured"
+
+
 def hour_lines(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> list[str]:
     """Lines of the table of expected hours by cell and card, with a total of all and a total of what remains."""
     lines: list[list[object]] = []
     sums = {card: [0.0, 0.0] for card in cards}
+    known: dict[str, list[bool]] = {card: [] for card in cards}
     for name, row in rows.items():
         line: list[object] = [name, row["precision"]]
         for card, facts in cards.items():
+            own: list[bool] = []
             if row["minutes"]:
                 found = [minutes / 60 * row["gpus"] for minutes in row["minutes"]]
             elif row["macs"] is None:
                 line.append("not counted")
                 continue
             else:
-                found = [hours(macs, facts, row["precision"]) for macs in row["macs"]]
-            line.append(number(found[0]) + (f" / {row['gpus']}" if row["gpus"] > 1 else ""))
+                how = facts, row["precision"], row["timed_as"]
+                own = [measured_speed(facts, row["timed_as"], row["precision"]) is not None]
+                known[card] += own
+                found = [hours(macs, *how) for macs in row["macs"]]
+            gpus = f" / {row['gpus']}" if row["gpus"] > 1 else ""
+            line.append(f"{number(found[0])}{gpus} ({basis(own)})")
             sums[card] = [a + b for a, b in zip(sums[card], found, strict=True)]
         lines.append(line)
     uncounted = sum(row["macs"] is None and not row["minutes"] for row in rows.values())
     short = f", without {uncounted} not counted" if uncounted else ""
     for index, name in enumerate((f"all {len(rows)}{short}", f"of that remains{short}")):
-        lines.append([name, "", *(number(sums[card][index]) for card in cards)])
+        lines.append([name, "", *(f"{number(sums[card][index])} ({basis(known[card])})" for card in cards)])
     return table_lines(["cell", "precision", *cards], lines)
+
+
+def speeds(card: Card) -> str:
+    """The measured speeds of a card, in words; empty where there are none."""
+    if "measured" not in card:
+        return ""
+    found = card["measured"]
+    steps = [
+        f"{model} {precision} {speed['steps_per_second']:.3g}"
+        for model, by_precision in found["training"].items()
+        for precision, speed in by_precision.items()
+    ]
+    return f"{', '.join(steps)} steps/s (torch {found['torch']}, {found['date']})"
 
 
 def page(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> str:
     """The whole page (Markdown). rows: {name of the cell: what it takes}. cards: {name: card}, of read_cards."""
     facts = [
         [name, *(f"{card[key][kind]:g}" for key in ("tflops", "utilisation") for kind in ("fp32", "fp16"))]
-        + [f"{card['memory_gb']:g}", card.get("note", "")]
+        + [f"{card['memory_gb']:g}", card.get("note", ""), speeds(card)]
         for name, card in cards.items()
     ]
     header = ["card", "fp32 TFLOPS", "fp16 TFLOPS", "utilisation fp32", "utilisation fp16", "memory GB", "note"]
-    parts = ["## Trainings", cell_lines(rows), "## Expected GPU hours (from assumptions)", hour_lines(rows, cards)]
-    parts += ["## Cards (assumptions)", table_lines(header, facts), "## How to read it", [NOTES]]
+    header += ["measured"]
+    parts = ["## Trainings", cell_lines(rows), "## Expected GPU hours", hour_lines(rows, cards)]
+    parts += ["## Cards (utilisations are assumptions)", table_lines(header, facts), "## How to read it", [NOTES]]
     return "\n\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 
 

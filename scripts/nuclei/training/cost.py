@@ -1,7 +1,8 @@
 """What a training will take: iterations, arithmetic, disk, hours on a card; and how much of it is done.
 
-The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing. The hours
-follow from the peak and the utilisation of each card in config/cards.yaml. Those are assumptions, not measurements.
+The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and
+cropping. The hours follow from the speed that was measured for the model on a card, where config/cards.yaml has one;
+else from the card's peak and utilisation, which are assumptions.
 """
 
 import contextlib
@@ -48,6 +49,29 @@ class ByPrecision(TypedDict):
     fp16: float
 
 
+class Speed(TypedDict):
+    """Measured training of a model on a card: steps per second, of batches of so many images.
+
+    gflops: 10^9 multiply-adds of one forward pass on one of these images.
+    """
+
+    steps_per_second: float
+    batch: int
+    gflops: float
+
+
+class Measured(TypedDict):
+    """What was measured on a card. card: its name, as torch says it. date: ISO.
+
+    training: {model: {precision: speed}}.
+    """
+
+    card: str
+    torch: str
+    date: str
+    training: dict[str, dict[str, Speed]]
+
+
 class Card(TypedDict):
     """A GPU of config/cards.yaml. tflops: peak, 10^12 operations per second. utilisation: share of it, 0 to 1."""
 
@@ -55,6 +79,7 @@ class Card(TypedDict):
     utilisation: ByPrecision
     memory_gb: float
     note: NotRequired[str]
+    measured: NotRequired[Measured]
 
 
 class CellCost(TypedDict):
@@ -85,9 +110,13 @@ class CellCost(TypedDict):
 
 
 class PlannedCell(CellCost):
-    """A row of `snakemake plan`. peak: memory measured on a CPU at full size, GB; None where it was not measured."""
+    """A row of `snakemake plan`. peak: memory measured on a CPU at full size, GB; None where it was not measured.
+
+    timed_as: the model whose measured speed on a card holds for the cell; None for a narrow or shallow model.
+    """
 
     peak: float | None
+    timed_as: str | None
 
 
 def validations(epochs: int, every: int) -> int:
@@ -95,12 +124,21 @@ def validations(epochs: int, every: int) -> int:
     return -(-epochs // every) if every else 0
 
 
-def hours(macs: float, card: Card, trained_in: str) -> float:
-    """Hours that `macs` multiply-adds take on a card: operations / (peak x utilisation).
+def measured_speed(card: Card, model: str | None, trained_in: str) -> Speed | None:
+    """The measured speed of a model's training in a precision on a card; None where there is none. model: or None."""
+    return card["measured"]["training"].get(model or "", {}).get(trained_in) if "measured" in card else None
 
-    trained_in: precision of the training, fp32, fp16 or bf16; bf16 is taken to be as fast as fp16.
+
+def hours(macs: float, card: Card, trained_in: str, model: str | None = None) -> float:
+    """Hours that `macs` multiply-adds take on a card: at the model's measured speed, else operations / (peak x
+    utilisation).
+
+    trained_in: precision of the training, fp32, tf32, fp16 or bf16; where nothing is measured, bf16 is taken to be as
+    fast as fp16, and tf32 as fp32. model: as in measured_speed.
     """
-    form: Literal["fp32", "fp16"] = "fp32" if trained_in == "fp32" else "fp16"
+    if speed := measured_speed(card, model, trained_in):
+        return macs / (STEP * speed["gflops"] * 1e9 * speed["batch"] * speed["steps_per_second"]) / 3600
+    form: Literal["fp32", "fp16"] = "fp32" if trained_in in ("fp32", "tf32") else "fp16"
     return FLOPS * macs / (card["tflops"][form] * 1e12 * card["utilisation"][form]) / 3600
 
 
@@ -140,16 +178,25 @@ def shapes(config: "Config") -> tuple[Size, Size]:
     """Size (height, width) in px of the network's input: at the test scale, and at the middle of the training scales.
 
     config: resolved mmdet Config. Each is that of the commonest size among the validation images and the training
-    images, respectively.
+    images, respectively; of training images that are cropped, it is at most that of the crop.
     """
     test = next(step.img_scale for step in config.data.val.pipeline if step["type"] == "MultiScaleFlipAug")
-    train = next((step["img_scale"] for step in training_set(config)["pipeline"] if step["type"] == "Resize"), test)
+    pipeline = training_set(config)["pipeline"]
+    train = next((step["img_scale"] for step in pipeline if step["type"] in ("Resize", "AlignedResize")), test)
     if isinstance(train, list):
         train = tuple(round(sum(sides) / len(train)) for sides in zip(*train, strict=True))
-    return (
-        resized(usual_size(config.data.val.ann_file), test),
-        resized(usual_size(training_set(config)["ann_file"]), train),
-    )
+    height, width = resized(usual_size(training_set(config)["ann_file"]), train)
+    for step in pipeline:
+        if step["type"] == "RandomCrop" and step.get("crop_type", "absolute") == "absolute":
+            rows, columns = (-(-side // 32) * 32 for side in step["crop_size"])
+            height, width = min(height, rows), min(width, columns)
+    return resized(usual_size(config.data.val.ann_file), test), (height, width)
+
+
+def training_precision(config: "Config") -> str:
+    """The precision that a training on a card has, as its measured speeds name it: fp32, tf32, fp16 or bf16."""
+    found = precision(config)
+    return "tf32" if found == "fp32" and config.get("tf32") else found
 
 
 def forward_macs(model: Any, shape: Size) -> float | None:
@@ -269,7 +316,7 @@ def plan_cell_by_time(
         "macs": None,
         # of as many epochs as have to be there to keep all that the config asks for, but each n-th one
         "disk": checkpoint_bytes(weights, max(2, kept), {**keep, "every": 0}, kept, config.optimizer),
-        "precision": precision(config),
+        "precision": training_precision(config),
         "gpus": config.get("gpus", 1),
         "done": done,
         "left": 1 if left else 0,
@@ -314,7 +361,7 @@ def plan_cell(config: "Config", counts: Sequence[float | None], weights: int, do
         "validation": validation,
         "macs": macs,
         "disk": checkpoint_bytes(weights, epochs, keep, checks[0], config.optimizer),
-        "precision": precision(config),
+        "precision": training_precision(config),
         "gpus": gpus,
         "done": done,
         "left": left,

@@ -65,14 +65,28 @@ def use_own_hooks(
 
 
 def use_device(model: Any, config: "Config", device: "torch.device") -> None:
-    """Let a detector compute as training does on this device: memory layout and bf16."""
+    """Let a detector compute as training does on this device: memory layout and bf16.
+
+    On a GPU, tensor cores alone like channels last, so fp32 without TF32 keeps its layout.
+    """
     from nuclei.compute.acceleration import use_bf16, use_channels_last, use_fast_ious
+    from nuclei.compute.card import ContiguousRoIAlign
 
     if device.type == "cpu":
         use_channels_last(model)
         use_fast_ious()
+    elif precision(config) != "fp32" or config.get("tf32"):
+        use_channels_last(model, ContiguousRoIAlign)
     if precision(config) == "bf16":
         use_bf16(model)
+
+
+def use_card(config: "Config") -> None:
+    """Let a training on a GPU load and step faster: pinned batches, fused steps. config is changed in place."""
+    from nuclei.compute.card import use_pinned_batches
+
+    use_pinned_batches(config)
+    config.custom_hooks.append(dict(type="FusedSteps"))
 
 
 def model_to_train(config: "Config", device: "torch.device", classes: tuple[str, ...], label: str) -> Any:
@@ -149,6 +163,8 @@ def fit(
     config.gpu_ids = [device.index or 0]
     config.work_dir = str(work)
     use_own_hooks(config, work, label, keep, validation, computed)
+    if device.type == "cuda":
+        use_card(config)
     set_random_seed(config.seed)
     dataset = build_dataset(config.data.train)
     for line in left_out(dataset):

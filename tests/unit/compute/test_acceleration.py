@@ -20,6 +20,7 @@ from mmdet.utils import build_dp
 from support.resolved_configs import resolved
 
 from nuclei.compute.acceleration import BagRoIAlign, box_ious, roi_align, use_bf16, use_channels_last, use_fast_ious
+from nuclei.compute.card import ContiguousRoIAlign
 from nuclei.data.conversion import convert
 from nuclei.data.raw_layout import read_layout
 from nuclei.models.detector import build_model
@@ -204,14 +205,16 @@ def double(monkeypatch):
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_channels_last_keeps_losses_and_gradients(config, double, model):
+@pytest.mark.parametrize(
+    ("model", "align"), [*((model, BagRoIAlign) for model in MODELS), ("pointrend_r50", ContiguousRoIAlign)]
+)
+def test_channels_last_keeps_losses_and_gradients(config, double, model, align):
     changed = []
     given = config(model)
     if model == "pointrend_r50":  # its choice of the least certain points is one among equals
         given.model.train_cfg.rcnn.importance_sample_ratio = 0
     _, wanted, plain = losses_and_gradients(given)
-    _, found, gradients = losses_and_gradients(given, lambda model: changed.append(use_channels_last(model)))
+    _, found, gradients = losses_and_gradients(given, lambda model: changed.append(use_channels_last(model, align)))
     assert changed == [True]
     assert found == pytest.approx(wanted, rel=1e-9)
     assert gradients.keys() == plain.keys()

@@ -20,6 +20,7 @@ from nuclei.training.cost import (
     plan_cell,
     resized,
     shapes,
+    training_precision,
     validations,
 )
 from nuclei.training.work_folder import binding, training_data_sha256
@@ -91,6 +92,14 @@ def test_network_input_is_resized_and_padded(cell):
     assert shapes(config) == ((256, 256), (256, 256))
     config.data.train.dataset.pipeline[2].img_scale = [(128, 128), (192, 192)]
     assert shapes(config) == ((256, 256), (160, 160))
+    config.data.train.dataset.pipeline[2].type = "AlignedResize"
+    config.data.train.dataset.pipeline.insert(3, dict(type="RandomCrop", crop_size=(90, 400)))
+    assert shapes(config) == ((256, 256), (96, 160))
+
+
+def test_precisions_as_measured_speeds_name_them():
+    configs = {}, {"tf32": True}, {"precision": "bf16", "tf32": True}, {"fp16": {"loss_scale": 512.0}}
+    assert [training_precision(Config(config)) for config in configs] == ["fp32", "tf32", "bf16", "fp16"]
 
 
 def test_count_of_one_convolution_by_hand():

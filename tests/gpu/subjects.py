@@ -37,7 +37,7 @@ SMALL = {"train_scales": [[96, 96], [128, 128]], "test_scale": [128, 128], "dete
 def section(small):
     """`training` of the config. Anchors are assigned on the card, which has the memory for it."""
     filled = fill_training(training("demo" if small else "config"), read_protocol("report", MODELS))
-    changed = {"weights": "none", "batch": BATCH, "workers": 0, "epochs": 1, "gpu_assign_thr": None}
+    changed = {"weights": "none", "batch": BATCH, "workers": 0, "epochs": 1, "repeat": 1, "gpu_assign_thr": None}
     return {**filled, **changed, **(SMALL if small else {})}
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+import torch
 from gpu.devices import CARD, device_of, is_small
 from gpu.jobs import Job, training
 from gpu.records import record
@@ -38,6 +39,7 @@ def test_killed_resumed_and_the_card_given_on(on, cell, tmp_path, records_apart)
         assert second.end() == 0, second.said
         if not is_small(device):
             assert f"second: computes on {claim}" in second.said
+            assert claim.endswith(f", {torch.cuda.get_device_properties(device).uuid}")
             record("check", name="the card of a killed job", ok=True, says=claim, device=device.type)
         again = Job(training(config, killed, device, label="first", keep_every=1), tmp_path / "again.log")
         assert again.end() == 0, again.said

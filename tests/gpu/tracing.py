@@ -1,4 +1,4 @@
-"""What of mmcv.ops a piece of code calls: functions and classes of its modules, and the native operators below them."""
+"""What of mmcv.ops a piece of code calls: its public functions and classes, and the native operators below them."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ NATIVE = "mmcv._ext"
 def called(function):
     """(names of mmcv.ops that function() calls in this thread, its result).
 
-    A name is `module.function` or `module.Class`, or `_ext.name` for a native operator, of which mmcv has one for each
-    kind of device. On a CPU, autograd calls backward() in this thread, too.
+    A name is that of a function or class, or `_ext.name` for a native operator, of which mmcv has one for each kind of
+    device. On a CPU, autograd calls backward() in this thread, too.
     """
     names = set()
 
@@ -22,8 +22,8 @@ def called(function):
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(FOLDER):
             name = code.co_qualname.split(".")[0]
-            if not name.startswith("_"):
-                names.add(f"{Path(code.co_filename).stem}.{name}")
+            if name in mmcv.ops.__all__:
+                names.add(name)
         elif event == "c_call" and getattr(value, "__module__", None) == NATIVE:
             names.add(f"_ext.{value.__name__}")
 

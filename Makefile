@@ -9,8 +9,8 @@ REPORTS_MMDET := 2.18.1
 REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9ef
 
 .PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
-        test-damage test-fuzz test-commands test-conda test-image test-browser test-slurm simulate-slurm bench bench-full \
-        bench-peers bench-gpu verify bundle regions clean-work lint mmcv-cuda
+        test-damage test-fuzz test-gpu test-commands test-conda test-image test-browser test-slurm simulate-slurm bench \
+        bench-full bench-peers bench-gpu verify bundle regions clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -21,6 +21,9 @@ help:
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
+	@echo "make test-gpu    on a card: operators, a step and an inference of each model in each precision, resume, out of"
+	@echo "                memory, a run; measures into work/gpu/records.jsonl. NUCLEI_GPU_DATA= a raw data set to take"
+	@echo "                images from; NUCLEI_GPU_DEVICE=cpu runs it small on a CPU, as a rehearsal"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
 	@echo "make test-fuzz    2,000 damaged inputs for each reader of files; minutes"
 	@echo "make test-damage  300 random kills over 4 small runs, and other damage to runs; an hour"
@@ -123,6 +126,10 @@ mmcv-cuda: $(READY)
 
 test-full: $(READY)
 	python -m pytest -m full -s tests/full
+
+# In order of worth, which is that of the files' names, so that whatever cuts it off cuts the least.
+test-gpu: $(READY)
+	python -W ignore -m pytest -m gpu -s -rs tests/gpu
 
 test-overfit: $(READY)
 	python -m pytest -m overfit -s tests/full

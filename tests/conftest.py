@@ -125,6 +125,13 @@ def made_run(tmp_path_factory):
 
 
 @pytest.fixture
+def records_apart(request, tmp_path, monkeypatch):
+    """What a test of tests/gpu measures on the CPU, by its parameter `on`, goes to a file that no one keeps."""
+    if request.node.callspec.params["on"] == "cpu":
+        monkeypatch.setenv("NUCLEI_GPU_RECORDS", str(tmp_path / "records.jsonl"))
+
+
+@pytest.fixture
 def published(tmp_path):
     """A checkpoint in the form of mmdet's published ones, see support/published_weights.py."""
     from support.published_weights import make_published

@@ -92,6 +92,8 @@ def test_steps_come_in_the_order_of_their_worth(tmp_path):
     assert names == [*first, "operators", "steps", "speed", "other tests", "training", "page"]
     assert sum(step.share for step in known) == pytest.approx(1)
     assert all("cpu" not in step.command and "--small" not in step.command for step in known)
+    raw = str(tmp_path / "work/raw")
+    assert [step.name for step in known if raw in step.command] == ["data", "speed", "training"]
     assert [step.name for step in steps(options(tmp_path))] == ["card", *names[4:]]
     assert all((ROOT / step.command[0]).is_file() for step in known if step.command[0].endswith(".py"))
     assert all((ROOT / step.needs).is_file() for step in known if step.needs)

@@ -2,9 +2,9 @@
 
 No wheel of mmcv-full exists for this version of torch. In an ordinary build each of its 73 C++ files parses torch's
 headers again, which takes 21 minutes on 2 cores. Here they are parsed once, into a precompiled header. nvcc takes no
-precompiled header, and parses them three times for each of the 55 CUDA files: these are joined into as many files as
-are compiled at a time. The wheel is kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named by
-a hash of everything that the wheel depends on.
+precompiled header, and parses them three times for each of the 55 CUDA files: these are joined into 9 files. The wheel
+is kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named by a hash of everything that the
+wheel depends on.
 
 It needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda,
 and without being asked for where torch finds a GPU and there is an nvcc of torch's CUDA. nvcc alone, as on a login
@@ -42,15 +42,16 @@ VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
 STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
 HEADER = "pytorch_cpp_helper.hpp"
-# CUDA files that define a name which another one of them also defines, in an order in which such files are never
-# JOINED_APART or more places from each other.
+# In how many files the CUDA files are joined. Fixed, so that every machine compiles the same files.
+JOINED = 9
+# CUDA files that define a name which another one of them also defines, in an order in which such files are never JOINED
+# or more places from each other: dealt out in this order, they come into different joined files.
 SAME_NAMES = (
     *("box_iou_quadri_cuda", "box_iou_rotated_cuda", "nms_quadri_cuda", "nms_rotated_cuda", "carafe_naive_cuda"),
     *("convex_iou", "iou3d_cuda", "min_area_polygons", "carafe_cuda", "correlation_cuda", "chamfer_distance_cuda"),
     *("points_in_boxes_cuda", "roiaware_pool3d_cuda", "roipoint_pool3d_cuda", "scatter_points_cuda"),
     "voxelization_cuda",
 )
-JOINED_APART = 9
 BUILD_FILE = "build.json"  # beside the wheel: how long the build took, with how many jobs, for which cards
 HEADER_FILES = 10  # parsing torch's headers once takes as long as this many files do afterwards
 DISK_BYTES = 2_000_000_000  # free space that the build needs
@@ -249,19 +250,15 @@ def fetch_source(folder: Path, given: Path | None = None) -> Path:
     return source
 
 
-def join_cuda_files(source: Path, jobs: int) -> None:
-    """Have the build compile a few files that include all CUDA files, so that torch's headers are parsed less often.
-
-    jobs: files compiled at a time. One of them is left for the precompiled header, for which the C++ files wait.
-    """
+def join_cuda_files(source: Path) -> None:
+    """Have the build compile a few files that include all CUDA files, so that torch's headers are parsed less often."""
     folder, setup = source / "mmcv" / "ops" / "csrc" / "pytorch", source / "setup.py"
     names = sorted(file.stem for file in folder.glob("cuda/*.cu"))
     ordered = [name for name in SAME_NAMES if name in names] + [name for name in names if name not in SAME_NAMES]
-    count = min(len(ordered), max(JOINED_APART, jobs - 1))
-    for number in range(count):
-        parts = "".join(f'#include "cuda/{name}.cu"\n' for name in ordered[number::count])
+    for number in range(JOINED):
+        parts = "".join(f'#include "cuda/{name}.cu"\n' for name in ordered[number::JOINED])
         # files are compiled in the order of their names, and what takes longest should not be last
-        (folder / f"0_joined_{number:02}.cu").write_text(parts)
+        (folder / f"0_joined_{number}.cu").write_text(parts)
     setup.write_text(setup.read_text().replace("csrc/pytorch/cuda/*.cu", "csrc/pytorch/*.cu"))
 
 
@@ -317,7 +314,8 @@ def watch(source: Path, total: int, ended: threading.Event) -> None:
 def build(folder: Path, compiler: str, cuda: bool, jobs: int, given: Path | None = None) -> Path:
     """Build the wheel below the scratch folder `folder`; returns its path.
 
-    jobs: files compiled at a time. given: the source distribution, where it is not downloaded. Raises InputError, which names the log, where the build fails.
+    jobs: files compiled at a time. given: the source distribution, where it is not downloaded. Raises InputError, which
+    names the log, where the build fails.
     """
     free = shutil.disk_usage(folder).free
     if free < DISK_BYTES:
@@ -326,7 +324,7 @@ def build(folder: Path, compiler: str, cuda: bool, jobs: int, given: Path | None
         )
     source = fetch_source(folder, given)
     if cuda:
-        join_cuda_files(source, jobs)
+        join_cuda_files(source)
     log, ended = folder / "build.log", threading.Event()
     watcher = threading.Thread(target=watch, args=(source, count_sources(source, cuda), ended))
     watcher.start()

@@ -1,8 +1,8 @@
 """The whole check on a card, in one command and within a time: make check-gpu.
 
-    python3 tools/check_gpu.py --kit work/gpu-kit --minutes 14       on a machine without network, with a kit of gpu_kit.py
-    python3 tools/check_gpu.py --kit work/gpu-kit --dry-run          what it would run, and for how long at most
-    python3 tools/check_gpu.py --device cpu --small --minutes 30     a rehearsal without a card: measures nothing of one
+    python3 tools/check_gpu.py --kit work/gpu-kit --minutes 14      without network, with a kit of make gpu-kit
+    python3 tools/check_gpu.py --kit work/gpu-kit --dry-run         what it would run, and for how long at most
+    python3 tools/check_gpu.py --device cpu --small --minutes 30    a rehearsal without a card: measures nothing of one
 
 It needs torch and Python's standard library to start. Steps run in the order of their worth, each in a process of its
 own that is ended at its limit; a step that fails or is ended does not stop the others. All that they say is printed at
@@ -181,7 +181,8 @@ def run_all(args: argparse.Namespace, chosen: Sequence[Step], log: TextIO) -> li
             how = run_step(command, environment_of(args, step), limit, say)
         seconds = round(time.monotonic() - began, 1)
         rows.append({"name": step.name, "ended": how, "seconds": seconds, "limit_seconds": round(limit, 1)})
-        say(f"== {step.name}: {how} after {seconds:.0f} s; {(time.monotonic() - start) / 60:.1f} of {args.minutes:g} min")
+        used = (time.monotonic() - start) / 60
+        say(f"== {step.name}: {how} after {seconds:.0f} s; {used:.1f} of {args.minutes:g} min")
         (args.out / "steps.json").write_text(json.dumps(rows, indent=1) + "\n")
     return rows
 

@@ -78,11 +78,11 @@ def test_without_time_nothing_begins(run):
 
 
 def test_steps_find_the_kit_s_packages_and_the_records(run, tmp_path):
-    code = "import os, sys; from gpu.records import record; record('x', site=sys.path[1], index=os.getenv('PIP_NO_INDEX'))"
+    code = "import os, sys; from gpu.records import record; record('x', site=sys.path[1], pip=os.getenv('PIP_NO_INDEX'))"
     ended, _, _ = run(("only", 1, code), kit=tmp_path / "kit")
     assert ended == {"only": "ok"}
     row = json.loads((tmp_path / "out/records.jsonl").read_text())
-    assert row == {"kind": "x", "site": str(tmp_path / "work/site"), "index": "1"}
+    assert row == {"kind": "x", "site": str(tmp_path / "work/site"), "pip": "1"}
 
 
 def test_steps_come_in_the_order_of_their_worth(tmp_path):
@@ -101,7 +101,8 @@ def test_steps_come_in_the_order_of_their_worth(tmp_path):
 
 def command(*arguments):
     """Run tools/check_gpu.py without the project's own packages, as the machine with the card does."""
-    return subprocess.run([sys.executable, str(ROOT / "tools/check_gpu.py"), *arguments], capture_output=True, text=True)
+    whole = [sys.executable, str(ROOT / "tools/check_gpu.py"), *map(str, arguments)]
+    return subprocess.run(whole, capture_output=True, text=True)
 
 
 def test_a_dry_run_says_each_step_and_runs_none(tmp_path):
@@ -131,7 +132,7 @@ def test_it_starts_with_the_standard_library_alone():
 
 
 def test_the_card_step_says_what_runs_here(tmp_path):
-    done = command("--device", "cpu", "--only", "card", "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
+    done = command("--device", "cpu", "--only", "card", "--out", tmp_path / "out", "--work", tmp_path / "work")
     assert done.returncode == 0, done.stdout
     row = json.loads((tmp_path / "out/records.jsonl").read_text())
     assert (row["kind"], row["name"], row["memory_gb"]) == ("card", "none: CPU", None)

@@ -31,15 +31,12 @@ def write_image(source: Path, target: Path) -> None:
     open_image(source, "an image")
     data, array = source.read_bytes(), cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
     target.parent.mkdir(parents=True, exist_ok=True)
-    packed: Any = None
     if array.dtype == np.uint8 and array.ndim == 3:
         packed = cv2.imencode(".webp", array, WEBP_LOSSLESS)[1]
-    if packed is None or len(packed) >= len(data):
-        target.write_bytes(data)
-    elif not np.array_equal(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED), array):
-        target.write_bytes(data)
-    else:
-        target.with_suffix(".webp").write_bytes(packed.tobytes())
+        if len(packed) < len(data) and np.array_equal(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED), array):
+            target.with_suffix(".webp").write_bytes(packed.tobytes())
+            return
+    target.write_bytes(data)
 
 
 def code_of(mask: Mask) -> tuple[str, str, Any]:

@@ -39,7 +39,8 @@ def test_every_pixel_and_every_nucleus_comes_back(raw, tmp_path):
     grey = sorted((raw / "dataset/test").glob("*.png"))[0]  # WebP has no grey images: it stays a PNG
     cv2.imwrite(str(grey), cv2.imread(str(grey), cv2.IMREAD_GRAYSCALE))
     before = content(raw)
-    assert pack(raw / "dataset", raw / "test_masks", tmp_path / "small", 2) == sum(len(m) for _, _, m in before.values())
+    nuclei = pack(raw / "dataset", raw / "test_masks", tmp_path / "small", 2)
+    assert nuclei == sum(len(masks) for _, _, masks in before.values())
     expand(tmp_path / "small", tmp_path / "again", 2)
     after = content(tmp_path / "again")
     assert list(after) == list(before) and len(before) == 5

@@ -116,7 +116,7 @@ def test_broken_build_leaves_no_wheel(cache, monkeypatch):
 
 
 def test_the_log_of_a_failed_build_is_kept_in_the_cache(cache, monkeypatch):
-    def fetch_source(folder):
+    def fetch_source(folder, _given):
         (folder / "setup.py").write_text("raise SystemExit('fatal error: no such file')\n")
         return folder
 

@@ -78,7 +78,7 @@ def test_without_time_nothing_begins(run):
 
 
 def test_steps_find_the_kit_s_packages_and_the_records(run, tmp_path):
-    code = "import os, sys; from gpu.records import record; record('x', site=sys.path[1], pip=os.getenv('PIP_NO_INDEX'))"
+    code = "import os, sys, gpu.records as r; r.record('x', site=sys.path[1], pip=os.getenv('PIP_NO_INDEX'))"
     ended, _, _ = run(("only", 1, code), kit=tmp_path / "kit")
     assert ended == {"only": "ok"}
     row = json.loads((tmp_path / "out/records.jsonl").read_text())

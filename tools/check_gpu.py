@@ -120,7 +120,7 @@ def run_step(command: Sequence[str], environment: dict[str, str], limit: float, 
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        start_new_session=True,
+        process_group=0,
     )
     assert process.stdout
     late = threading.Event()
@@ -134,9 +134,14 @@ def run_step(command: Sequence[str], environment: dict[str, str], limit: float, 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    for line in process.stdout:
-        say(line.rstrip("\n"))
-    watcher.join()
+    try:
+        for line in process.stdout:
+            say(line.rstrip("\n"))
+    except BaseException:  # a signal to this program
+        end(process)
+        raise
+    finally:
+        watcher.join()
     if late.is_set():
         return f"ended at its limit of {limit:.0f} s"
     return "ok" if process.returncode == 0 else f"failed (exit status {process.returncode})"
@@ -145,11 +150,12 @@ def run_step(command: Sequence[str], environment: dict[str, str], limit: float, 
 def environment_of(args: argparse.Namespace, step: Step) -> dict[str, str]:
     """The environment variables of a step's process."""
     site = [str(args.work / "site")] if args.kit else []
+    given = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     values = {
         **os.environ,
         **step.environment,
         "NUCLEI_GPU_RECORDS": str(args.out / "records.jsonl"),
-        "PYTHONPATH": os.pathsep.join([*site, *PATHS]),
+        "PYTHONPATH": os.pathsep.join([*site, *PATHS, *given]),
         "PYTHONUNBUFFERED": "1",
     }
     if args.kit:  # there is no network, and nothing may be looked for there
@@ -231,6 +237,7 @@ def main() -> None:
         describe(args, chosen)
         return
     chosen = [step for step in chosen if not step.needs or (ROOT / step.needs).is_file()]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the running step is ended too
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)
     with (args.out / "check.log").open("a") as log:

@@ -53,7 +53,6 @@ def packages(args: argparse.Namespace) -> None:
     subprocess.run([*PIP, "--upgrade", "--target", str(args.work / "site"), *wheels], check=True)
     sys.path.insert(0, str(args.work / "site"))
     importlib.invalidate_caches()
-    other = {}
     for name, line in pins(REQUIREMENTS.read_text(), platform.machine()).items():
         try:
             found = importlib.metadata.version(name)
@@ -61,9 +60,7 @@ def packages(args: argparse.Namespace) -> None:
             continue
         wanted = line.split("==")[1].split()[0].rstrip(";")
         if found != wanted:
-            other[name] = {"found": found, "pinned": wanted}
-    print("other versions than the pinned ones: " + ", ".join(f"{n} {v['found']}" for n, v in other.items()))
-    record("versions", other=other)
+            record("version", package=name, found=found, pinned=wanted)
 
 
 def runs(cuda: bool) -> bool:

@@ -31,7 +31,7 @@ from nuclei.common.stage import InputError, run_stage
 NEEDED = (
     *("mmdet", "addict", "yapf", "terminaltables", "pycocotools", "faster-coco-eval", "kornia-rs", "shapely"),
     *("jsonschema", "attrs", "referencing", "rpds-py", "jsonschema-specifications"),
-    *("platformdirs", "importlib_metadata", "tomli", "zipp", "setuptools", "wheel", "ninja"),
+    *("platformdirs", "importlib_metadata", "lazy-importer", "tomli", "zipp", "setuptools", "wheel", "ninja"),
     *("numpy", "scipy", "pandas", "matplotlib", "opencv-python-headless", "PyYAML", "Jinja2", "pytest", "hypothesis"),
     *("pillow", "six", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools", "kiwisolver"),
     *("pyparsing", "MarkupSafe", "iniconfig", "pluggy", "Pygments", "sortedcontainers"),

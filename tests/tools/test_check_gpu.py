@@ -131,7 +131,7 @@ def test_a_dry_run_says_each_step_and_runs_none(tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == "10 minutes, device cuda; nothing is run."
     assert "  150 s  mmcv" in lines
-    assert any(line.endswith("-s -p no:cacheprovider tests/gpu/test_gpu_operators.py") for line in lines)
+    assert any(line.endswith("-s -rs -p no:cacheprovider tests/gpu/test_gpu_operators.py") for line in lines)
     assert not (tmp_path / "out").exists()
 
 

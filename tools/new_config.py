@@ -23,11 +23,16 @@ from nuclei.data.masks import image_size, read_nucleus
 from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.data.raw_sources import unpacked
+from nuclei.data.tiles import starts
 from nuclei.formats.importing import Source, found_images
 from nuclei.formats.interface import Nucleus
 from nuclei.formats.pictures import read_picture
 
-GOAL = 20  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
+GOAL = 32  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
+CROP = 256  # px
+EPOCHS = 4
+STEPS = 640  # of training: some minutes on a CPU
+BATCH = 4
 TILE = 256  # px, where the images are large enough
 
 
@@ -40,6 +45,7 @@ class Found:
     areas: list[int]  # of every nucleus
     most: int  # nuclei in one image
     pixel_sizes: list[float]  # µm, of the images that have one
+    brightness: list[float]  # of each image: its mean value, of 255
     overlapping: int = 0  # images in which nuclei share pixels
 
 
@@ -49,13 +55,14 @@ def look(folder: Path, wanted: str) -> Found:
         images, _, problems = read_layout(folder / "dataset" if (folder / "dataset").is_dir() else folder)
         if problems:
             raise InputError(*problems)
-        found = Found(COURSE, [image_size(image) for image in images], [], 0, [])
+        found = Found(COURSE, [image_size(image) for image in images], [], 0, [], [])
         for image in images:
+            found.brightness.append(float(read_picture(image.file).array.mean()))
             found.areas += [int(read_nucleus(mask)[0].sum()) for mask in image.masks]
             found.most = max(found.most, len(image.masks))
         return found
     name, others = found_images(Source(folder, wanted))
-    found, problems = Found(name, [], [], 0, []), []
+    found, problems = Found(name, [], [], 0, [], []), []
     progress = Progress("look", len(others), "images")
     for other in others:
         try:
@@ -66,6 +73,7 @@ def look(folder: Path, wanted: str) -> Found:
             problems += error.problems
             continue
         found.sizes.append((width, height))
+        found.brightness.append(float(picture.array.mean()))
         found.areas += [int(nucleus.part.sum()) for nucleus in nuclei]
         found.most = max(found.most, len(nuclei))
         found.overlapping += overlap(nuclei, width, height)
@@ -92,6 +100,11 @@ def overlap(nuclei: list[Nucleus], width: int, height: int) -> bool:
 def diameter(area: float) -> float:
     """The diameter of a disk of an area, px."""
     return math.sqrt(4 * area / math.pi)
+
+
+def count_tiles(sizes: list[tuple[int, int]], tile: int, stride: int) -> int:
+    """Number of tiles that images of these sizes (width, height) are cut into."""
+    return sum(math.prod(len(starts(side, tile, stride)) for side in size) for size in sizes)
 
 
 def rounded(length: float, step: int = 32) -> int:
@@ -131,6 +144,10 @@ def config_text(name: str, source: str, found: Found) -> str:
         window = f"{tile}, overlap: {min(tile // 4, rounded(2 * large))}"
         why = "the smallest side of an image" if tile == least else f"{tile / large:.0f} large nuclei a side"
     low, high = rounded(scale * 0.875), rounded(scale * 1.25)
+    trains = 0.64 * (count_tiles(found.sizes, tile, round(tile * 0.75)) if least >= 64 else len(found.sizes))
+    repeat = max(1, round(STEPS * BATCH / EPOCHS / trains))
+    dark, light = min(found.brightness), max(found.brightness)
+    stretch = "true" if np.median(found.brightness) < 64 or light - dark > 96 else "false"
     seen = f"a tile is enlarged {scale / tile:.2g} times: a median nucleus has {middle * scale / tile:.0f} px"
     return f"""\
 # {name}: made by `make new` from what the data hold; read the reasons and change what you know better.
@@ -146,23 +163,27 @@ raw:
 split: {{file: null, validation_fraction: 0.2, seed: 0}} # a fifth of the training images chooses the checkpoint
 conversion: {{method: exact, segmentation: polygon}} # loses nothing
 tiles: {tiles} # {why}
-training: # for a CPU: a quarter of the channels, random start. On a GPU: weights coco, width 1, more epochs
+training: # for a CPU: an eighth of the channels, random start. On a GPU: weights coco, width and depth 1, no optimizer
   weights: none
-  epochs: 4
-  batch: 2
+  epochs: {EPOCHS}
+  batch: {BATCH}
   workers: 0
-  repeat: 1
-  lr: 0.015
+  repeat: {repeat} # passes an epoch: some {round(EPOCHS * repeat * trains / BATCH, -1):.0f} steps in all
   schedule: cosine
   warmup: 60
   clip: 10
-  width: 0.25
+  width: 0.125
+  depth: 0.25
   train_scales: [[{low}, {low}], [{high}, {high}]] # {seen}
   test_scale: [{scale}, {scale}] # of a window, as of a tile
+  crop: {min(CROP, low)} # a step sees a part of a tile
+  turns: true
   flips: [horizontal, vertical, diagonal] # tissue has no upright
+  stretch: {stretch} # images have a mean of {dark:.0f} to {light:.0f} of 255: stretched where they are dark or differ
   detections: {detections} # 1.5 times the most nuclei in one image
   validate_every: 4
   options:
+    optimizer: {{type: AdamW, lr: 0.003, weight_decay: 0.05}} # from random start far quicker than the zoo's SGD
     model.rpn_head.anchor_generator.scales: [{anchor}] # the smallest anchors have {4 * anchor} px, as a small nucleus
     model.train_cfg.rcnn.sampler.num: 128
     model.train_cfg.rpn_proposal.nms_pre: 1000

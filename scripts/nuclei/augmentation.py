@@ -4,6 +4,13 @@ Every config.py with such a step names this module in `custom_imports`, also tha
 stay readable.
 """
 
-from nuclei.models.augmentation import AlignedResize, MoveImage, QuarterTurn, StainJitter, VisibleInstances
+from nuclei.models.augmentation import (
+    AlignedResize,
+    MoveImage,
+    QuarterTurn,
+    StainJitter,
+    StretchContrast,
+    VisibleInstances,
+)
 
-__all__ = ["AlignedResize", "MoveImage", "QuarterTurn", "StainJitter", "VisibleInstances"]
+__all__ = ["AlignedResize", "MoveImage", "QuarterTurn", "StainJitter", "StretchContrast", "VisibleInstances"]

@@ -182,7 +182,7 @@ def test_tables_say_what_the_files_say(compared):
         for form in FORMS:
             assert "a note" in (compared / f"{name}.{form}").read_text() or form == "csv"
     text = (compared / "instances.md").read_text()
-    assert "chosen for the largest PQ on validation images: 2 images" in text
+    assert "chosen for the largest mean PQ of validation images: 2 images" in text
 
 
 def test_findings_are_judged(compared):

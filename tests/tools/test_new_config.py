@@ -39,16 +39,16 @@ def test_the_layout_of_the_course_too(drawn):
 @pytest.mark.parametrize(
     ("area", "size", "tile", "scale", "anchor"),
     [
-        (314, 1000, 256, 256, 5),  # 20 px across: as they are
-        (79, 1000, 256, 512, 5),  # 10 px: enlarged twice
+        (804, 1000, 256, 256, 8),  # 32 px across: as they are
+        (201, 1000, 256, 512, 8),  # 16 px: enlarged twice
         (7854, 1000, 608, 320, 13),  # 100 px: six of them a side, shrunk to a half at most
-        (314, 200, 200, 192, 5),  # small images
+        (804, 200, 200, 192, 8),  # small images
     ],
 )
 def test_proposals_follow_the_sizes_of_nuclei(tmp_path, area, size, tile, scale, anchor):
     folder = tmp_path / "own images: 1"
     folder.mkdir()
-    found = Found("labels", [(size, size)] * 5, [area] * 300, 120, [0.25, 0.25], overlapping=2)
+    found = Found("labels", [(size, size)] * 5, [area] * 300, 120, [0.25, 0.25], [200.0] * 5, overlapping=2)
     text = config_text("mine", str(folder), found)
     config = whole(tmp_path, text)
     assert config["raw"]["dataset"]["path"] == str(folder)
@@ -60,9 +60,26 @@ def test_proposals_follow_the_sizes_of_nuclei(tmp_path, area, size, tile, scale,
     assert "pixel size 0.25 µm" in text
 
 
+@pytest.mark.parametrize(
+    ("brightness", "stretch"),
+    [([200, 220, 180], False), ([9, 12, 230], True), ([90, 100, 200], True), ([20, 30, 40], True)],
+)
+def test_dark_images_and_those_that_differ_are_stretched(tmp_path, brightness, stretch):
+    found = Found("labels", [(300, 300)] * 3, [300] * 30, 10, [], list(map(float, brightness)))
+    assert whole(tmp_path, config_text("mine", str(tmp_path), found))["training"]["stretch"] is stretch
+
+
+@pytest.mark.parametrize(("images", "repeat"), [(3, 37), (50, 2), (400, 1)])
+def test_small_data_sets_are_repeated_until_a_training_has_its_steps(images, repeat):
+    """9 tiles an image (256 px, one every 192 px, of 600 px), 64 % of them train: 4 epochs of 4 a step, 640 steps."""
+    found = Found("labels", [(600, 600)] * images, [804] * 30, 10, [], [200.0] * images)
+    training = yaml.safe_load(config_text("mine", "x", found))["training"]
+    assert (training["repeat"], training["batch"], training["epochs"]) == (repeat, 4, 4)
+
+
 def test_too_little_is_refused(tmp_path, stage):
     with pytest.raises(InputError, match="2 images with 9 nuclei found, wanted 3 images at least"):
-        config_text("n", "x", Found("labels", [(9, 9)] * 2, [5] * 9, 5, []))
+        config_text("n", "x", Found("labels", [(9, 9)] * 2, [5] * 9, 5, [], []))
     folder, _ = write_set("qupath", tmp_path / "given")
     (tmp_path / "c.yaml").write_text("")
     done = stage("new_config", "--name", "n", "--images", folder, "--out", tmp_path / "c.yaml")

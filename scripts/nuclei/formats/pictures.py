@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nuclei.common.contrast import stretched
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
 from nuclei.data.masks import decode_png, orientation
@@ -22,7 +23,6 @@ from nuclei.formats.pixel_size import of_resolution, of_tiff
 
 TIFFS = {".tif", ".tiff", ".svs"}
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", *TIFFS}
-SHARES = (0.1, 99.9)  # % of the values that lie below black and below white, where values are stretched
 
 
 @dataclass
@@ -33,17 +33,6 @@ class Picture:
     as_it_is: bool  # whether the file is a PNG with exactly these values
     pixel_size: float | None = None  # µm, where the file has it
     said: list[str] = field(default_factory=list)  # what was changed
-
-
-def stretched(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Values of any type as 0 to 255, by the rule of the module. An image of one value becomes 0.
-
-    >>> stretched(np.array([[100, 200, 300]], np.uint16)).tolist()
-    [[0, 127, 255]]
-    """
-    low, high = np.percentile(array, SHARES)
-    scale = 255 / (high - low) if high > low else 0.0
-    return np.clip((array - low) * scale, 0, 255).astype(np.uint8)
 
 
 def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:

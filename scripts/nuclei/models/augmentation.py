@@ -13,6 +13,7 @@ from mmdet.core import BitmapMasks
 from mmdet.datasets.builder import PIPELINES
 from mmdet.datasets.pipelines import Resize
 
+from nuclei.common.contrast import stretched
 from nuclei.common.stains import DENSITIES, STAINS, UNMIXING
 from nuclei.models.clipping import visible
 
@@ -133,6 +134,25 @@ class VisibleInstances:
 
     def __repr__(self) -> str:
         return f"VisibleInstances(min_area={self.min_area}, ignore_cut={self.ignore_cut})"
+
+
+@PIPELINES.register_module()
+class StretchContrast:
+    """Stretch the values of an image to 0 to 255, by the rule of nuclei.common.contrast, whatever its brightness.
+
+    least: difference of black and white below which nothing is stretched further, of 255.
+    """
+
+    def __init__(self, least: float = 16.0) -> None:
+        self.least = float(least)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change `img` (height x width x channels, 0 to 255) of mmdet's `results`, and return the results."""
+        results["img"] = stretched(results["img"], self.least)
+        return results
+
+    def __repr__(self) -> str:
+        return f"StretchContrast(least={self.least})"
 
 
 @PIPELINES.register_module()

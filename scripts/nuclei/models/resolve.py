@@ -83,6 +83,20 @@ def set_offset(config: Tree, offset: list[float] | None) -> None:
         add_import(config)
 
 
+def set_stretch(config: Tree, stretch: bool) -> None:
+    """Let the values of what the model looks at (a crop, a window, an image) be stretched before all else is done."""
+    if stretch:
+        for pipeline in (
+            training_set(config)["pipeline"],
+            config["data"]["val"]["pipeline"],
+            config["data"]["test"]["pipeline"],
+        ):
+            steps = next((step["transforms"] for step in pipeline if step["type"] == "MultiScaleFlipAug"), pipeline)
+            at = next(i for i, step in enumerate(steps) if step["type"] == "Normalize")
+            steps.insert(at, dict(type="StretchContrast"))
+        add_import(config)
+
+
 def ignore_cut(config: Tree) -> None:
     """Leave proposals that lie by more than half in a nucleus that the crop's border may cut out of the loss."""
     for step in training_set(config)["pipeline"]:
@@ -222,6 +236,7 @@ def resolve(
     set_step(config, training)
     config["evaluation"] = dict(interval=training["validate_every"], metric=["segm"])
     set_scales(config, training["train_scales"], training["test_scale"])
+    set_stretch(config, training["stretch"])
     set_augmentation(config, training)
     set_offset(config, training["offset"])
     if not polygons:

@@ -274,7 +274,7 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
     limits = f"{sure}; with so few images it is rather too narrow than too wide"
     chosen = sorted({one["threshold"]["chosen_on"] for seeds in found.values() for one in seeds})
     threshold = [
-        f"threshold: detections count from this score on; chosen for the largest PQ on {text}" for text in chosen
+        f"threshold: detections count from this score on; chosen for the largest mean PQ of {text}" for text in chosen
     ]
     return {
         "staircase": [

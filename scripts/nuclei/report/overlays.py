@@ -62,7 +62,8 @@ def panel(image: Picture, name: str, truth: Sequence[RLE], found: Sequence[RLE],
     outlines(picture, [rle for rle, hit in zip(found, right, strict=True) if hit], FOUND)
     line = np.full((34, side, 3), 255, np.uint8)
     counts = f"found {right.sum()}, not a nucleus {(~right).sum()}, missed {(~taken).sum()} of {len(truth)}"
-    text = f"{name}: {counts if truth else f'{len(found)} predictions'}"
+    shown = name if len(name) <= 32 else f"{name[:14]}...{name[-14:]}"  # so that the counts have place
+    text = f"{shown}: {counts if truth else f'{len(found)} predictions'}"
     cv2.putText(line, text, (4, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
     return cv2.copyMakeBorder(np.vstack([line, picture]), 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 

@@ -24,8 +24,8 @@ from nuclei.scoring.staircase import Staircase, staircase
 class Threshold(TypedDict):
     """The score from which detections count, for every metric but AP, AR, calibration and error shares.
 
-    value: None where all detections count. chosen_on: the images it was chosen on, in words. pq: PQ on them, pooled,
-    with this threshold; None where nothing was chosen.
+    value: None where all detections count. chosen_on: the images it was chosen on, in words. pq: PQ with this
+    threshold, as the mean over them; None where nothing was chosen.
     """
 
     value: float | None

@@ -34,6 +34,7 @@ class Training(TypedDict):
     cut_nuclei: Literal["train", "ignore"]
     flips: list[Literal["horizontal", "vertical", "diagonal"]] | None
     turns: bool
+    stretch: bool
     photometric: bool | dict[str, Any]
     stain: float | None  # largest relative change of each stain
     detections: int | None  # kept per image

@@ -12,7 +12,7 @@ from mmdet.datasets.builder import PIPELINES
 
 from nuclei.coco.rle import bounding_box
 from nuclei.data.polygons import exact_polygons
-from nuclei.models.augmentation import MoveImage, QuarterTurn, StainJitter, VisibleInstances
+from nuclei.models.augmentation import MoveImage, QuarterTurn, StainJitter, StretchContrast, VisibleInstances
 
 
 def sample(form):
@@ -82,6 +82,14 @@ def test_stains_are_changed_by_factors_and_shifts_of_their_own():
 def test_without_a_change_stains_give_the_same_image():
     image = np.random.default_rng(1).integers(1, 256, (9, 9, 3)).astype(np.uint8)
     assert np.array_equal(StainJitter(0)({"img": image.copy()})["img"], image)
+
+
+def test_dark_and_light_images_are_stretched_alike():
+    image = np.random.default_rng(1).integers(0, 200, (40, 40, 3)).astype(np.uint8)
+    dark = (image // 8 + 3).astype(np.float32)  # of the same tissue: 0 to 24 of 255
+    light, found = (StretchContrast()({"img": one})["img"] for one in (image // 8 * 8 + 24, dark))
+    assert found.dtype == np.uint8 and np.array_equal(found, light) and (found.min(), found.max()) == (0, 255)
+    assert StretchContrast(1000)({"img": dark})["img"].max() == 6  # 24 of 1000 grey values, of 255
 
 
 @pytest.mark.parametrize("form", ["polygons", "bitmaps"])

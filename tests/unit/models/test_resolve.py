@@ -154,6 +154,25 @@ def test_crops_and_turns_come_after_resizing():
     assert "custom_imports" not in plain
 
 
+def test_contrast_is_stretched_after_cropping_and_before_colours():
+    config = resolved("mask_r50", depth=1, stretch=True, crop=96, turns=True, stain=0.1, photometric=True)
+    looks = [training_set(config)["pipeline"]]
+    looks += [
+        next(s for s in config["data"][part]["pipeline"] if "transforms" in s)["transforms"] for part in ("val", "test")
+    ]
+    types = [[step["type"] for step in steps] for steps in looks]
+    at = types[0].index("StretchContrast")
+    assert types[0][at - 1 : at + 4] == [
+        "VisibleInstances", "StretchContrast", "StainJitter", "PhotoMetricDistortion", "Normalize",
+    ]  # fmt: skip
+    assert (
+        types[1]
+        == types[2]
+        == ["Resize", "RandomFlip", "StretchContrast", "Normalize", "Pad", "ImageToTensor", "Collect"]
+    )
+    assert "StretchContrast" not in str(resolved("mask_r50"))
+
+
 def test_nuclei_that_a_crop_cuts_are_left_out_of_every_loss():
     def thresholds(config):
         return [n["ignore_iof_thr"] for n in walk(config["model"]["train_cfg"]) if n.get("type") == "MaxIoUAssigner"]

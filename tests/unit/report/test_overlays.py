@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 from support.overlay_scene import make_scene
 from support.score_cases import encode
 
-from nuclei.report.overlays import FALSE, FOUND, MISSED, draw, outlines
+from nuclei.report.overlays import FALSE, FOUND, MISSED, draw, outlines, panel
 
 
 @pytest.fixture
@@ -36,6 +36,14 @@ def test_a_larger_image_is_drawn_at_the_same_width(scene):
     small = draw(folder, content, rows, side=32)
     assert small.shape[1] == 2 * (32 + 8)
     assert coloured(small, MISSED)[1] > 10
+
+
+def test_long_names_leave_place_for_the_counts():
+    image = np.zeros((20, 640, 3), np.uint8)
+    line = panel(image, "0b0d577159f0d6c266f360f7b8dfde46e16fa665138bf577ec3c6f9c70c0cd1e", [], [], 640)[4:38]
+    written = np.flatnonzero((line < 128).any(axis=(0, 2)))
+    assert 200 < written.max() < 600
+    assert np.array_equal(line, panel(image, "0b0d577159f0d6...3c6f9c70c0cd1e", [], [], 640)[4:38])
 
 
 def test_without_known_nuclei_predictions_are_not_called_wrong(scene):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_a_step_that_fails_does_not_stop_the_others(run, capsys):
 
 
 def test_a_step_is_ended_at_its_limit_with_all_that_it_started(run, tmp_path):
-    started = f"import subprocess, sys; subprocess.Popen(['sleep', '{LONG:.0f}']); print('begun', flush=True); "
+    nap = f"{LONG + random.random()}"
+    started = f"import subprocess, sys; subprocess.Popen(['sleep', '{nap}']); print('begun', flush=True); "
     ended, log, rows = run(
         # the second one has nearly all of the time, so that only the first can come to its limit
         ("endless", 10, started + f"import time; time.sleep({LONG})"),
@@ -59,7 +61,7 @@ def test_a_step_is_ended_at_its_limit_with_all_that_it_started(run, tmp_path):
     assert ended == {"endless": "ended at its limit of 10 s", "next": "ok"}
     assert rows[0]["limit_seconds"] == 10
     assert log.count("begun\n") == 2
-    left = subprocess.run(["pgrep", "-f", f"^sleep {LONG:.0f}$"], capture_output=True, text=True).stdout
+    left = subprocess.run(["pgrep", "-f", f"^sleep {nap}$"], capture_output=True, text=True).stdout
     assert not left
 
 

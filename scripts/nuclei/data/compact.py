@@ -1,10 +1,11 @@
 """A raw data set in as few bytes as possible and without loss, for a machine that only so much can be brought to.
 
 The layout is that of nuclei/data/raw_layout.py, with two differences: images are lossless WebP where that is smaller
-and gives the same pixels, and the nuclei of an image are one masks.json. `expand` makes PNG of the images again; the
-masks.json stay, which every stage reads as it reads mask files.
+and gives the same pixels, and the nuclei of an image are one masks.json, in gzip. `expand` makes PNG of the images
+again; the masks.json stay, which every stage reads as it reads mask files.
 """
 
+import gzip
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +53,10 @@ def pack_image(image: RawImage, target: Path, masks: Path | None) -> None:
     write_image(image.file, target)
     if masks:
         masks.mkdir(parents=True, exist_ok=True)
-        write_nuclei(masks / MASKS_FILE, [code_of(mask) for mask in image.masks])
+        file = masks / MASKS_FILE
+        write_nuclei(file, [code_of(mask) for mask in image.masks])
+        file.with_suffix(".json.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+        file.unlink()
 
 
 def run_all(tasks: Iterable[Callable[[], None]], threads: int) -> None:
@@ -86,15 +90,17 @@ def pack(dataset: Path, test_masks: Path | None, out: Path, threads: int) -> int
 
 
 def expand_file(source: Path, target: Path) -> None:
-    """Write a file of the compact form as it was: a WebP as PNG, any other one as it is."""
+    """Write a file of the compact form as it was: a WebP as PNG, one in gzip without that, any other one as it is."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix != ".webp":
+    if source.suffix == ".gz":
+        target.with_suffix("").write_bytes(gzip.decompress(source.read_bytes()))
+    elif source.suffix == ".webp":
+        array = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+        if array is None:
+            raise InputError(f"{source}: not a readable WebP, wanted one of make gpu-kit; bring the kit again")
+        cv2.imwrite(str(target.with_suffix(".png")), array, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    else:
         shutil.copyfile(source, target)
-        return
-    array = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise InputError(f"{source}: not a readable WebP, wanted one of make gpu-kit; bring the kit again")
-    cv2.imwrite(str(target.with_suffix(".png")), array, [cv2.IMWRITE_PNG_COMPRESSION, 1])
 
 
 def expand(folder: Path, out: Path, threads: int) -> None:

@@ -30,11 +30,13 @@ WEBP_LOSSLESS = [cv2.IMWRITE_WEBP_QUALITY, 101]  # OpenCV: above 100 is lossless
 def write_image(source: Path, target: Path) -> None:
     """Write a PNG as WebP, or copy it where that is larger or would change a pixel. target: its path as a PNG."""
     open_image(source, "an image")
-    data, array = source.read_bytes(), cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+    data = source.read_bytes()
+    array: Any = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
     target.parent.mkdir(parents=True, exist_ok=True)
     if array.dtype == np.uint8 and array.ndim == 3:
         packed = cv2.imencode(".webp", array, WEBP_LOSSLESS)[1]
-        if len(packed) < len(data) and np.array_equal(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED), array):
+        again: Any = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED)
+        if len(packed) < len(data) and np.array_equal(again, array):
             target.with_suffix(".webp").write_bytes(packed.tobytes())
             return
     target.write_bytes(data)

@@ -31,15 +31,15 @@ from nuclei.common.stage import InputError, run_stage
 NEEDED = (
     *("mmdet", "addict", "yapf", "terminaltables", "pycocotools", "faster-coco-eval", "kornia-rs", "shapely"),
     *("jsonschema", "attrs", "referencing", "rpds-py", "jsonschema-specifications"),
-    *("platformdirs", "importlib_metadata", "lazy-importer", "tomli", "zipp", "setuptools", "wheel", "ninja"),
+    *("six", "platformdirs", "importlib_metadata", "lazy-importer", "tomli", "zipp", "setuptools", "wheel", "ninja"),
     *("numpy", "scipy", "pandas", "matplotlib", "opencv-python-headless", "PyYAML", "Jinja2", "pytest", "hypothesis"),
-    *("pillow", "six", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools", "kiwisolver"),
+    *("pillow", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools", "kiwisolver"),
     *("pyparsing", "MarkupSafe", "iniconfig", "pluggy", "Pygments", "sortedcontainers"),
 )
 # What a machine for torch usually has, where --has does not say it.
 USUAL = (
     *("ninja", "numpy", "scipy", "pandas", "matplotlib", "opencv-python-headless", "PyYAML", "Jinja2", "pytest"),
-    *("hypothesis", "pillow", "six", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools"),
+    *("hypothesis", "pillow", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools"),
     *("kiwisolver", "pyparsing", "MarkupSafe", "iniconfig", "pluggy", "Pygments", "sortedcontainers"),
 )
 GLIBC = range(39, 4, -1)  # minor versions whose wheels are looked for

@@ -10,7 +10,7 @@ REPORTS_SHA256 := 556463aac8577fe6b59267a7e2a9ae512dd89b557d3636e5736bf23838e4e9
 
 .PHONY: help setup demo plan status docs new docs-pictures test test-real test-build test-full test-overfit test-rerun \
         test-damage test-fuzz test-gpu test-commands test-conda test-image test-browser test-slurm simulate-slurm bench \
-        bench-full bench-peers bench-gpu verify bundle regions clean-work lint mmcv-cuda
+        bench-full bench-peers bench-gpu gpu-kit check-gpu verify bundle regions clean-work lint mmcv-cuda
 
 help:
 	@echo "make demo       set up, run the pipeline on drawn data, print both tables"
@@ -42,6 +42,9 @@ help:
 	@echo "                scored on the same images, OUT=; ON=test scores the test images, once. 14 GB of disk"
 	@echo "make bench-gpu  training on a GPU beside mmdet's own tools/train.py, and where the time of a step goes (docs/gpu.md);"
 	@echo "                MINUTES= ends it in time, DATA= a folder of the raw data, ON=cpu tries it without a GPU"
+	@echo "make gpu-kit    what a machine with a card and without network needs, as one folder: DATASET=, TEST_MASKS=, OUT=,"
+	@echo "                FOR=3.12 (its Python), HAS=its pip list, WHEEL=mmcv-full built for it; docs/environments.md"
+	@echo "make check-gpu  the whole check of the GPU path, on that machine: KIT=the folder, MINUTES=14, CHECK=--dry-run"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
 	@echo "make bundle     one zip of a trained cell, for other machines: make bundle CELL=results/demo/cells/setting1/mask_r50/seed0"
 	@echo "                also PIXEL_SIZE=0.25 (um per px of its training images), LICENCE=... (of these images); docs/predict.md"
@@ -170,6 +173,16 @@ bench-peers: $(READY)
 bench-gpu: $(READY)
 	PYTHONPATH=scripts:tests python -W ignore -m gpu.bench $(if $(MINUTES),--minutes $(MINUTES)) \
 	$(if $(DATA),--data "$(DATA)") $(if $(ON),--device $(ON)) $(if $(filter cpu,$(ON)),--small)
+
+gpu-kit: MASKS = $(or $(TEST_MASKS),$(wildcard data/vrdl-test-masks.tar.xz))
+gpu-kit: $(READY)
+	@python tools/gpu_kit.py --out "$(or $(OUT),work/gpu-kit)" --dataset "$(or $(DATASET),data/vrdl-raw.tar.xz)" \
+	$(if $(MASKS),--test-masks "$(MASKS)") $(if $(FOR),--python $(FOR)) $(if $(HAS),--has "$(HAS)") \
+	$(if $(WHEEL),--wheel "$(WHEEL)")
+
+# Without a set-up: the machine with the card may have no network, and has its own torch.
+check-gpu:
+	@$(PYTHON) tools/check_gpu.py $(if $(KIT),--kit "$(KIT)") $(if $(MINUTES),--minutes $(MINUTES)) $(CHECK)
 
 # Without a set-up: it needs no package, and whoever looks on a login node has none.
 status:

@@ -1,9 +1,10 @@
 """Build the wheel of mmcv-full from its source distribution, in minutes and once for each kind of machine.
 
 No wheel of mmcv-full exists for this version of torch. In an ordinary build each of its 73 C++ files parses torch's
-headers again, which takes 21 minutes on 2 cores. Here they are parsed once, into a precompiled header. The wheel is
-kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named by a hash of everything that the wheel
-depends on.
+headers again, which takes 21 minutes on 2 cores. Here they are parsed once, into a precompiled header. nvcc takes no
+precompiled header, and parses them three times for each of the 55 CUDA files: these are joined into 9 files. The wheel
+is kept in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), in a folder named by a hash of everything that the
+wheel depends on.
 
 It needs torch, setuptools, wheel and ninja in the Python that runs it, and g++. CUDA operators are built with --cuda,
 and without being asked for where torch finds a GPU and there is an nvcc of torch's CUDA. nvcc alone, as on a login
@@ -25,6 +26,7 @@ import sysconfig
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -32,7 +34,7 @@ from typing import Any, Literal, NoReturn
 from setup_progress import Percent
 
 import library  # noqa: F401 - lets the library be found
-from nuclei.common.files import cache_folder, sha256, whole_file
+from nuclei.common.files import cache_folder, sha256, whole_file, write_json
 from nuclei.common.stage import InputError, run_stage
 from nuclei.compute.locks import hold
 
@@ -40,6 +42,17 @@ VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
 STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
 HEADER = "pytorch_cpp_helper.hpp"
+# In how many files the CUDA files are joined. Fixed, so that every machine compiles the same files.
+JOINED = 9
+# CUDA files that define a name which another one of them also defines, in an order in which such files are never JOINED
+# or more places from each other: dealt out in this order, they come into different joined files.
+SAME_NAMES = (
+    *("box_iou_quadri_cuda", "box_iou_rotated_cuda", "nms_quadri_cuda", "nms_rotated_cuda", "carafe_naive_cuda"),
+    *("convex_iou", "iou3d_cuda", "min_area_polygons", "carafe_cuda", "correlation_cuda", "chamfer_distance_cuda"),
+    *("points_in_boxes_cuda", "roiaware_pool3d_cuda", "roipoint_pool3d_cuda", "scatter_points_cuda"),
+    "voxelization_cuda",
+)
+BUILD_FILE = "build.json"  # beside the wheel: how long the build took, with how many jobs, for which cards
 HEADER_FILES = 10  # parsing torch's headers once takes as long as this many files do afterwards
 DISK_BYTES = 2_000_000_000  # free space that the build needs
 
@@ -207,12 +220,17 @@ def download(archive: Path) -> None:
         path.write_bytes(content)
 
 
-def fetch_source(folder: Path) -> Path:
-    """Download the source distribution into `folder`, check its SHA-256 and unpack it; returns its folder."""
+def fetch_source(folder: Path, given: Path | None = None) -> Path:
+    """Download the source distribution into `folder`, check its SHA-256 and unpack it; returns its folder.
+
+    given: the file, which is then copied in the place of the download.
+    """
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder / f"mmcv-full-{VERSION}")
     archive = folder / f"mmcv-full-{VERSION}.tar.gz"
-    if not archive.exists():
+    if given:
+        shutil.copyfile(given, archive)
+    elif not archive.exists():
         download(archive)
     found = sha256(archive)
     if found != SDIST_SHA256:
@@ -232,8 +250,22 @@ def fetch_source(folder: Path) -> Path:
     return source
 
 
+def join_cuda_files(source: Path) -> None:
+    """Have the build compile a few files that include all CUDA files, so that torch's headers are parsed less often."""
+    folder, setup = source / "mmcv" / "ops" / "csrc" / "pytorch", source / "setup.py"
+    names = sorted(file.stem for file in folder.glob("cuda/*.cu"))
+    ordered = [name for name in SAME_NAMES if name in names] + [name for name in names if name not in SAME_NAMES]
+    for number in range(JOINED):
+        parts = "".join(f'#include "cuda/{name}.cu"\n' for name in ordered[number::JOINED])
+        # files are compiled in the order of their names, and what takes longest should not be last
+        (folder / f"0_joined_{number}.cu").write_text(parts)
+    setup.write_text(setup.read_text().replace("csrc/pytorch/cuda/*.cu", "csrc/pytorch/*.cu"))
+
+
 def build_environment(folder: Path, compiler: str, cuda: bool, jobs: int) -> dict[str, str]:
     """Environment variables of the build. Also writes `cxx` below `folder`, which the build takes for the compiler."""
+    import torch
+
     wrapper = folder / "cxx"
     wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" --wrap "{folder}" "$@"\n')
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
@@ -249,7 +281,8 @@ def build_environment(folder: Path, compiler: str, cuda: bool, jobs: int) -> dic
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     if cuda:
-        include = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "include"
+        # beside torch, which need not be in the environment of the Python that runs this
+        include = Path(torch.__file__).parents[1] / "nvidia" / "cu13" / "include"
         variables |= {
             "FORCE_CUDA": "1",
             "CUDA_HOME": str(cuda_home()),
@@ -265,7 +298,7 @@ def build_environment(folder: Path, compiler: str, cuda: bool, jobs: int) -> dic
 def count_sources(source: Path, cuda: bool) -> int:
     """Number of files that the build compiles."""
     csrc = source / "mmcv" / "ops" / "csrc" / "pytorch"
-    patterns = ["*.cpp", "cpu/*.cpp"] + (["cuda/*.cpp", "cuda/*.cu"] if cuda else [])
+    patterns = ["*.cpp", "cpu/*.cpp"] + (["cuda/*.cpp", "*.cu"] if cuda else [])
     return sum(len(list(csrc.glob(pattern))) for pattern in patterns)
 
 
@@ -278,17 +311,20 @@ def watch(source: Path, total: int, ended: threading.Event) -> None:
             progress.tell(HEADER_FILES + done)
 
 
-def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:
+def build(folder: Path, compiler: str, cuda: bool, jobs: int, given: Path | None = None) -> Path:
     """Build the wheel below the scratch folder `folder`; returns its path.
 
-    jobs: files compiled at a time. Raises InputError, which names the log, where the build fails.
+    jobs: files compiled at a time. given: the source distribution, where it is not downloaded. Raises InputError, which
+    names the log, where the build fails.
     """
     free = shutil.disk_usage(folder).free
     if free < DISK_BYTES:
         raise InputError(
             f"{folder}: {free / 1e9:.1f} GB free, wanted {DISK_BYTES / 1e9:.0f} GB for the build; free some"
         )
-    source = fetch_source(folder)
+    source = fetch_source(folder, given)
+    if cuda:
+        join_cuda_files(source)
     log, ended = folder / "build.log", threading.Event()
     watcher = threading.Thread(target=watch, args=(source, count_sources(source, cuda), ended))
     watcher.start()
@@ -313,8 +349,8 @@ def build(folder: Path, compiler: str, cuda: bool, jobs: int) -> Path:
     return wheels[0]
 
 
-def cached_wheel(cache: Path | str, cuda: bool, compiler: str, jobs: int) -> Path:
-    """Path of the wheel in the folder `cache`, built first if it is not there."""
+def cached_wheel(cache: Path | str, cuda: bool, compiler: str, jobs: int, given: Path | None = None) -> Path:
+    """Path of the wheel in the folder `cache`, built first if it is not there. given: as for build()."""
     folder = Path(cache) / key_of(ingredients(cuda, compiler))
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder / "lock"):  # a second build waits and then finds the wheel
@@ -324,7 +360,11 @@ def cached_wheel(cache: Path | str, cuda: bool, compiler: str, jobs: int) -> Pat
         for left_over in folder.glob("build-*"):  # of a build that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="build-", ignore_cleanup_errors=True) as scratch:
-            wheel = build(Path(scratch), compiler, cuda, jobs)
+            start = time.monotonic()
+            wheel = build(Path(scratch), compiler, cuda, jobs, given)
+            files = count_sources(Path(scratch) / f"mmcv-full-{VERSION}", cuda)
+            figures = {"seconds": round(time.monotonic() - start, 1), "jobs": jobs, "files": files}
+            write_json(folder / BUILD_FILE, {**figures, "architectures": architectures() if cuda else "none"})
             os.replace(wheel, folder / wheel.name)
         return folder / wheel.name
 
@@ -348,6 +388,7 @@ def main() -> None:
         help="whether to build the CUDA operators (auto: where there are a GPU and nvcc)",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many files are compiled at a time")
+    parser.add_argument("--source", type=Path, help="its source distribution, where there is no network")
     parser.add_argument("--install", action="store_true", help="install the wheel into the Python that runs this")
     args = parser.parse_args()
     try:
@@ -355,7 +396,7 @@ def main() -> None:
     except ImportError as error:
         raise InputError(f"torch: cannot be imported ({error}), wanted before mmcv-full is built; install it") from None
     choice: Choice = {"1": "yes", "0": "no"}.get(os.environ.get("MMCV_CUDA", ""), args.cuda)
-    wheel = cached_wheel(cache_folder("mmcv-full"), wants_cuda(choice), find_compiler(), args.jobs)
+    wheel = cached_wheel(cache_folder("mmcv-full"), wants_cuda(choice), find_compiler(), args.jobs, args.source)
     if args.install:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(wheel)]
         subprocess.run(command, check=True)

@@ -1,5 +1,6 @@
 """The build of mmcv-full: its parts; the whole is `make test-build`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -100,7 +101,7 @@ def test_second_call_builds_nothing(cache, monkeypatch):
     wheels = [cached_wheel(cache, False, "g++", 1) for _ in range(2)]
     assert wheels[0] == wheels[1] == cache / key_of(PARTS) / "mmcv.whl"
     assert len(calls) == 1
-    assert sorted(p.name for p in wheels[0].parent.iterdir()) == ["lock", "mmcv.whl"]
+    assert sorted(p.name for p in wheels[0].parent.iterdir()) == ["build.json", "lock", "mmcv.whl"]
 
 
 def test_broken_build_leaves_no_wheel(cache, monkeypatch):
@@ -115,7 +116,7 @@ def test_broken_build_leaves_no_wheel(cache, monkeypatch):
 
 
 def test_the_log_of_a_failed_build_is_kept_in_the_cache(cache, monkeypatch):
-    def fetch_source(folder):
+    def fetch_source(folder, _given):
         (folder / "setup.py").write_text("raise SystemExit('fatal error: no such file')\n")
         return folder
 
@@ -252,3 +253,63 @@ def test_no_disk_gets_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(build_mmcv, "DISK_BYTES", 10**18)
     with pytest.raises(InputError, match="GB free, wanted 1000000000 GB for the build"):
         build_mmcv.build(tmp_path, "g++", False, 1)
+
+
+# Of the 55 CUDA files of 1.7.2, those of which each two define the same name.
+ALIKE = [
+    ["box_iou_quadri_cuda", "box_iou_rotated_cuda", "nms_quadri_cuda", "nms_rotated_cuda", "carafe_cuda"],  # divideUP
+    *(
+        [name, "convex_iou", "iou3d_cuda", "min_area_polygons"]  # Point
+        for name in ("box_iou_quadri_cuda", "box_iou_rotated_cuda", "nms_quadri_cuda", "nms_rotated_cuda")
+    ),
+    ["carafe_cuda", "carafe_naive_cuda"],  # Loc2Index
+    ["carafe_cuda", "correlation_cuda"],  # WARP_SIZE
+    ["carafe_cuda", "chamfer_distance_cuda"],  # MAX_SHARED_SCALAR_T
+    ["points_in_boxes_cuda", "roiaware_pool3d_cuda", "roipoint_pool3d_cuda"],  # check_pt_in_box3d
+    ["scatter_points_cuda", "voxelization_cuda"],  # reduce_t
+]
+
+
+def test_joined_cuda_files_hold_each_file_once_and_no_name_twice(tmp_path):
+    names = sorted({name for names in ALIKE for name in names} | {f"other_{number}" for number in range(39)})
+    csrc = tmp_path / "mmcv/ops/csrc/pytorch"
+    (csrc / "cuda").mkdir(parents=True)
+    for name in names:
+        (csrc / f"cuda/{name}.cu").touch()
+    (tmp_path / "setup.py").write_text("glob.glob('./mmcv/ops/csrc/pytorch/cuda/*.cu')")
+    build_mmcv.join_cuda_files(tmp_path)
+    assert (tmp_path / "setup.py").read_text() == "glob.glob('./mmcv/ops/csrc/pytorch/*.cu')"
+    files = sorted(csrc.glob("*.cu"))
+    assert build_mmcv.count_sources(tmp_path, True) == len(files) == 9
+    joined = [[line.split('"')[1] for line in file.read_text().splitlines()] for file in files]
+    assert all((csrc / part).is_file() for parts in joined for part in parts)
+    assert sorted(part for parts in joined for part in parts) == [f"cuda/{name}.cu" for name in names]
+    assert max(map(len, joined)) - min(map(len, joined)) <= 1
+    for parts in joined:
+        for alike in ALIKE:
+            assert sum(f"cuda/{name}.cu" in parts for name in alike) <= 1, (parts, alike)
+
+
+def test_a_given_source_is_not_downloaded(tmp_path, monkeypatch):
+    given = tmp_path / "given.tar.gz"
+    given.write_bytes(b"no archive")
+    monkeypatch.setattr(build_mmcv, "download", None)
+    (tmp_path / "build").mkdir()
+    with pytest.raises(InputError, match=f"SHA-256 .*is {sha256(given)}, wanted"):
+        build_mmcv.fetch_source(tmp_path / "build", given)
+    assert given.exists()
+
+
+def test_how_the_wheel_was_built_is_written_beside_it(cache, monkeypatch):
+    def build(folder, *_):
+        csrc = folder / f"mmcv-full-{build_mmcv.VERSION}/mmcv/ops/csrc/pytorch"
+        csrc.mkdir(parents=True)
+        (csrc / "a.cpp").touch()
+        (folder / "mmcv.whl").touch()
+        return folder / "mmcv.whl"
+
+    monkeypatch.setattr(build_mmcv, "build", build)
+    wheel = cached_wheel(cache, False, "g++", 3)
+    figures = json.loads((wheel.parent / "build.json").read_text())
+    assert figures.pop("seconds") >= 0
+    assert figures == {"jobs": 3, "files": 1, "architectures": "none"}

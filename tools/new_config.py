@@ -26,7 +26,7 @@ from nuclei.data.raw_sources import unpacked
 from nuclei.data.tiles import starts
 from nuclei.formats.importing import Source, found_images
 from nuclei.formats.interface import Nucleus
-from nuclei.formats.pictures import read_picture
+from nuclei.data.pictures import read_picture
 
 GOAL = 32  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
 CROP = 256  # px

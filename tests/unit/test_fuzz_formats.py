@@ -8,7 +8,7 @@ from nuclei.common.stage import refuse
 from nuclei.data.pixel_sizes import read_pixel_sizes
 from nuclei.data.stored_nuclei import read_nuclei
 from nuclei.formats.importing import Choice, Source, found_images, listed_ids, split_sets
-from nuclei.formats.pictures import PICTURES, read_picture
+from nuclei.data.pictures import PICTURES, read_picture
 
 CASES = (
     "masks",

@@ -1,6 +1,6 @@
 """A data set of any format, written in the raw layout of this project (nuclei/data/raw_layout.py).
 
-Images become PNG files of 8 bits (nuclei/formats/pictures.py has the rules); a PNG that already is one is copied byte
+Images become PNG files of 8 bits (nuclei/data/pictures.py has the rules); a PNG that already is one is copied byte
 for byte. The nuclei of each image become one masks.json. Which images test is chosen here: those of a second data set,
 those that a file names, or a share by seed. Nothing is lost without a row in the report.
 """
@@ -29,7 +29,7 @@ from nuclei.data.pixel_sizes import write_pixel_sizes
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
-from nuclei.formats.pictures import Picture, read_picture
+from nuclei.data.pictures import Picture, read_picture
 from nuclei.formats.registry import AUTO, choose, readers
 
 Set = Literal["train", "test"]

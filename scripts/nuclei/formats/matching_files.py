@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import clutter_reason
-from nuclei.formats.pictures import PICTURES
+from nuclei.data.pictures import PICTURES
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:

@@ -19,7 +19,7 @@ from nuclei.common.contrast import stretched
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
 from nuclei.data.masks import decode_png, orientation
-from nuclei.formats.pixel_size import of_resolution, of_tiff
+from nuclei.data.file_pixel_size import of_resolution, of_tiff
 
 TIFFS = {".tif", ".tiff", ".svs"}
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", *TIFFS}

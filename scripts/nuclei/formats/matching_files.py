@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from nuclei.common.stage import InputError
-from nuclei.data.raw_layout import clutter_reason
 from nuclei.data.pictures import PICTURES
+from nuclei.data.raw_layout import clutter_reason
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:

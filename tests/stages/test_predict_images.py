@@ -158,7 +158,7 @@ def test_a_grey_slide_is_looked_at_whole_and_one_without_tissue_is_a_warning(bun
     rows = rows_of(tmp_path)
     assert int(rows["grey.tif"]["nuclei"]) > 0 == int(rows["a slide.tif"]["nuclei"])
     assert rows["grey.tif"]["problem"] == ""
-    problem = f"{images / 'a slide.tif'}: none of its 6 windows holds tissue"
+    problem = f"{images / 'a slide.tif'}: none of its 12 windows holds tissue"
     assert f"warning: {problem}" in done.stderr
     assert rows["a slide.tif"]["problem"].startswith(problem)
     assert json.loads((tmp_path / "a slide.nuclei.json").read_text())["problem"] == rows["a slide.tif"]["problem"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 SHARES = (0.1, 99.9)  # % of the values that lie below black and below white
 
 
-DARK = 64  # mean of an image's values, of 255, below which it is dark, as fluorescence is
+# The darkest of the 30 stained images of the course has a mean of 90, fluorescence of the Data Science Bowl 4 to 60.
+DARK = 64  # mean of an image, of 255, below which it is dark, as fluorescence is
 
 
 def limits(array: NDArray[Any]) -> tuple[float, float]:

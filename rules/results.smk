@@ -141,7 +141,8 @@ def images_state(wildcards):
 
 
 def model_state(model):
-    """Hash of a trained model: of a bundle's file, or of a cell's config and weights; a URL holds its own."""
+    """Hash of a trained model: of a bundle's file, or of a cell's config and weights and of the manifest of its run,
+    which has its windows; a URL holds its own."""
     if not model or "://" in model:
         return model
     return [file_state(path) for path in ([Path(model, n) for n in MODEL_FILES] if Path(model).is_dir() else [model])]

@@ -22,7 +22,7 @@ from nuclei.common.stage import InputError, capped, run_stage
 from nuclei.compute.device import set_up
 from nuclei.data.image_files import ImageFile, open_image_file
 from nuclei.data.readable_images import check_readable
-from nuclei.data.tissue import Tissue
+from nuclei.data.tissue import tissue_of
 from nuclei.export.forms import FORMS, write_forms
 from nuclei.export.image_records import code_state, finished, short, state_of, write_list, write_record, write_skipped
 from nuclei.export.window_rows import WindowRows
@@ -43,7 +43,7 @@ RANGES = {  # of options, as config/schema.yaml has them
     "score_threshold": (0, 1),
     "threads": (1, math.inf),
 }
-WHOLE = 1.5  # images up to so many times as large as those that the model saw are looked at whole
+WHOLE = 1.5  # images up to so many times as large as those that the model saw whole are looked at whole
 
 
 def arguments() -> argparse.Namespace:
@@ -52,7 +52,9 @@ def arguments() -> argparse.Namespace:
         "--model", required=True, help="bundle (path, or URL with #sha256=<64 hex digits>), or the folder of a cell"
     )
     parser.add_argument("--images", required=True, nargs="+", help="images, slides, folders of them, lists (.txt)")
-    parser.add_argument("--forms", nargs="+", choices=list(FORMS), default=["geojson", "table"], help="what to write")
+    parser.add_argument(
+        "--forms", nargs="+", choices=list(FORMS), default=["geojson", "table", "overlay"], help="what to write"
+    )
     parser.add_argument("--out-dir", required=True, help="folder of the results")
     parser.add_argument("--work", required=True, help="folder of what is kept of unfinished images")
     parser.add_argument("--out", help="where to write the list of all images (tab-separated)")
@@ -64,7 +66,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--pixel-size", type=float, help="µm per px of images whose files tell none")
     parser.add_argument(
-        "--tissue", type=int, default=15, help="difference of colours that makes tissue; 0: all is looked at"
+        "--tissue",
+        type=int,
+        default=15,
+        help="difference of colours that makes tissue on a slide that is neither grey nor dark; 0: all is looked at",
     )
     parser.add_argument(
         "--score-threshold",
@@ -83,7 +88,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--window", type=int, help="side of the windows of large images, px (default: as the model saw)"
     )
-    parser.add_argument("--overlap", type=int, default=128, help="overlap of neighbouring windows, px")
+    parser.add_argument(
+        "--overlap",
+        type=int,
+        default=128,
+        help="overlap of neighbouring windows, px; without --window that of the model's run counts, if it had windows",
+    )
     parser.add_argument("--soft-nms", dest="soft", action="store_true", help="lower the scores of nuclei that overlap")
     parser.add_argument(
         "--border", type=float, default=1.0, help="factor on the scores of nuclei that touch the border of the image"
@@ -107,10 +117,16 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def window_of(image: ImageFile, model: TrainedModel, args: argparse.Namespace) -> tuple[int | None, int]:
-    """(side of the windows of an image, their overlap), px; no side where it is looked at whole."""
-    side = args.window or round(model.side / finer(model, image, args.pixel_size))
+    """(side of the windows of an image, their overlap), px; no side where it is looked at whole.
+
+    Windows are those that are asked for, else those of the model's run; the model of a run without windows has windows
+    of the size of its images, for images that are much larger.
+    """
+    more = finer(model, image, args.pixel_size)
+    side, own = args.window or round(model.side / more), model.overlap is not None
+    overlap = round(model.overlap / more) if model.overlap is not None and not args.window else args.overlap
     large = max(image.width, image.height) > WHOLE * side
-    return (side if args.window or large else None), min(args.overlap, side // 2)
+    return (side if args.window or own or large else None), min(overlap, side // 2)
 
 
 def check(path: Path, model: TrainedModel, args: argparse.Namespace) -> int:
@@ -223,11 +239,13 @@ def predict(
         try:
             image = open_image_file(path, model.pixel_size)
             viewer_of(image, model, viewer, args, config)
-            tissue = Tissue(image, args.tissue) if image.is_slide and args.tissue else None
+            tissue = tissue_of(image, args.tissue)
             rows = WindowRows(image, viewer, Path(args.work) / short(states[path]), tissue, len(classes))
             progress.total = progress.done + rows.remaining() + later  # without glass, and what an earlier start did
             if done := rows.finished():
                 print(f"{args.label}: {name}: {done} of {len(rows.rows)} rows of windows are done", file=sys.stderr)
+            if problem := rows.problem():
+                print(f"warning: {problem}", file=sys.stderr, flush=True)
             most = rows.predict()
             count = write_forms(folder, image, rows.batches(args.score_threshold), most, forms, classes)
         except torch.cuda.OutOfMemoryError as error:
@@ -242,7 +260,7 @@ def predict(
             progress.total = progress.done + later
             skip(folder, path, states[path], bad[path])
             continue
-        records[path] = write_record(folder, image, states[path], forms, count, time.monotonic() - start)
+        records[path] = write_record(folder, image, states[path], forms, count, time.monotonic() - start, problem)
         progress.show(f", {name}: {count} nuclei")
         shutil.rmtree(rows.folder)
     progress.close(f", {len(records)} images done")

@@ -16,17 +16,18 @@ import numpy as np
 import yaml
 
 import library  # noqa: F401 - lets the library be found
+from nuclei.common.contrast import DARK
 from nuclei.common.files import write_text
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped, run_stage
 from nuclei.data.masks import image_size, read_nucleus
+from nuclei.data.pictures import read_picture
 from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.data.raw_sources import unpacked
 from nuclei.data.tiles import starts
 from nuclei.formats.importing import Source, found_images
 from nuclei.formats.interface import Nucleus
-from nuclei.formats.pictures import read_picture
 
 GOAL = 32  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
 CROP = 256  # px
@@ -157,7 +158,7 @@ def config_text(name: str, source: str, found: Found) -> str:
     trains = 0.64 * (count_tiles(found.sizes, tile, round(tile * 0.75)) if least >= 64 else len(found.sizes))
     repeat = max(1, round(STEPS * BATCH / EPOCHS / trains))
     dark, light = min(found.brightness), max(found.brightness)
-    stretch = "true" if np.median(found.brightness) < 64 or light - dark > 96 else "false"
+    stretch = "true" if np.median(found.brightness) < DARK or light - dark > 96 else "false"
     seen = f"a tile is enlarged {scale / tile:.2g} times: a median nucleus has {middle * scale / tile:.0f} px"
     return f"""\
 # {name}: made by `make new` from what the data hold; read the reasons and change what you know better.

@@ -113,9 +113,10 @@ def test_every_image_has_every_form_and_a_bad_one_is_reported(made, images):
     assert not list((out / "work").iterdir())
 
 
-def test_images_of_the_size_of_the_training_give_what_predict_gives(made, undisturbed, tmp_path):
+def compare_with_predict(found, undisturbed, tmp_path, *options):
+    """Assert that the nuclei in the COCO files of a folder are those that predict.py finds in the test images."""
     config, trained = undisturbed
-    words = ["--config", config, "--checkpoint", trained / "checkpoints/epoch_3.pth", "--device", "cpu"]
+    words = ["--config", config, "--checkpoint", trained / "checkpoints/epoch_3.pth", "--device", "cpu", *options]
     words = [sys.executable, "scripts/predict.py", *map(str, words), "--out", str(tmp_path / "p.json")]
     subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
     wanted = json.loads((tmp_path / "p.json").read_text())
@@ -123,11 +124,44 @@ def test_images_of_the_size_of_the_training_give_what_predict_gives(made, undist
     for image_id, name in names.items():
         rows = [row for row in wanted if row["image_id"] == image_id and row["score"] >= THRESHOLD]
         rows = [row for row in rows if coco_mask.area(row["segmentation"])]
-        coco = COCO(made[0] / f"{name.removesuffix('.png')}.coco.json")
-        found = sorted((coco.annToRLE(a)["counts"].decode(), a["score"]) for a in coco.loadAnns(coco.getAnnIds()))
+        coco = COCO(found / f"{name.removesuffix('.png')}.coco.json")
+        own = sorted((coco.annToRLE(a)["counts"].decode(), a["score"]) for a in coco.loadAnns(coco.getAnnIds()))
         expected = sorted((row["segmentation"]["counts"], row["score"]) for row in rows)
-        assert [code for code, _ in found] == [code for code, _ in expected] != []
-        assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-5)
+        assert [code for code, _ in own] == [code for code, _ in expected] != []
+        assert [score for _, score in own] == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+def test_images_of_the_size_of_the_training_give_what_predict_gives(made, undisturbed, tmp_path):
+    compare_with_predict(made[0], undisturbed, tmp_path)
+
+
+def test_the_windows_of_the_run_give_what_predict_gives(images, undisturbed, tmp_path):
+    cell = make_cell(tmp_path / "run", *undisturbed)
+    looks = {"window": 96, "overlap": 40}
+    (tmp_path / "run/manifest.json").write_text(json.dumps({"config": {"inference": looks}}))
+    new = [images / f"DEMO-0{number}.png" for number in (4, 5)]
+    done = subprocess.run(
+        command(cell, new, tmp_path / "out", "--forms", "coco"), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "8/8 looks" in done.stderr
+    compare_with_predict(tmp_path / "out", undisturbed, tmp_path, "--window", 96, "--overlap", 40)
+
+
+def test_a_grey_slide_is_looked_at_whole_and_one_without_tissue_is_a_warning(bundle, images, tmp_path):
+    grey = cv2.imread(str(images / "DEMO-04.png"), cv2.IMREAD_GRAYSCALE)
+    tifffile.imwrite(tmp_path / "grey.tif", grey, tile=(128, 128))
+    words = ["--forms", "table", "--tissue", 255, "--score-threshold", 0]
+    words = command(bundle, [tmp_path / "grey.tif", images / "a slide.tif"], tmp_path, *words)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(tmp_path)
+    assert int(rows["grey.tif"]["nuclei"]) > 0 == int(rows["a slide.tif"]["nuclei"])
+    assert rows["grey.tif"]["problem"] == ""
+    problem = f"{images / 'a slide.tif'}: none of its 12 windows holds tissue"
+    assert f"warning: {problem}" in done.stderr
+    assert rows["a slide.tif"]["problem"].startswith(problem)
+    assert json.loads((tmp_path / "a slide.nuclei.json").read_text())["problem"] == rows["a slide.tif"]["problem"]
 
 
 def test_a_second_start_does_nothing_and_a_changed_image_is_done_again(made, bundle, images, tmp_path):

@@ -5,10 +5,10 @@ from support.foreign import HEIGHT, NAMES, SETS, WIDTH, write_set
 from support.fuzzing import broken, fuzz
 
 from nuclei.common.stage import refuse
+from nuclei.data.pictures import PICTURES, read_picture
 from nuclei.data.pixel_sizes import read_pixel_sizes
 from nuclei.data.stored_nuclei import read_nuclei
 from nuclei.formats.importing import Choice, Source, found_images, listed_ids, split_sets
-from nuclei.formats.pictures import PICTURES, read_picture
 
 CASES = (
     "masks",

@@ -34,7 +34,7 @@ def test_each_slide_is_a_job_and_all_images_are_one(project):
     jobs, said = plan(project, "images=new", "model=bundle.zip")
     assert jobs == {"predict_slide": 1, "predict_images": 1}
     (slide,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images 'new/slide 1.svs' .*", said)
-    assert "--forms geojson table --out-dir results/images --work work/images  --on-bad-image stop" in slide
+    assert "--forms geojson table overlay --out-dir results/images --work work/images  --on-bad-image stop" in slide
     assert "--together new 2>&1" in slide
     (images,) = re.findall(r"scripts/predict_images.py --model bundle.zip --images new .*", said)
     assert "--out=results/images/images.tsv" in images

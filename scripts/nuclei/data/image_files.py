@@ -5,9 +5,12 @@ several levels, from fine to coarse; of these one is chosen by its pixel size. E
 
 Coordinates are px of the chosen level, x right, y down, with pixel edges at integers. `downsample` px of the slide's
 finest level, which other programs count in, are one px of the chosen level. Pixel sizes are µm per px.
+
+Values of more than 8 bits, and floats, are stretched to 8 bits by the rule of nuclei.common.contrast, as in a training.
+Of a slide the rule takes the values of an overview, since it is never read whole.
 """
 
-import contextlib
+import functools
 import math
 import re
 import struct
@@ -19,15 +22,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nuclei.common.contrast import DARK, between, limits
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
-from nuclei.data.masks import open_image
+from nuclei.data.pictures import read_picture
 
 if TYPE_CHECKING:
     from tiffslide import TiffSlide
 
 Pixels = NDArray[np.uint8]  # height x width x (blue, green, red)
 
+OVERVIEW = 2048  # px of the longer side of a picture by which an image is judged as a whole
 COARSER = 1.1  # a level may be coarser than wanted by this factor: pixel sizes of one kind of scanner differ by as much
 
 
@@ -69,6 +74,24 @@ class ImageFile(ABC):
                 part[:] = cv2.resize(pixels, part.shape[1::-1], interpolation=cv2.INTER_AREA)
         return picture
 
+    @functools.cached_property
+    def overview(self) -> Pixels:
+        """The whole image, reduced, by which it is judged as a whole."""
+        return self.small(OVERVIEW)
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the image is dark in the mean, as fluorescence is."""
+        return float(self.overview.mean()) < DARK
+
+    @property
+    def is_stained(self) -> bool:
+        """Whether the image can be stained tissue in bright light: it is neither dark nor grey.
+
+        Grey: red, green and blue are the same everywhere.
+        """
+        return not self.is_dark and bool((np.ptp(self.overview, axis=2) > 0).any())
+
 
 class OrdinaryImage(ImageFile):
     """An image that is read whole, and once, when its first part is asked for."""
@@ -101,31 +124,52 @@ class Slide(ImageFile):
             raise InputError(
                 f"{self.path}: {size} bytes found, wanted {wanted} or more, so that its end is missing; copy it again"
             )
-        return super().corner()
+        part = self.values(self.level, 0, 0, min(self.width, 64), min(self.height, 64))
+        # the values that become black and white are looked up later: that can take a whole level
+        return as_colours(self.path, part, None if part.dtype == np.uint8 else (0, 1))
 
     def read(self, left: int, top: int, right: int, bottom: int) -> Pixels:
+        part = self.values(self.level, left, top, right, bottom)
+        return as_colours(self.path, part, None if part.dtype == np.uint8 else self.limits)
+
+    @functools.cached_property
+    def limits(self) -> tuple[float, float]:
+        """The values that become 0 and 255 in a slide of more than 8 bits, by nuclei.common.contrast.
+
+        They are those of the coarsest level of at least OVERVIEW px, of which every n-th pixel of every n-th row is
+        taken, so that no side has more.
+        """
+        sizes = self.slide.level_dimensions
+        level = max((at for at, size in enumerate(sizes) if max(size) >= OVERVIEW), default=0)
+        width, height = sizes[level]
+        step = -(-max(width, height) // OVERVIEW)
+        side, found = step * max(1, OVERVIEW // step), []
+        for top in range(0, height, side):
+            for left in range(0, width, side):
+                part = self.values(level, left, top, min(left + side, width), min(top + side, height))
+                found.append(without_alpha(self.path, part)[::step, ::step].ravel())
+        return limits(np.concatenate(found))
+
+    def values(self, level: int, left: int, top: int, right: int, bottom: int) -> NDArray[Any]:
+        """The values of a part of a level, as the file has them; its edges are px of that level."""
+        own = self.slide.level_dimensions[level]
         # tiffslide takes the corner in px of the finest level, and rounds it down to the level's
         corner = [
-            -(-at * whole // own) for at, whole, own in zip((left, top), self.slide.dimensions, self.size, strict=True)
+            -(-at * whole // side) for at, whole, side in zip((left, top), self.slide.dimensions, own, strict=True)
         ]
         try:
-            part = self.slide.read_region(tuple(corner), self.level, (right - left, bottom - top), as_array=True)
+            part = self.slide.read_region(tuple(corner), level, (right - left, bottom - top), as_array=True)
         except Exception as error:  # tifffile, zarr and the codecs raise many kinds on damaged tiles
             found = " ".join(str(error).split())[:80]
             raise InputError(
                 f"{self.path}: damaged at x {left} to {right}, y {top} to {bottom} ({found}), wanted a whole slide; "
                 "copy or export it again"
             ) from None
-        return as_colours(self.path, part)
+        return np.asarray(part)
 
     def small(self, longest: int) -> Pixels:
         fits = [at for at, size in enumerate(self.slide.level_dimensions) if max(size) >= longest]
         return ImageFile.small(Slide(self.path, self.slide, max([self.level, *fits])), longest)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the level, px."""
-        return self.width, self.height
 
 
 def slide_pixel_size(slide: "TiffSlide") -> float | None:
@@ -139,21 +183,29 @@ def slide_pixel_size(slide: "TiffSlide") -> float | None:
     return sum(sizes) / 2 if len(sizes) == 2 and 0.01 < min(sizes) <= max(sizes) < 100 else None
 
 
-def as_colours(path: Path, array: NDArray[Any]) -> Pixels:
-    """Pixels of any reader as blue, green, red of 8 bits. array: grey, RGB or RGBA, uint8 or uint16."""
+def as_colours(path: Path, array: NDArray[Any], limits: tuple[float, float] | None = None) -> Pixels:
+    """Pixels of any reader as blue, green, red of 8 bits. array: grey, RGB or RGBA, numbers of any kind.
+
+    limits: the values that become 0 and 255, where the image has others than those of 8 bits.
+    """
+    array = without_alpha(path, array)
+    if limits:
+        if not np.isfinite(limits).all() or not np.isfinite(array).all():
+            raise InputError(f"{path}: a value that is no number found, wanted an image; export it again")
+        array = between(array, *limits)
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else np.ascontiguousarray(array[..., ::-1])
+
+
+def without_alpha(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """The channels of colour: height x width x 1 (grey) or 3 (RGB). InputError where the array is something else."""
     if array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] > 4:
         array = np.moveaxis(array, 0, 2)
     channels = 1 if array.ndim == 2 else array.shape[2]
-    if array.ndim > 3 or channels not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16):
+    if array.ndim > 3 or channels not in (1, 3, 4) or array.dtype.kind not in "uif":
         raise InputError(
-            f"{path}: {array.shape} values of {array.dtype} found, wanted grey, RGB or RGBA of 8 or 16 bits; export it "
-            "as RGB"
+            f"{path}: {array.shape} values of {array.dtype} found, wanted grey, RGB or RGBA; export it as RGB"
         )
-    if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)  # as OpenCV does
-    if channels == 1:
-        return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(array[..., 2::-1])
+    return array.reshape(*array.shape[:2], channels)[..., :3]
 
 
 def open_slide(path: Path, pixel_size: float | None) -> Slide | None:
@@ -178,39 +230,15 @@ def open_slide(path: Path, pixel_size: float | None) -> Slide | None:
     return Slide(path, slide, level)
 
 
-def tiff_pixel_size(path: Path) -> float | None:
-    """Pixel size of a TIFF that is no slide, µm, as its resolution or ImageJ tells it; None where nothing does."""
-    import tifffile
-
-    with contextlib.suppress(Exception), tifffile.TiffFile(path) as file:
-        page = file.pages.first
-        unit = {2: 25400, 3: 10000}.get(int(page.tags["ResolutionUnit"].value))
-        if file.imagej_metadata and file.imagej_metadata.get("unit") in ("micron", "um", "µm", "\\u00B5m"):
-            unit = 1
-        above, below = page.tags["XResolution"].value
-        size = unit * below / above if unit else 0
-        # 72 to 600 dots per inch are what programs write that know no pixel size
-        return size if 0.01 < size < 25400 / 1000 else None
-    return None
-
-
 def open_ordinary(path: Path) -> OrdinaryImage:
-    """An image file that is read whole: PNG, JPEG, TIFF and what else OpenCV reads.
+    """An image file that is read whole, as import_raw.py reads those of a training (nuclei.data.pictures).
 
-    InputError where it cannot be read, has an orientation, or uses 14 or fewer of its 16 bits.
+    InputError where it cannot be read, is turned, has pages or is too large.
     """
-    found = open_image(path, "an image")
-    if found.dtype == np.uint16 and 0 < (highest := int(found.max())) < 2**14:
-        raise InputError(
-            f"{path}: 16-bit image with values up to {highest} found, wanted all 16 bits, or 8; convert it to 8 bits"
-        )
-    if found.shape[0] * found.shape[1] > MOST_PIXELS:
+    picture = read_picture(path)
+    if picture.array.shape[0] * picture.array.shape[1] > MOST_PIXELS:
         raise InputError(f"{path}: more than {MOST_PIXELS} px found, wanted a tiled TIFF; convert it to a slide")
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise InputError(f"{path}: not a readable image, wanted PNG, JPEG or TIFF; export it again")
-    size = tiff_pixel_size(path) if path.suffix.lower() in (".tif", ".tiff") else None
-    return OrdinaryImage(path, np.asarray(pixels, np.uint8), size)
+    return OrdinaryImage(path, as_colours(path, picture.array), picture.pixel_size)
 
 
 def open_image_file(path: Path | str, pixel_size: float | None = None) -> ImageFile:

@@ -1,7 +1,8 @@
 """Where on a slide tissue is, so that glass is skipped.
 
 Stained tissue has a colour, glass is grey or white: a pixel is tissue where its largest and its smallest of red, green
-and blue differ by a given number. This is looked up on a reduced picture, where noise and dust are below a pixel.
+and blue differ by a given number. This is looked up on a reduced picture, where noise and dust are below a pixel. It
+says nothing of grey or dark images (ImageFile.is_stained), such as fluorescence, which have no glass.
 """
 
 import cv2
@@ -9,15 +10,22 @@ import numpy as np
 
 from nuclei.data.image_files import ImageFile
 
-LONGEST = 2048  # px of the reduced picture's longer side
-MARGIN = 2  # px of that picture by which tissue is widened: nuclei at its border count
+MARGIN = 2  # px of the reduced picture by which tissue is widened: nuclei at its border count
+
+
+def tissue_of(image: ImageFile, least: int) -> "Tissue | None":
+    """The tissue of a slide, by which its windows are chosen. None where no window is to be skipped.
+
+    Skipped is nothing of an ordinary image, of a slide that is grey or dark, and with `least` 0.
+    """
+    return Tissue(image, least) if image.is_slide and least and image.is_stained else None
 
 
 class Tissue:
     """The tissue of an image. least: difference between the colours of a pixel, 0 to 255, from which it is tissue."""
 
     def __init__(self, image: ImageFile, least: int) -> None:
-        picture = cv2.medianBlur(image.small(LONGEST), 3)
+        picture = cv2.medianBlur(image.overview, 3)
         found = (picture.max(axis=2) - picture.min(axis=2) >= least).astype(np.uint8)
         self.mask = cv2.dilate(found, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)) > 0
         self.scale = found.shape[1] / image.width

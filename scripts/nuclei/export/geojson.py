@@ -36,12 +36,13 @@ class GeoJSON(TextWriter):
 
     def begin(self) -> None:
         super().begin()
+        self.stained = self.image.is_stained
         self.file.write('{"type": "FeatureCollection", "features": [')
 
     def add(self, nuclei: Sequence[MeasuredNucleus], first: int) -> None:
         shapes = geometries(nuclei, self.image.downsample)
         for number, (nucleus, shape) in enumerate(zip(nuclei, shapes, strict=True), first):
-            values = with_units(nucleus.row, self.image.downsample, self.image.pixel_size)
+            values = with_units(nucleus.row, self.image.downsample, self.image.pixel_size, self.stained)
             place = f"{self.image.path.name} {number} {values['x']} {values['y']}"
             measured = {name: values[key] for key, name in MEASUREMENTS.items() if key in values}
             feature = {

@@ -13,9 +13,11 @@ from typing import Any
 from nuclei.common.files import read_json, sha256, write_json, write_text
 from nuclei.common.stage import InputError
 from nuclei.data.image_files import ImageFile
+from nuclei.data.pictures import pixels_sha256, read_picture
 from nuclei.export.forms import files_of
 from nuclei.prediction.trained_model import TrainedModel
 from nuclei.workflow.code_hash import code_hash, local_modules
+from nuclei.workflow.image_list import wants_a_job
 
 COLUMNS = ("image", "result", "nuclei", "width", "height", "downsample", "pixel_size_um", "seconds", "problem")
 
@@ -26,15 +28,30 @@ def code_state(script: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def trained_on(image: Path, digits: str, model: TrainedModel) -> str | None:
+    """The name under which a model was trained or validated on an image, by its file or its colours; None: it was not.
+
+    digits: SHA-256 of the file. Colours are compared of files that are read whole, not of slides.
+    """
+    if digits in model.trained_on or not model.trained_on or wants_a_job(image):
+        return model.trained_on.get(digits)
+    try:
+        return model.trained_on.get(pixels_sha256(read_picture(image).array))
+    except InputError:  # which says nothing of the training; whether it can be read is asked elsewhere
+        return None
+
+
 def state_of(image: Path, model: TrainedModel, options: Mapping[str, Any], code: str) -> dict[str, Any]:
     """All that the nuclei of an image depend on. options: of the looks, as JSON values.
 
     Beside it stands the name under which the model was trained or validated on the image; None where it was not.
     """
     digits = sha256(image)
-    found = {"image": image.name, "image_sha256": digits, "trained_on": model.trained_on.get(digits)}
+    found = {"image": image.name, "image_sha256": digits, "trained_on": trained_on(image, digits, model)}
     found["model"] = model.name
-    return {**found, "model_sha256": model.weights_sha256, "options": dict(options), "code_sha256": code}
+    sees = {"zoom": model.zoom, "side": model.side, "overlap": model.overlap, "pixel_size": model.pixel_size}
+    about = {"model_sha256": model.weights_sha256, "model_sees": sees}
+    return {**found, **about, "options": dict(options), "code_sha256": code}
 
 
 def short(state: Mapping[str, Any]) -> str:
@@ -60,9 +77,15 @@ def finished(folder: Path, image: Path, state: Mapping[str, Any], forms: Iterabl
 
 
 def write_record(
-    folder: Path, image: ImageFile, state: Mapping[str, Any], forms: Sequence[str], count: int, seconds: float
+    folder: Path,
+    image: ImageFile,
+    state: Mapping[str, Any],
+    forms: Sequence[str],
+    count: int,
+    seconds: float,
+    problem: str | None = None,
 ) -> dict[str, Any]:
-    """Write and return the record of an image whose files are complete. count: of nuclei."""
+    """Write and return the record of an image whose files are complete. count: of nuclei. problem: of a warning."""
     files = {
         path.name: sha256(path) if path.is_file() else None  # OME-Zarr is a folder
         for path in files_of(folder, image.path, forms)
@@ -77,6 +100,8 @@ def write_record(
         "pixel_size_um": image.pixel_size,
         "seconds": round(seconds, 1),
     }
+    if problem:
+        record["problem"] = problem
     write_json(record_file(folder, image.path), record)
     return record
 

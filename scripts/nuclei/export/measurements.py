@@ -74,12 +74,18 @@ def measure(nucleus: Nucleus, pixels: Pixels, left: int = 0, top: int = 0) -> Me
     return MeasuredNucleus(nucleus.score, nucleus.box, nucleus.mask, nucleus.x, nucleus.y, nucleus.category, row)
 
 
-def with_units(row: Sequence[float], downsample: float, pixel_size: float | None) -> dict[str, float]:
+def with_units(
+    row: Sequence[float], downsample: float, pixel_size: float | None, stained: bool = True
+) -> dict[str, float]:
     """One nucleus's values by name, the centroid in px of the finest level, and with µm where the pixel size is known.
 
     row: of a MeasuredNucleus. downsample: px of the finest level per px. pixel_size: µm per px of the level looked at.
+    stained: whether the image can be stained tissue (ImageFile.is_stained); else the stains, which mean nothing there,
+    are left out.
     """
     values = dict(zip(COLUMNS, row, strict=True))
+    if not stained:
+        values = {name: value for name, value in values.items() if name not in STAIN_NAMES}
     values |= {"x": values["x"] * downsample, "y": values["y"] * downsample}
     if pixel_size:
         values["x_um"], values["y_um"] = (values[axis] / downsample * pixel_size for axis in "xy")

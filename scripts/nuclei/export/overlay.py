@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from nuclei.common.contrast import stretched
 from nuclei.common.files import whole_file
 from nuclei.export.measurements import MeasuredNucleus
 from nuclei.export.outlines import parts
@@ -16,12 +17,13 @@ BITS = 4  # of the fractions of px in which OpenCV takes corners
 
 
 class Overlay(Writer):
-    """A JPEG with the outlines along the pixel edges, 1 px wide."""
+    """A JPEG with the outlines along the pixel edges, 1 px wide. A dark image is stretched, for the eye alone."""
 
     suffix = ".overlay.jpg"
 
     def begin(self) -> None:
-        self.picture = np.ascontiguousarray(self.image.small(LONGEST))
+        picture = self.image.small(LONGEST)
+        self.picture = np.ascontiguousarray(stretched(picture) if self.image.is_dark else picture)
 
     def add(self, nuclei: Sequence[MeasuredNucleus], first: int) -> None:
         scale = self.picture.shape[1] / self.image.width

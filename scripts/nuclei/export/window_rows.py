@@ -55,6 +55,16 @@ class WindowRows:
             return self.columns
         return [column for column in self.columns if self.tissue.within(column[0], row[0], column[1], row[1])]
 
+    def problem(self) -> str | None:
+        """What is to be said of an image none of whose windows holds tissue, so that nothing was looked at; or None."""
+        if not self.tissue or any(self.columns_of(row) for row in self.rows):
+            return None
+        count = len(self.rows) * len(self.columns)
+        return (
+            f"{self.image.path}: none of its {count} windows holds tissue, so that nothing was looked at; set "
+            "export.tissue (--tissue) to 0 if there are nuclei in it"
+        )
+
     def remaining(self) -> int:
         """How often the detector still has to run."""
         windows = sum(len(self.columns_of(row)) for at, row in enumerate(self.rows) if not self.file(at).is_file())

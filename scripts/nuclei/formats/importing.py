@@ -1,6 +1,6 @@
 """A data set of any format, written in the raw layout of this project (nuclei/data/raw_layout.py).
 
-Images become PNG files of 8 bits (nuclei/formats/pictures.py has the rules); a PNG that already is one is copied byte
+Images become PNG files of 8 bits (nuclei/data/pictures.py has the rules); a PNG that already is one is copied byte
 for byte. The nuclei of each image become one masks.json. Which images test is chosen here: those of a second data set,
 those that a file names, or a share by seed. Nothing is lost without a row in the report.
 """
@@ -25,11 +25,11 @@ from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
 from nuclei.data.groups import by_group, chosen_groups, read_groups
+from nuclei.data.pictures import Picture, pixels_sha256, read_picture
 from nuclei.data.pixel_sizes import write_pixel_sizes
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
 from nuclei.data.stored_nuclei import MASKS_FILE, write_nuclei
 from nuclei.formats.interface import NUCLEUS, FoundImage
-from nuclei.formats.pictures import Picture, read_picture
 from nuclei.formats.registry import AUTO, choose, readers
 
 Set = Literal["train", "test"]
@@ -64,6 +64,7 @@ class ImportedImage(TypedDict):
     width: int  # px
     height: int
     pixel_size: float | None  # µm, where a file has it
+    pixels_sha256: str  # of its colours, see nuclei.data.pictures: by it the user's own file is known again
     changed: list[str]  # what was changed of the image
     categories: dict[str, int]  # nuclei by the category that the file gives them
     notes: list[list[str]]  # [nucleus, what happened to it, detail]
@@ -206,6 +207,7 @@ def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None
         "width": width,
         "height": height,
         "pixel_size": image.pixel_size or picture.pixel_size,
+        "pixels_sha256": pixels_sha256(picture.array),
         "changed": picture.said,
         "categories": dict(sorted(Counter(found.category for found in nuclei).items())),
         "notes": [list(note) for note in notes],

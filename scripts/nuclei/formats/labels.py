@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError, capped
+from nuclei.data.pictures import TIFFS, read_file, read_tiff
 from nuclei.formats.interface import FoundImage, Nuclei, Nucleus
 from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, relative
-from nuclei.formats.pictures import TIFFS, read_file, read_tiff
 
 FOLDERS = {"labels", "label", "masks", "mask", "annotations", "gt", "ground_truth"}
 SUFFIXES = ("_cp_masks", "_labels", "_label", "_masks", "_mask", "_seg")

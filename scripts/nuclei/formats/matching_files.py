@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from nuclei.common.stage import InputError
+from nuclei.data.pictures import PICTURES
 from nuclei.data.raw_layout import clutter_reason
-from nuclei.formats.pictures import PICTURES
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:

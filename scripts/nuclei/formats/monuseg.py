@@ -58,7 +58,7 @@ def parsed(path: Path) -> Any:
 
 def pixel_size(path: Path) -> float | None:
     """µm, from MicronsPerPixel of the file."""
-    from nuclei.formats.pixel_size import as_number, plausible
+    from nuclei.data.file_pixel_size import as_number, plausible
 
     return plausible(as_number(parsed(path).get("MicronsPerPixel") or ""))
 

@@ -29,6 +29,7 @@ from nuclei.prediction.trained_model import (
     by_hash,
     chosen_threshold,
     open_cell,
+    run_windows,
     seen,
     training_images,
     training_pixel_size,
@@ -67,8 +68,9 @@ def intervals(cell: Path) -> dict[str, Any]:
 def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> dict[str, Any]:
     """The content of bundle.json without the hashes of the files. See make_bundle for the arguments."""
     config = read_plain_config(cell / "config.py")
+    window, overlap = run_windows(cell)
     with written_by("write_annotations", validation_file(cell)):
-        zoom, side = seen(config, read_json(validation_file(cell), "COCO JSON")["images"])
+        zoom, side = seen(config, read_json(validation_file(cell), "COCO JSON")["images"], window)
         images = training_images(cell)
     own = {name: read_json(cell / name) for name in ABOUT if (cell / name).is_file()}
     return {
@@ -78,6 +80,7 @@ def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> 
         "pixel_size_um": pixel_size or training_pixel_size(cell),
         "zoom": zoom,
         "side_px": side,
+        "overlap_px": overlap,
         "training_images": images,
         "score_threshold": chosen_threshold(cell),
         "scores": {key: value for key, value in own.get("scores.json", {}).items() if key != "per_image"},
@@ -150,4 +153,5 @@ def open_model(source: str) -> TrainedModel:
             None if size is None else float(size),
             by_hash(content["training_images"]),
             content["score_threshold"],
+            content.get("overlap_px"),  # which bundles of former versions lack
         )

@@ -8,6 +8,12 @@ from nuclei.common.markdown import escape
 SHOWN = ("map_report", "ap_100", "ap_1000", "ap50_1000", "ap75_1000", "ceiling_report", "images", "nuclei")
 
 
+def what_it_saw(content: Mapping[str, Any]) -> str:
+    """How large the images were that it saw at once, in words."""
+    side, overlap = content["side_px"], content["overlap_px"]
+    return f"images of {side} px at once" if overlap is None else f"windows of {side} px that overlap by {overlap} px"
+
+
 def model_card(content: Mapping[str, Any]) -> str:
     """The text. content: of bundle.json, see nuclei.prediction.bundles."""
     size, threshold = content["pixel_size_um"], content["score_threshold"]
@@ -22,7 +28,7 @@ def model_card(content: Mapping[str, Any]) -> str:
         f"- Classes: {', '.join(content['classes'])}.",
         f"- Pixel size of its training images: {f'{size} µm' if size else 'not told'}.",
         f"- Score threshold: {'none was chosen' if threshold is None else f'{threshold:.3g}'}.",
-        f"- It saw images of {content['side_px']} px at once, enlarged {content['zoom']:.3g} times.",
+        f"- It saw {what_it_saw(content)}, enlarged {content['zoom']:.3g} times.",
         "- It is for research. It was not tested for any decision about patients.",
         "- Tissue, stain and scanner other than those of its training images can make it fail; look at overlays first.",
         "",

@@ -3,9 +3,11 @@
 A detector works at the size at which nuclei were shown to it. mmdet resizes each image to `img_scale`, so images of
 another size than those of the training would be shown at another zoom. A model therefore says its zoom (px that the
 detector sees per px of an image), the pixel size of its images, and how large an image it saw at once; images of other
-sizes and pixel sizes are shown to it in windows and at a scale that give the same.
+sizes and pixel sizes are shown to it in windows and at a scale that give the same. Where its run looked at images
+through windows (inference.window), as those that train on tiles do, it is these windows that count.
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,10 +35,11 @@ class TrainedModel:
     weights: Path
     weights_sha256: str
     zoom: float  # px that the detector sees per px of an image
-    side: int  # longer side of the images it saw at once, px
+    side: int  # longer side of the images, or of the windows of images, that it saw at once, px
     pixel_size: float | None  # of these images, µm; None where it is not known
-    trained_on: Mapping[str, str]  # {SHA-256: name} of the images that it was trained or validated on
+    trained_on: Mapping[str, str]  # {SHA-256 of file or colours: name} of its training and validation images
     threshold: float | None  # score from which a detection counts, chosen on validation images; None: none was chosen
+    overlap: int | None = None  # of the windows of its run, px; None where its run looked at whole images
 
 
 def test_scale(config: Mapping[str, Any]) -> tuple[int, int]:
@@ -51,9 +54,26 @@ def fitting(scale: tuple[int, int], width: float, height: float) -> float:
     return min(max(scale) / max(width, height), min(scale) / min(width, height))
 
 
-def seen(config: Mapping[str, Any], images: Iterable[Mapping[str, Any]]) -> tuple[float, int]:
-    """(zoom, side) at which a model sees images; the medians where they differ. images: with width and height, px."""
-    sizes = [(image["width"], image["height"]) for image in images]
+def run_windows(cell: Path) -> tuple[int | None, int | None]:
+    """(side, overlap) of the windows through which a cell's run looks at its test and validation images, px.
+
+    They stand in the config in the run's manifest. (None, None) where the run looks at whole images, or has not ended.
+    """
+    file = cell.parents[3] / "manifest.json"
+    with written_by("write_manifest", file):
+        look = read_json(file)["config"].get("inference", {}) if file.is_file() else {}
+        return (int(look["window"]), int(look["overlap"])) if look.get("window") else (None, None)
+
+
+def seen(
+    config: Mapping[str, Any], images: Iterable[Mapping[str, Any]], window: int | None = None
+) -> tuple[float, int]:
+    """(zoom, side) at which a model sees images; the medians where they differ.
+
+    images: with width and height, px. window: side of the windows that larger images are cut into, px; None: none is.
+    """
+    most = window or math.inf
+    sizes = [(min(image["width"], most), min(image["height"], most)) for image in images]
     zoom = statistics.median(fitting(test_scale(config), *size) for size in sizes)
     return zoom, round(statistics.median(max(size) for size in sizes))
 
@@ -64,12 +84,23 @@ def validation_file(cell: Path) -> Path:
 
 
 def training_images(cell: Path) -> list[dict[str, str]]:
-    """Name and SHA-256 of each image that a cell was trained or validated on; "" where its run kept no hash."""
+    """Name and SHA-256 of each image that a cell was trained or validated on; "" where its run kept no hash.
+
+    The file is that of the raw data. Of imported images it was made of the user's own, which is known by its colours:
+    "pixels_sha256" is their hash, where imported.json of the run has it.
+    """
     found = {}
     for name in ("train.json", "validation.json"):
         for image in read_json(validation_file(cell).with_name(name), "COCO JSON")["images"]:
-            found[image["file_name"]] = image.get("sha256") or ""
-    return [{"file_name": name, "sha256": found[name]} for name in sorted(found)]
+            found[image["file_name"]] = {"sha256": image.get("sha256") or ""}
+    imported = cell.parents[3] / "data/imported.json"
+    with written_by("import_raw", imported):
+        rows = read_json(imported)["images"] if imported.is_file() else []
+        pixels = {row["id"]: row.get("pixels_sha256") for row in rows if row["set"] == "train"}
+    for name, image in found.items():
+        if known := pixels.get(name.split("/")[0]):
+            image["pixels_sha256"] = known
+    return [{"file_name": name, **found[name]} for name in sorted(found)]
 
 
 def training_pixel_size(cell: Path) -> float | None:
@@ -79,8 +110,9 @@ def training_pixel_size(cell: Path) -> float | None:
 
 
 def by_hash(images: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """{SHA-256: name} of the images that `training_images` gives, without those that have no hash."""
-    return {str(image["sha256"]): str(image["file_name"]) for image in images if image["sha256"]}
+    """{SHA-256: name} of the images that `training_images` gives: of their files and of their colours."""
+    pairs = [(image.get(key), image["file_name"]) for image in images for key in ("sha256", "pixels_sha256")]
+    return {str(digits): str(name) for digits, name in pairs if digits}
 
 
 def chosen_threshold(cell: Path) -> float | None:
@@ -102,13 +134,14 @@ def open_cell(cell: Path) -> TrainedModel:
     if missing:
         raise InputError(*missing)
     config, weights = paths[:2]
+    window, overlap = run_windows(cell)
     with written_by("write_annotations", images):
-        zoom, side = seen(read_plain_config(config), read_json(images, "COCO JSON")["images"])
+        zoom, side = seen(read_plain_config(config), read_json(images, "COCO JSON")["images"], window)
         trained_on, pixel_size = by_hash(training_images(cell)), training_pixel_size(cell)
     with written_by("score_instances", cell / "instance_scores.json"):
         threshold = chosen_threshold(cell)
     name = "/".join(cell.parts[-2:])
-    return TrainedModel(name, config, weights, sha256(weights), zoom, side, pixel_size, trained_on, threshold)
+    return TrainedModel(name, config, weights, sha256(weights), zoom, side, pixel_size, trained_on, threshold, overlap)
 
 
 def finer(model: TrainedModel, image: "ImageFile", pixel_size: float | None) -> float:

@@ -12,6 +12,7 @@ from support.slides import tissue_image, write_slide
 
 from nuclei.common.stage import InputError
 from nuclei.data.image_files import open_image_file
+from nuclei.data.pictures import read_picture
 
 needs_formats = pytest.mark.skipif(not (SHARED / "formats.tar.xz").is_file(), reason="no ../shared/data/formats.tar.xz")
 
@@ -75,13 +76,66 @@ def test_ordinary_images_are_read_whole(tmp_path, image, name):
 
 
 def test_other_kinds_of_pixels_become_colours(tmp_path, image):
-    grey, deep = image[..., 0], image.astype(np.uint16) * 257
-    for name, array in (("grey", grey), ("alpha", np.dstack([image, grey])), ("deep", deep)):
+    grey = image[..., 0]
+    for name, array in (("grey", grey), ("alpha", np.dstack([image, grey]))):
         tifffile.imwrite(tmp_path / f"{name}.tif", array, tile=(128, 128))
         found = open_image_file(tmp_path / f"{name}.tif")
         assert found.is_slide
         wanted = np.dstack([grey] * 3) if name == "grey" else image
         assert np.array_equal(found.read(0, 0, 500, 300)[..., ::-1], wanted)
+
+
+DEEP = {  # images of more than 8 bits: 12 of 16 bits, all 16 bits, floats from 0 to 1, and a slide that is grey
+    "low": lambda image: image.astype(np.uint16) * 16,
+    "full": lambda image: image.astype(np.uint16) * 257,
+    "float": lambda image: image.astype(np.float32) / 255,
+    "grey": lambda image: image[..., 0].astype(np.uint16) * 3 + 1000,
+}
+
+
+def wanted_of(array):
+    """The rule of docs/own_images.md, once more: 0.1 % black, 99.9 % white."""
+    low, high = np.percentile(array, (0.1, 99.9))
+    found = np.clip((array - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    return found if found.ndim == 3 else np.dstack([found] * 3)
+
+
+@pytest.mark.parametrize("kind", list(DEEP))
+@pytest.mark.parametrize("tiled", [False, True])
+def test_values_of_more_than_8_bits_are_stretched_as_in_an_import(tmp_path, image, kind, tiled):
+    random = np.random.default_rng(0)
+    noise = random.integers(-3, 4, image.shape)
+    array = DEEP[kind](np.clip(image + noise, 0, 255))
+    tifffile.imwrite(tmp_path / "a.tif", array, **({"tile": (128, 128)} if tiled else {}))
+    found = open_image_file(tmp_path / "a.tif")
+    assert found.is_slide is tiled
+    found.corner()
+    assert np.array_equal(found.read(0, 0, 500, 300)[..., ::-1], wanted_of(array))
+    if not tiled:
+        imported = read_picture(tmp_path / "a.tif").array
+        assert np.array_equal(found.pixels[..., ::-1], imported if imported.ndim == 3 else np.dstack([imported] * 3))
+
+
+def test_a_16_bit_png_is_stretched_too(tmp_path, image):
+    array = image[..., 1].astype(np.uint16) * 9
+    cv2.imwrite(str(tmp_path / "a.png"), array)
+    assert np.array_equal(open_image_file(tmp_path / "a.png").read(0, 0, 500, 300), wanted_of(array))
+
+
+def test_a_large_slide_is_stretched_by_its_overview(tmp_path):
+    random = np.random.default_rng(0)
+    image = random.integers(200, 4000, (150, 5000), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(128, 128))
+    slide = open_image_file(tmp_path / "a.tif")
+    assert slide.limits == tuple(np.percentile(image[::3, ::3], (0.1, 99.9)))  # 5000 px in steps of 3
+    with tifffile.TiffWriter(tmp_path / "b.tif") as file:
+        for level in (image, image[::2, ::2], image[::4, ::4] // 2):  # the coarsest has less than 2048 px
+            file.write(level, tile=(128, 128), photometric="minisblack", subfiletype=int(level is not image))
+    slide = open_image_file(tmp_path / "b.tif")
+    assert slide.limits == tuple(np.percentile(image[::4, ::4], (0.1, 99.9)))  # 2500 px in steps of 2
+    low, high = slide.limits
+    wanted = np.clip((image - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    assert np.array_equal(slide.read(70, 10, 5000, 150)[..., 1], wanted[10:, 70:])
 
 
 def test_the_pixel_size_of_an_ordinary_tiff(tmp_path, image):
@@ -97,13 +151,19 @@ def test_the_pixel_size_of_an_ordinary_tiff(tmp_path, image):
 def test_what_cannot_be_used_is_named(tmp_path, image):
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "text.svs").write_text("no slide")
-    tifffile.imwrite(tmp_path / "float.tif", image.astype(np.float32), tile=(128, 128))
-    tifffile.imwrite(tmp_path / "dark.tif", image.astype(np.uint16))
+    holes = image.astype(np.float32)
+    holes[5, 5] = np.nan
+    tifffile.imwrite(tmp_path / "float.tif", holes, tile=(128, 128))
+    tifffile.imwrite(tmp_path / "complex.tif", holes[..., 0].astype(complex), tile=(128, 128))
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([image[..., 0]] * 5), photometric="minisblack")
+    (tmp_path / "lfs.tif").write_text("version https://git-lfs.github.com/spec/v1\n")
     for name, said in (
         ("text.png", "not a readable PNG"),
         ("text.svs", "not a readable SVS"),
-        ("float.tif", "wanted grey, RGB or RGBA of 8 or 16 bits"),
-        ("dark.tif", "values up to 240 found"),
+        ("float.tif", "a value that is no number found"),
+        ("complex.tif", "wanted grey, RGB or RGBA; export it as RGB"),
+        ("pages.tif", "5 pages found, wanted one"),
+        ("lfs.tif", "a pointer of Git LFS found"),
         ("nothing.png", "cannot be read"),
     ):
         with pytest.raises(InputError, match=said) as caught:

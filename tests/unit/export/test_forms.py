@@ -233,3 +233,22 @@ def test_an_image_without_nuclei_gives_empty_files(scene, tmp_path):
     assert json.loads(found["coco"].read_text())["annotations"] == []
     assert not tifffile.imread(found["labels"]).any()
     assert len(found["table"].read_text().splitlines()) == 1
+
+
+def test_grey_images_have_no_stains_and_dark_ones_are_shown_brighter(scene, tmp_path):
+    image, nuclei, _ = scene
+    dark = image.pixels // 16 + 3  # 3 to 18
+    grey = np.repeat(image.pixels[..., :1], 3, axis=2)
+    for name, pixels, stained in (("colours", image.pixels, True), ("dark", dark, False), ("grey", grey, False)):
+        found = OrdinaryImage(Path(f"{name}.png"), pixels)
+        write_forms(tmp_path, found, [[]] if name == "dark" else [nuclei], 60, ["table", "geojson", "overlay"])
+        with (tmp_path / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file))
+        assert ("hematoxylin_od" in columns, "dab_od" in columns, "score" in columns) == (stained, stained, True)
+        text = (tmp_path / f"{name}.geojson").read_text(encoding="utf-8")
+        assert ("Hematoxylin: OD mean" in text) is stained
+    low, high = np.percentile(dark, (0.1, 99.9))
+    wanted = np.clip((dark - low) / (high - low) * 255, 0, 255)
+    assert np.abs(cv2.imread(str(tmp_path / "dark.overlay.jpg")) - wanted).mean() < 10
+    bright = np.abs(cv2.imread(str(tmp_path / "grey.overlay.jpg"))[..., 2].astype(int) - grey[..., 2])
+    assert np.median(bright) < 10  # as it is, but for the outlines

@@ -56,6 +56,9 @@ def test_units():
     row = [10.0, 20.0, 100.0, 30.0, 0.5, 0.1, 0.2, 0.3, 0.9]
     plain = with_units(row, 1, None)
     assert list(plain) == list(COLUMNS)
+    grey = with_units(row, 1, None, stained=False)
+    assert list(grey) == ["x", "y", "area_px", "perimeter_px", "eccentricity", "score"]
+    assert grey == {name: plain[name] for name in grey}
     slide = with_units(row, 4, 1.0)  # 0.25 µm at the finest level
     assert (slide["x"], slide["y"], slide["x_um"], slide["y_um"]) == (40, 80, 10, 20)
     half = with_units(row, 1, 0.5)

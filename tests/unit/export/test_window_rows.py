@@ -145,3 +145,11 @@ def test_an_image_of_one_window_keeps_what_the_model_gives(tmp_path):
 
     rows = WindowRows(slide, Twice(None, []), tmp_path / "work")
     assert rows.predict() == len(shown(rows)) == 2 * len({values[1:3] for values in shown(rows)})
+
+
+def test_a_slide_without_any_tissue_is_told(slide, tmp_path):
+    assert cut(slide, tmp_path).problem() is None
+    assert cut(slide, tmp_path, tissue=Tissue(slide, 15)).problem() is None
+    rows = cut(slide, tmp_path, tissue=Tissue(slide, 255))
+    assert rows.problem().startswith(f"{slide.path}: none of its {len(rows.rows) * len(rows.columns)} windows holds")
+    assert (rows.predict(), rows.viewer.looks) == (0, 0)

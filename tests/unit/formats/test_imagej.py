@@ -7,8 +7,8 @@ from conftest import needs_real_data
 
 from nuclei.common.stage import InputError
 from nuclei.data.left_out import NO_AREA
+from nuclei.data.pictures import read_picture
 from nuclei.formats.imagej import nuclei, read
-from nuclei.formats.pictures import read_picture
 
 BOX = np.array([[2, 3], [9, 3], [9, 8], [2, 8]])
 

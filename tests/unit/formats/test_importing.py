@@ -1,5 +1,6 @@
 """Data sets of every format, imported: the same images and nuclei from each, in the layout that every stage reads."""
 
+import hashlib
 import json
 import shutil
 
@@ -135,3 +136,13 @@ def test_labels_keep_their_numbers_as_names(tmp_path):
     folder, _ = write_set("labels png", tmp_path / "given")
     _, images = imported(folder, tmp_path / "out")
     assert [nucleus.name for nucleus in images["é b"].masks] == [f"label {id_}" for id_ in sorted(IDS)]
+
+
+def test_the_hash_of_the_colours_does_not_depend_on_the_file(tmp_path):
+    folder, _ = write_set("coco polygons", tmp_path / "own")
+    report, _ = imported(folder, tmp_path / "out")
+    for row in report["images"]:
+        place = "test" if row["set"] == "test" else f"train/{row['id']}/images"
+        pixels = cv2.imread(str(tmp_path / f"out/dataset/{place}/{row['id']}.png"), cv2.IMREAD_COLOR)[..., ::-1]
+        wanted = hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        assert row["pixels_sha256"] == wanted

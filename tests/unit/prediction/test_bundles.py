@@ -157,6 +157,45 @@ def test_the_pixel_size_is_that_of_the_training_images(model_cell, tmp_path):
             assert f"- Pixel size of its training images: {size} µm." in archive.read("README.md").decode()
 
 
+def test_an_imported_image_is_known_by_its_file_and_by_its_colours(model_cell, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(model_cell.parents[3], run, symlinks=True)
+    cell = run / model_cell.relative_to(model_cell.parents[3])
+    rows = [
+        {"set": "train", "id": "DEMO-01", "pixels_sha256": "a" * 64},
+        {"set": "train", "id": "DEMO-02"},  # as it was written before
+        {"set": "test", "id": "DEMO-03", "pixels_sha256": "b" * 64},
+    ]
+    (run / "data/imported.json").write_text(json.dumps({"images": rows}))
+    make_bundle(cell, tmp_path / "b.zip", None, LICENCES)
+    for model in (open_model(str(cell)), open_model(str(tmp_path / "b.zip"))):
+        assert len(model.trained_on) == 4
+        assert model.trained_on["a" * 64] == "DEMO-01/images/DEMO-01.png"
+
+
+def test_the_windows_of_the_run_are_those_of_cell_bundle_and_card(model_cell, bundle, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(model_cell.parents[3], run, symlinks=True)
+    cell = run / model_cell.relative_to(model_cell.parents[3])
+    looks = {"window": 64, "overlap": 24, "views": 1}
+    (run / "manifest.json").write_text(json.dumps({"config": {"inference": looks}}))
+    make_bundle(cell, tmp_path / "b.zip", None, LICENCES)
+    for model in (open_model(str(cell)), open_model(str(tmp_path / "b.zip"))):
+        assert (model.zoom, model.side, model.overlap) == (2, 64, 24)  # 128 px for a window of 64
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        card = archive.read("README.md").decode()
+    assert "- It saw windows of 64 px that overlap by 24 px, enlarged 2 times." in card
+    (run / "manifest.json").write_text(json.dumps({"config": {"inference": {**looks, "window": None}}}))
+    assert (open_model(str(cell)).side, open_model(str(cell)).overlap) == (128, None)
+    content = content_of(bundle)
+    del content["overlap_px"]  # as bundles were made before
+    old = changed(bundle, tmp_path / "old.zip", bundle__json=json.dumps(content).encode())
+    assert (open_model(str(old)).side, open_model(str(old)).overlap) == (128, None)
+    (run / "manifest.json").write_text(json.dumps({"config": {"inference": "x"}}))
+    with pytest.raises(InputError, match="manifest.json: other content found"):
+        open_model(str(cell))
+
+
 def test_a_bundle_comes_by_url_with_its_hash(bundle, cache):
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=bundle.parent)
     handler.log_message = lambda *arguments: None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nuclei.data.image_files import OrdinaryImage
-from nuclei.prediction.trained_model import TrainedModel, finer, zoom_warning
+from nuclei.prediction.trained_model import TrainedModel, finer, seen, zoom_warning
 
 FOUND = "a.png: {} µm per px found, the model's training images have 0.25; the image is "
 
@@ -41,3 +41,16 @@ def test_pixel_sizes_that_differ_by_more_than_a_fifth_are_a_warning(own, given, 
     assert finer(trained, image, given) == pytest.approx(more)
     found = zoom_warning(trained, image, given)
     assert found is None if words is None else found.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "window", "wanted"),
+    [
+        ([(338, 338), (1000, 1000), (520, 696)], 256, (416 / 256, 256)),  # as the tiles of the training
+        ([(338, 338), (1000, 1000), (520, 696)], None, (416 / 696, 696)),
+        ([(200, 100), (300, 200), (180, 90)], 256, (416 / 200, 200)),  # most images are smaller than a window
+    ],
+)
+def test_a_model_is_shown_the_windows_of_its_run(sizes, window, wanted):
+    config = {"data": {"test": {"pipeline": [{"type": "MultiScaleFlipAug", "img_scale": (416, 416)}]}}}
+    assert seen(config, [{"width": width, "height": height} for width, height in sizes], window) == wanted

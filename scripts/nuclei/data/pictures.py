@@ -6,6 +6,7 @@ the same whatever other images there are. A palette becomes its colours; an alph
 tifffile, everything else by OpenCV.
 """
 
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from nuclei.common.contrast import stretched
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
+from nuclei.data.file_pixel_size import of_resolution, of_tiff
 from nuclei.data.masks import decode_png, orientation
-from nuclei.formats.pixel_size import of_resolution, of_tiff
 
 TIFFS = {".tif", ".tiff", ".svs"}
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", *TIFFS}
@@ -33,6 +34,11 @@ class Picture:
     as_it_is: bool  # whether the file is a PNG with exactly these values
     pixel_size: float | None = None  # µm, where the file has it
     said: list[str] = field(default_factory=list)  # what was changed
+
+
+def form_of(path: Path) -> str:
+    """What a file should be, for errors: its ending in capitals."""
+    return path.suffix[1:].upper() or "image"
 
 
 def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
@@ -65,7 +71,8 @@ def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
     except InputError:
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds on damaged files
-        raise InputError(f"{path}: not a readable TIFF ({error!s:.80}), wanted an image; export it again") from None
+        problem = f"{path}: not a readable {form_of(path)} ({' '.join(str(error).split()):.80})"
+        raise InputError(f"{problem}, wanted an image; export it again") from None
 
 
 def read_tiff(path: Path) -> tuple[NDArray[Any], float | None]:
@@ -91,7 +98,7 @@ def read_plain(path: Path, data: bytes) -> NDArray[Any]:
     except cv2.error:
         array = None
     if array is None:
-        raise InputError(f"{path}: not a readable image, wanted a PNG, TIFF or JPEG; export it again")
+        raise InputError(f"{path}: not a readable {form_of(path)}, wanted a PNG, TIFF or JPEG; export it again")
     if array.ndim == 3 and array.shape[2] in (3, 4):
         array = cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
     return array
@@ -105,9 +112,27 @@ def read_file(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror}), wanted an image; check the file") from None
 
 
+def pixels_sha256(array: NDArray[np.uint8]) -> str:
+    """SHA-256 of an image's size and colours, whatever its file: of a picture's array, grey as RGB."""
+    colours = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
+    return hashlib.sha256(str(colours.shape).encode() + np.ascontiguousarray(colours).tobytes()).hexdigest()
+
+
+def check_pointer(path: Path) -> None:
+    """InputError where a file cannot be read, or is the pointer of Git LFS in the place of a file."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(40)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), wanted an image; check the file") from None
+    if begin.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise InputError(f"{path}: a pointer of Git LFS found, wanted an image; run git lfs pull")
+
+
 def read_picture(path: Path) -> Picture:
     """One image by the rules of the module. InputError where it is unreadable, turned, or has pages or odd channels."""
     said: list[str] = []
+    check_pointer(path)
     if path.suffix.lower() in TIFFS:
         (array, size), data = read_tiff(path), b""
     else:

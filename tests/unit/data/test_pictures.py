@@ -12,7 +12,7 @@ from conftest import needs_real_data
 from PIL import Image
 
 from nuclei.common.stage import InputError
-from nuclei.formats.pictures import read_picture
+from nuclei.data.pictures import read_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 GREY = RGB[..., 0]

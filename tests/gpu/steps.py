@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from gpu.devices import peak_gb, start_peak, wait_for
-from gpu.subjects import BATCH, Choices
 from mmcv.runner import HOOKS, Hook, wrap_fp16_model
 from mmdet.apis import train_detector
 from mmdet.datasets import build_dataset
 from mmdet.utils import build_dp
 
 import nuclei.training.hooks  # noqa: F401 - registers the hooks of accumulated gradients
+from gpu.devices import peak_gb, start_peak, wait_for
+from gpu.subjects import BATCH, Choices
 from nuclei.compute.compat import patch_epoch_sleep, patch_points, patch_streams, quiet_amp
 from nuclei.compute.precision import precision, set_tf32
 from nuclei.prediction.single_look import predict

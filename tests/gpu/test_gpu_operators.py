@@ -3,10 +3,11 @@
 import pytest
 import torch
 import torchvision
+from mmcv.ops import nms
+
 from gpu.devices import CARD, TWIN, device_of, is_small
 from gpu.operators import OPERATORS, TOLERANCE, compare, detections
 from gpu.records import record
-from mmcv.ops import nms
 
 CASES = [(name, dtype) for name, operator in OPERATORS.items() for dtype in operator.dtypes]
 

@@ -9,6 +9,7 @@ import math
 
 import pytest
 import torch
+
 from gpu.devices import CARD, TWIN, device_of, is_small
 from gpu.material import make_paths
 from gpu.operators import OPERATORS, rounded, run

@@ -5,10 +5,11 @@ import signal
 
 import pytest
 import torch
+from support.training_cell import rows_of
+
 from gpu.devices import CARD, device_of, is_small
 from gpu.jobs import Job, training
 from gpu.records import record
-from support.training_cell import rows_of
 
 EPOCHS = 8
 

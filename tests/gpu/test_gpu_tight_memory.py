@@ -7,14 +7,14 @@ import re
 
 import pytest
 import torch
+from support.training_cell import without_memory
+
 from gpu.devices import CARD, device_of, is_small
 from gpu.jobs import Job, training
 from gpu.material import make_paths
 from gpu.records import record
 from gpu.steps import train
 from gpu.subjects import Subject, resolved_tree
-from support.training_cell import without_memory
-
 from nuclei.models.config_tree import python_text
 
 MODEL = "mask_r50"

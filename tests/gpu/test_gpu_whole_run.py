@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from support.tiny import CONFIG
+
 from gpu.devices import CARD, device_of
 from gpu.records import record
-from support.tiny import CONFIG
 
 LEFT_OUT = {".git", ".venv", ".snakemake", "results", "work", "data"}  # of the project's own folder
 MODELS = ["mask_r50", "pointrend_r50"]

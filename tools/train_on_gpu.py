@@ -35,7 +35,7 @@ from nuclei.workflow.types import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
-from gpu.records import record # noqa: E402
+from gpu.records import record  # noqa: E402
 
 CONFIGS = ["config/best.yaml", "config/best-gpu-minutes.yaml"]
 SMALL_MINUTES = 0.1  # at most, so that a rehearsal of the whole check is short

@@ -22,7 +22,7 @@ def called(function):
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(FOLDER):
             name = code.co_qualname.split(".")[0]
-            if name in mmcv.ops.__all__:
+            if name in mmcv.ops.__all__ and not name.startswith("get_"):  # those ask how mmcv was built
                 names.add(name)
         elif event == "c_call" and getattr(value, "__module__", None) == NATIVE:
             names.add(f"_ext.{value.__name__}")

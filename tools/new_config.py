@@ -192,7 +192,7 @@ training: # for a CPU: an eighth of the channels, random start. On a GPU: weight
 compute: {{device: cpu, threads: 1, mem_mb: 6000, runtime: 240}}
 selection: {{policy: last}} # validation looks at whole images at once, test images are seen window by window
 inference: {{window: {window}}} # windows as large as tiles
-tables: {{published: false, note: "A first run on {name}; nothing here compares with the report."}}
+tables: {{published: false, note: "A first run on {name}."}}
 """
 
 

@@ -33,6 +33,8 @@ CROP = 256  # px
 EPOCHS = 4
 STEPS = 640  # of training: some minutes on a CPU
 BATCH = 4
+FEW = """
+# So few images say little: `folds` (docs/own_images.md) tests each of them once."""
 TILE = 256  # px, where the images are large enough
 
 
@@ -117,10 +119,16 @@ def config_text(name: str, source: str, found: Found) -> str:
 
     InputError where there are fewer than 3 images or no nucleus.
     """
-    if len(found.sizes) < 3 or not found.areas:
+    count = len(found.sizes)
+    if not found.areas:
         raise InputError(
-            f"{source}: {len(found.sizes)} images with {len(found.areas)} nuclei found, wanted 3 images at least, with "
-            "nuclei, to train, validate and test; add images"
+            f"{source}: {count} images of format {found.format} without a nucleus found, wanted the nuclei of each, to "
+            "learn from; add label images or outlines (docs/own_images.md)"
+        )
+    if count < 3:
+        raise InputError(
+            f"{source}: {count} {'images' if count > 1 else 'image'} found, wanted 3 at least, to train, validate and "
+            "test; add images, or cut a large one into several"
         )
     small, middle, large = (diameter(area) for area in np.percentile(found.areas, (10, 50, 90)))
     least, widest = min(map(min, found.sizes)), max(map(max, found.sizes))
@@ -129,13 +137,15 @@ def config_text(name: str, source: str, found: Found) -> str:
     scale = rounded(tile * zoom)
     anchor = max(2, round(small * zoom / 4))
     detections = math.ceil(1.5 * found.most / 100) * 100
-    test = max(0.2, 1 / len(found.sizes))
+    test, validation = max(0.2, 1 / count), max(1, round(0.2 * (count - max(1, round(0.2 * count)))))
     diameters = f"{small:.0f}, {middle:.0f}, {large:.0f}"
     sizes = f"{least} to {widest} px a side" if least != widest else f"all {least}x{least} px"
     pixel = f"; pixel size {np.median(found.pixel_sizes):g} µm (median)" if found.pixel_sizes else ""
     raw = f"  format: {found.format}\n"
     if found.format != COURSE:
-        raw += f"  test: {{fraction: {test:.3g}, seed: 0}} # a fifth of the images, for the scores alone\n"
+        raw += (
+            f"  test: {{fraction: {test:.3g}, seed: 0}} # {max(1, round(test * count))} images, for the scores alone\n"
+        )
     if found.overlapping:
         raw += f"  allow_overlap: true # nuclei share pixels in {found.overlapping} images\n"
     tiles, window, why = "null", "null", f"images of {least} px are too small to be cut"
@@ -152,18 +162,20 @@ def config_text(name: str, source: str, found: Found) -> str:
     return f"""\
 # {name}: made by `make new` from what the data hold; read the reasons and change what you know better.
 # {len(found.sizes)} images of format {found.format}, {sizes}{pixel}.
-# {len(found.areas)} nuclei, {found.most} at most in one image; 10, 50, 90 % have diameters up to {diameters} px.
+# {len(found.areas)} nuclei, {found.most} at most in one image; 10, 50, 90 % have diameters up to {diameters} px,
+# the largest has {diameter(max(found.areas)):.0f} px.{FEW if count < 10 else ""}
 # snakemake plan --cores 2 --configfile config/{name}.yaml
 run: {name}
+settings: [1] # validation images choose the score from which nuclei count; 2 would be a model that trains on them, too
 models: [mask_r50] # further ones: see config/models.yaml
 raw:
   dataset: {{path: {yaml_text(source)}}}
   test_masks: {{path: null}}
 {raw}  expected: null
-split: {{file: null, validation_fraction: 0.2, seed: 0}} # a fifth of the training images chooses the checkpoint
+split: {{file: null, validation_fraction: 0.2, seed: 0}} # {validation} of the images left
 conversion: {{method: exact, segmentation: polygon}} # loses nothing
 tiles: {tiles} # {why}
-training: # for a CPU: an eighth of the channels, random start. On a GPU: weights coco, width and depth 1, no optimizer
+training: # for a CPU: an eighth of the channels, a quarter of the blocks, from random start
   weights: none
   epochs: {EPOCHS}
   batch: {BATCH}
@@ -180,7 +192,7 @@ training: # for a CPU: an eighth of the channels, random start. On a GPU: weight
   turns: true
   flips: [horizontal, vertical, diagonal] # tissue has no upright
   stretch: {stretch} # images have a mean of {dark:.0f} to {light:.0f} of 255: stretched where they are dark or differ
-  detections: {detections} # 1.5 times the most nuclei in one image
+  detections: {detections} # 1.5 times the most nuclei in one image, in whole hundreds
   validate_every: 4
   options:
     optimizer: {{type: AdamW, lr: 0.003, weight_decay: 0.05}} # from random start far quicker than the zoo's SGD
@@ -193,6 +205,9 @@ compute: {{device: cpu, threads: 1, mem_mb: 6000, runtime: 240}}
 selection: {{policy: last}} # validation looks at whole images at once, test images are seen window by window
 inference: {{window: {window}}} # windows as large as tiles
 tables: {{published: false, note: "A first run on {name}."}}
+# On a GPU of 8 GB or more, put these lines into a second config and name both after --configfile:
+# training: {{weights: coco, width: 1, depth: 1, epochs: 24, lr: linear, workers: 2, options: {{optimizer: null}}}}
+# compute: {{device: cuda}}
 """
 
 
@@ -210,12 +225,17 @@ def main() -> None:
     parser.add_argument("--format", default="auto", help="its format; auto: found by itself")
     parser.add_argument("--out", help="config to write; default: config/<name>.yaml")
     args = parser.parse_args()
+    missing = [f"{name} not given" for name, value in (("NAME", args.name), ("IMAGES", args.images)) if not value]
+    if missing:
+        raise InputError(f"{' and '.join(missing)}, wanted make new NAME=mine IMAGES=/path/to/folder; add them")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):
-        raise InputError(f"--name: {args.name} found, wanted letters, digits, and . _ - ; give another name")
+        raise InputError(f"NAME: {args.name} found, wanted letters, digits, and . _ - ; give another name")
     out = Path(args.out or f"config/{args.name}.yaml")
     if out.exists():
         raise InputError(f"{out}: exists, wanted none; remove it or give another name")
     source = os.path.expanduser(args.images)
+    if "://" not in source and not os.path.exists(source):
+        raise InputError(f"IMAGES: {source} not found, wanted a folder or an archive; correct the path")
     with tempfile.TemporaryDirectory() as beside, unpacked(source, None, Path(beside) / "source", "dataset") as folder:
         text = config_text(args.name, source, look(folder, args.format))
     write_text(out, text)

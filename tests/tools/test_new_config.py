@@ -69,6 +69,20 @@ def test_dark_images_and_those_that_differ_are_stretched(tmp_path, brightness, s
     assert whole(tmp_path, config_text("mine", str(tmp_path), found))["training"]["stretch"] is stretch
 
 
+def test_counts_in_the_reasons_are_those_of_the_data(tmp_path):
+    found = Found("labels", [(300, 300)] * 12, [300] * 29 + [30000], 10, [], [200.0] * 12)
+    text = config_text("mine", str(tmp_path), found)
+    assert "fraction: 0.2, seed: 0} # 2 images" in text and "validation_fraction: 0.2, seed: 0} # 2 of the" in text
+    assert "# the largest has 195 px.\n# snakemake plan" in text  # 4 * 30000 / pi = 195.4^2
+    few = config_text("mine", str(tmp_path), Found("labels", [(300, 300)] * 4, [300] * 30, 10, [], [200.0] * 4))
+    assert "fraction: 0.25, seed: 0} # 1 images" in few and "# So few images say little" in few
+    (tmp_path / "gpu.yaml").write_text("\n".join(line[2:] for line in text.splitlines()[-2:]))
+    (tmp_path / "mine.yaml").write_text(text)
+    config = merged(*(os.path.relpath(tmp_path / name, ROOT / "config") for name in ("mine", "gpu")))
+    check_config(config, str(ROOT / "config/models.yaml"), str(ROOT / "config/schema.yaml"))
+    assert config["training"]["options"]["optimizer"] is None and config["compute"]["device"] == "cuda"
+
+
 @pytest.mark.parametrize(("images", "repeat"), [(3, 37), (50, 2), (400, 1)])
 def test_small_data_sets_are_repeated_until_a_training_has_its_steps(images, repeat):
     """9 tiles an image (256 px, one every 192 px, of 600 px), 64 % of them train: 4 epochs of 4 a step, 640 steps."""
@@ -78,8 +92,19 @@ def test_small_data_sets_are_repeated_until_a_training_has_its_steps(images, rep
 
 
 def test_too_little_is_refused(tmp_path, stage):
-    with pytest.raises(InputError, match="2 images with 9 nuclei found, wanted 3 images at least"):
-        config_text("n", "x", Found("labels", [(9, 9)] * 2, [5] * 9, 5, [], []))
+    with pytest.raises(InputError, match="x: 2 images found, wanted 3 at least"):
+        config_text("n", "x", Found("labels", [(9, 9)] * 2, [5] * 9, 5, [], [9.0] * 2))
+    with pytest.raises(
+        InputError, match="x: 4 images of format images without a nucleus found, wanted the nuclei of each"
+    ):
+        config_text("n", "x", Found("images", [(9, 9)] * 4, [], 0, [], [9.0] * 4))
+    for arguments, said in (
+        (("--name", "", "--images", ""), "NAME not given and IMAGES not given, wanted make new NAME=mine IMAGES="),
+        (("--name", "n", "--images", str(tmp_path / "no")), f"IMAGES: {tmp_path}/no not found, wanted a folder or an"),
+        (("--name", "a b", "--images", str(tmp_path)), "NAME: a b found, wanted letters, digits, and . _ -"),
+    ):
+        done = stage("new_config", *arguments)
+        assert (done.returncode, done.stderr.splitlines()[-1][: len(said) + 7]) == (2, f"error: {said}")
     folder, _ = write_set("qupath", tmp_path / "given")
     (tmp_path / "c.yaml").write_text("")
     done = stage("new_config", "--name", "n", "--images", folder, "--out", tmp_path / "c.yaml")

@@ -1,9 +1,9 @@
 """GeoJSON, as QuPath exports it: `<image>.geojson` for each image, anywhere below the folder.
 
 The name of the file is that of the image, with or without its ending. Polygons and MultiPolygons are nuclei, their
-inner rings holes. Of a cell of QuPath the nucleus counts (nucleusGeometry). Where a file has detections or cells, its
-annotations are regions in which they were looked for, and are left out, but for those of the class `nucleus`, which a
-person drew beside what a model found; otherwise the annotations are the nuclei. What has a class whose name ends in *,
+inner rings holes. Of a cell of QuPath the nucleus counts (nucleusGeometry). Where a file has detections, cells or
+annotations of the class `nucleus`, its other annotations are regions in which nuclei were looked for, and are left out;
+otherwise the annotations are the nuclei. What has a class whose name ends in *,
 such as Region* and Ignore*, is no nucleus: QuPath itself leaves these classes out of its counts.
 Coordinates are px of the full image with the origin at the corner of the first pixel.
 """
@@ -29,8 +29,8 @@ OBJECTS = ("detection", "cell")
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
-    """Files *.geojson beside images."""
-    return any(name.suffix.lower() == ".geojson" for name in names) and any(map(is_picture, names))
+    """Files *.geojson."""
+    return any(name.suffix.lower() == ".geojson" for name in names)
 
 
 def read(folder: Path) -> list[FoundImage]:
@@ -97,13 +97,11 @@ def kind_of(row: dict[str, Any]) -> Any:
 
 def are_nuclei(rows: Sequence[dict[str, Any]]) -> list[bool]:
     """Of each feature of a file whether it is meant as a nucleus, by the rules at the top."""
-    detected = any(kind_of(row) in OBJECTS for row in rows)
-    found = []
-    for row in rows:
-        drawn = has_classification(row) and category_of(row).casefold() == NUCLEUS
-        meant = kind_of(row) in OBJECTS or (kind_of(row) == "annotation" and (drawn or not detected))
-        found.append(meant and not category_of(row).endswith("*"))
-    return found
+    annotated = [kind_of(row) == "annotation" for row in rows]
+    drawn = [has_classification(row) and category_of(row).casefold() == NUCLEUS for row in rows]
+    sure = [kind_of(row) in OBJECTS or (was and own) for row, was, own in zip(rows, annotated, drawn, strict=True)]
+    meant = sure if any(sure) else annotated
+    return [one and not category_of(row).endswith("*") for row, one in zip(rows, meant, strict=True)]
 
 
 def outlines(geometry: Any, place: str) -> Iterator[tuple[list[Ring], list[Ring]]]:

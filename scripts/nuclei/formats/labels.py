@@ -48,9 +48,11 @@ def pairs(names: Collection[PurePosixPath]) -> tuple[dict[str, PurePosixPath], d
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
-    """Every image has one label image, and none is left over."""
+    """At least half of the images have a label image, and of the label images an image; read() names the others."""
     labels, images = pairs(names)
-    return bool(images) and set(labels) == set(images) and not any(name.suffix.lower() == ".xml" for name in names)
+    both = len(set(labels) & set(images))
+    most = both > 0 and 2 * both >= max(len(labels), len(images))
+    return most and not any(name.suffix.lower() == ".xml" for name in names)
 
 
 def read(folder: Path) -> list[FoundImage]:
@@ -58,7 +60,7 @@ def read(folder: Path) -> list[FoundImage]:
     files = files_below(folder)
     labels, images = pairs(relative(folder, files))
     problems = [
-        f"{folder}: {name} found without a label image, wanted both; add it"
+        f"{folder}: {name} found without a label image, wanted both; add it, or remove the image"
         for name in sorted(set(images) - set(labels))
     ]
     problems += [

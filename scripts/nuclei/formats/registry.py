@@ -46,5 +46,6 @@ def choose(folder: Path, wanted: str, known: Mapping[str, Reader]) -> str:
         return fitting[0]
     found = f"files of {' and '.join(fitting)}" if fitting else f"{len(names)} files of no known format"
     raise InputError(
-        f"{folder}: {found} found, wanted those of one of {', '.join(known)}; set raw.format, or see docs/own_images.md"
+        f"{folder}: {found} found, wanted those of one of {', '.join(known)}; name the format "
+        "(raw.format, or FORMAT= of make new), by which missing files are named one by one; see docs/own_images.md"
     )

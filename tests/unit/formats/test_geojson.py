@@ -43,6 +43,19 @@ def test_regions_around_detections_are_no_nuclei_but_annotations_alone_are(tmp_p
     assert ([nucleus.category for nucleus in found], notes) == (["nucleus"], [])
 
 
+def test_annotations_around_drawn_nuclei_are_no_nuclei(tmp_path):
+    """A person outlined nuclei, gave them the class, and outlined the tumour around them."""
+    drawn = feature(ELL, "annotation", classification={"name": "nucleus"})
+    tumour = feature(SQUARE, "annotation", classification={"name": "Tumor"})
+    plain = feature(SQUARE, "annotation")
+    found, notes = nuclei(write(tmp_path / "a.geojson", [tumour, drawn, plain]), 40, 30)
+    assert ([nucleus.name for nucleus in found], [note.nucleus for note in notes]) == (
+        ["feature 2"], ["feature 1", "feature 3"],
+    )  # fmt: skip
+    found, notes = nuclei(write(tmp_path / "a.geojson", [tumour, plain]), 40, 30)
+    assert (len(found), notes) == (2, [])
+
+
 def test_a_corrected_prediction(tmp_path):
     """Detections of a model, nuclei that a person drew beside them, and what is marked to be ignored."""
     found = feature(ELL, "detection", classification={"name": "nucleus"})

@@ -94,7 +94,7 @@ def test_an_image_without_label_image_is_named_and_the_reverse(tmp_path):
     with pytest.raises(InputError) as caught:
         read(tmp_path)
     assert caught.value.problems == [
-        f"{tmp_path}: b found without a label image, wanted both; add it",
+        f"{tmp_path}: b found without a label image, wanted both; add it, or remove the image",
         f"{tmp_path}/masks/c.png: found without its image, wanted both; add it",
     ]
 

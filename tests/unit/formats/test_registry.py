@@ -21,7 +21,7 @@ def test_the_readers_that_are_tested_on_the_same_nuclei_are_all_but_that_of_imag
 def test_a_folder_of_two_formats_is_not_guessed_at(tmp_path):
     folder, _ = write_set("qupath", tmp_path / "given")
     (folder / "RoiSet.zip").write_bytes(b"")
-    with pytest.raises(InputError, match="files of geojson and imagej found, .*set raw.format"):
+    with pytest.raises(InputError, match="files of geojson and imagej found, .*name the format"):
         registry.choose(folder, "auto", registry.readers())
     assert registry.choose(folder, "geojson", registry.readers()) == "geojson"
 
@@ -34,11 +34,25 @@ def test_unknown_formats_and_folders_are_refused(tmp_path):
         registry.choose(tmp_path, "cococ", registry.readers())
 
 
-def test_images_with_one_label_image_too_few_are_not_images_alone(tmp_path):
-    folder, _ = write_set("labels png", tmp_path / "given")
+def test_images_with_one_label_image_too_few_are_label_images_and_the_one_is_named(tmp_path):
+    folder, name = write_set("labels png", tmp_path / "given")
     (folder / "labels/z.png").unlink()
+    known = registry.readers()
+    assert registry.choose(folder, "auto", known) == name == "labels"
+    with pytest.raises(InputError, match=f"{folder}: z found without a label image, wanted both; add it, or remove"):
+        known[name].read(folder)
+    for path in sorted((folder / "labels").iterdir())[1:]:  # one of four images: no longer a guess
+        path.unlink()
     with pytest.raises(InputError, match="no known format"):
-        registry.choose(folder, "auto", registry.readers())
+        registry.choose(folder, "auto", known)
+
+
+def test_geojson_without_any_image_is_named(tmp_path):
+    (tmp_path / "a.geojson").write_text("{}")
+    known = registry.readers()
+    assert registry.choose(tmp_path, "auto", known) == "geojson"
+    with pytest.raises(InputError, match="GeoJSON of a found without an image of that name"):
+        known["geojson"].read(tmp_path)
 
 
 def test_hidden_files_do_not_count(tmp_path):

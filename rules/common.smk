@@ -6,7 +6,8 @@ those in the report's tables; EXPLORED: names of those in a table of their own. 
 PROTOCOL: what the chosen protocol changes. TRAINING: the config's `training`, its null keys filled by the protocol.
 FOLDS: names of the folds of a cross-validation, which are settings, too; TRAINED: all settings. INSTANCES: whether
 cells are scored and compared beyond AP. EPOCHS: whether several epochs of each cell are predicted with. UNSEEN: the
-setting whose validation images choose score thresholds. GPUS: how many train one cell together. EXPORT: folder of what is found in the new images IMAGES;
+setting whose validation images choose score thresholds. REPORTED: whether the run speaks of the report's findings.
+GPUS: how many train one cell together. EXPORT: folder of what is found in the new images IMAGES;
 SLIDES: those of them with a job of their own, by name. RECORD: what Snakemake says of the run in work/<run>/run.json.
 """
 
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from nuclei.common.stage import InputError
 from nuclei.data.raw_content import PARTS, raw_hashes
 from nuclei.data.raw_names import COURSE, in_course_layout
+from nuclei.scoring.board import NUCLEI
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.configuration import check_config, check_encoding, expand_home, explored_models
 from nuclei.workflow.data_hash import data_hash, files_hash
@@ -94,6 +96,9 @@ EPOCHS = INSTANCES and config["scoring"]["epochs"] > 0
 # The setting on whose validation images score thresholds are chosen: setting 2 has none that its training did not see.
 UNSEEN = 1 if 1 in config["settings"] else 2
 FORMS = ["csv", "md", "tex", "html"]
+# The report's findings are about its own images, known by their number of nuclei.
+SAME_DATA = (config["raw"]["expected"] or {}).get("test") == NUCLEI
+REPORTED = bool(config["tables"]["published"] or config["published"]["submissions"] or SAME_DATA)
 # The folds of a cross-validation, which are settings of their own beside those of the report.
 FOLDS = [f"fold{number}" for number in range(1, config["folds"]["count"] + 1)] if config["folds"] else []
 TRAINED = [*config["settings"], *FOLDS]

@@ -10,7 +10,7 @@ makes, below results/<run>/:
   tables/cells.csv                      where the numbers of each cell come from
   tables/staircase.*, instances.*, organs.*, error_shares.*, errors.*, comparisons.*
                                         scores beyond AP, errors, and which of two rows is better
-  tables/findings.*                     whether the report's findings hold
+  tables/findings.*                     whether the report's findings hold, where the run is about them
   figures/                              training curves, and test images with nuclei
   manifest.json                         the hash of every result, by which `python tools/verify_run.py` checks a run
 """
@@ -273,18 +273,21 @@ rule draw_curves:
         models=list(MODELS),
         seeds=config["seeds"],
         metric=config["selection"]["metric"],
+        window=option("--window", config["inference"]["window"]),
     message:
         "training curves, setting {wildcards.setting}"
     shell:
         "python scripts/draw_curves.py --setting {wildcards.setting} --models {params.models} --seeds {params.seeds}"
         " --epochs {input.epochs} --logs {input.logs} --choices {input.choices} --metric {params.metric}"
-        " --out {output} > {log} 2>&1"
+        " {params.window} --out {output} > {log} 2>&1"
 
 
 rule draw_overlays:
     input:
         predictions=f"{CELL}/predictions.json",
         truth=f"{RESULTS}/data/coco/test.json",
+        # the competition, whose pictures these are by default, takes the 100 surest detections of an image
+        scores=f"{CELL}/instance_scores.json" if INSTANCES and not REPORTED else [],
         raw=raw_input("dataset"),
     output:
         report(
@@ -304,11 +307,12 @@ rule draw_overlays:
         *code("draw_overlays", "report"),
         content=raw_state("test"),
         images=verbatim(f"{raw_folder('dataset')}/test"),
+        scores=lambda wildcards, input: option("--scores", input.scores),
     message:
         "overlays of {wildcards.model}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "python scripts/draw_overlays.py --test-images {params.images:q} --ground-truth {input.truth}"
-        " --predictions {input.predictions} --out {output} > {log} 2>&1"
+        " --predictions {input.predictions} {params.scores} --out {output} > {log} 2>&1"
 
 
 rule write_manifest:

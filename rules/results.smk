@@ -47,7 +47,8 @@ def instance_files(forms=FORMS):
     """Paths of the tables and figures of the scores beyond AP; none where the config does not ask for them."""
     if not INSTANCES:
         return []
-    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=[*instance_tables(), "findings"], form=forms)
+    tables = instance_tables() + (["findings"] if REPORTED else [])
+    return expand(f"{RESULTS}/tables/{{table}}.{{form}}", table=tables, form=forms)
 
 
 def figure_files(names, folder=f"{RESULTS}/figures"):

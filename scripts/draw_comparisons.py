@@ -1,7 +1,7 @@
 """Draw the comparisons of a run: how far every row is from the best one, and which of two is better.
 
 It reads comparisons.json. It writes two figures, each as .png and .svg: forest, a forest plot, and better, a matrix "A
-better than B", each for four scores: the report's mAP, AP at a cap of 1000, PQ and AJI+.
+better than B", each for four scores: mAP (AP50 at a cap of 100), AP at a cap of 1000, PQ and AJI+.
 """
 
 import argparse

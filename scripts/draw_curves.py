@@ -25,11 +25,12 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     parser.add_argument("--metric", choices=NAMES, default="ap50_100", help="validation score that is drawn")
+    parser.add_argument("--window", type=int, help="inference.window, px, for a line on why the test's score differs")
     parser.add_argument("--out", required=True, help="where to write the figure, a PNG")
     args = parser.parse_args()
     given = {"epochs": args.epochs, "logs": args.logs, "choices": args.choices}
     files = {name: by_cell(args.models, args.seeds, paths, f"--{name}") for name, paths in given.items()}
-    draw(args.setting, args.models, args.seeds, args.metric, files, args.out)
+    draw(args.setting, args.models, args.seeds, args.metric, files, args.out, args.window)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main() -> None:
     shown, values = rows(found)
     notes = [args.data_note] if args.data_note else []
     notes += ["predictions of the members, fused: mean score, mean mask of what they agree on (mask IoU 0.5)"]
-    notes += ["mAP: AP50 @100, the report's metric", scored_on(found[0].scores)]
+    notes += ["mAP: AP50 @100", scored_on(found[0].scores)]
     write_table(shown, f"{args.out_dir}/ensembles", "Ensembles", notes + leak_lines(args.leaks), values)
 
 

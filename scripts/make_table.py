@@ -7,7 +7,7 @@ with the other scores, each as .csv, .md, .tex and .html.
 
 import argparse
 
-from nuclei.common.stage import run_stage
+from nuclei.common.stage import run_stage, written_by
 from nuclei.models.catalogue import choose_models, read_models
 from nuclei.report.cells import read_cells
 from nuclei.report.leak_lines import add_option, leak_lines
@@ -45,7 +45,9 @@ def main() -> None:
     cells = {model: found[model] for model in models}
     published = read_published(args.published) if args.published else None
     leaks = leak_lines(args.leaks)
-    title = f"Table {args.setting}: {SETTINGS[args.setting]}"
+    choice = cells[models[0]][0]
+    with written_by("select_checkpoint.py", choice.files["choice"]):
+        title = f"Table {args.setting}: {SETTINGS[choice.choice['policy']][args.setting]}"
     near_step = marked_models(args.comparisons, args.setting) & set(models)
     rows, values = report_rows(args.setting, entries, cells, published, near_step)
     stem = f"{args.out_dir}/table{args.setting}"

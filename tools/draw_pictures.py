@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RUN = "pictures"
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
 COLUMNS, LINES = 92, 24
+TALL = 2000  # px, more than the tables take
 # rich's own form of an SVG without the fonts that it would load from elsewhere
 SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -128,14 +129,38 @@ def draw_results(run: Path, out: Path) -> None:
         picture.thumbnail((900, 900))
         picture.save(out / "overlay.jpg", quality=85)
     photograph(run / "report.html", out / "report.png", 1200, 1560)
+    draw_tables(run, out / "tables.png")
+
+
+def draw_tables(run: Path, out: Path) -> None:
+    """Draw both tables of a run side by side, as high as they are. run: results/<run>. out: PNG."""
     style = re.search("<style>.*?</style>", (run / "report.html").read_text(encoding="utf-8"), re.DOTALL)
     tables = [(run / f"tables/table{number}.html").read_text(encoding="utf-8") for number in (1, 2)]
     columns = "".join(f"<div style='flex: 1'>{table}</div>" for table in tables)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "tables.html")
-        body = "<body style='max-width: none; margin: 0 16px'><div style='display: flex; gap: 32px'>"
+        # on the report page a button in each head keeps it apart from the next one
+        heads = "<style>thead th { padding: .3rem .55rem }</style>"
+        body = f"{heads}<body style='max-width: none; margin: 0 16px'><div style='display: flex; gap: 32px'>"
         write_text(page, f"<!DOCTYPE html><meta charset=utf-8>{style[0] if style else ''}{body}{columns}</div>")
-        photograph(page, out / "tables.png", 1160, 520)
+        photograph(page, out, 1160, TALL)
+    cut_bottom(out)
+
+
+def cut_bottom(path: Path, margin: int = 16) -> None:
+    """Cut what is empty below the content of a picture, but for a margin, px.
+
+    Raises InputError where the content reaches the bottom, since some of it may be missing.
+    """
+    from PIL import Image, ImageChops
+
+    with Image.open(path) as picture:
+        whole = picture.convert("RGB")
+    box = ImageChops.difference(whole, Image.new("RGB", whole.size, whole.getpixel((0, 0)))).getbbox()
+    bottom = box[3] if box else 0
+    if bottom + margin > whole.height:
+        raise InputError(f"{path}: content down to {bottom} of {whole.height} px found, wanted all of it; enlarge TALL")
+    whole.crop((0, 0, whole.width, bottom + margin)).save(path)
 
 
 def main() -> None:

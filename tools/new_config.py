@@ -205,7 +205,7 @@ training: # for a CPU: an eighth of the channels, a quarter of the blocks, from 
 compute: {{device: cpu, threads: 1, mem_mb: 6000, runtime: 240}}
 selection: {{policy: last}} # validation looks at whole images at once, test images are seen window by window
 inference: {{window: {window}}} # windows as large as tiles
-tables: {{published: false, note: "A first run on {name}; nothing here compares with the report."}}
+tables: {{published: false, note: "A first run on {name}."}}
 # On a GPU of 8 GB or more, put these lines into a second config and name both after --configfile:
 # training: {{weights: coco, width: 1, depth: 1, epochs: 24, lr: linear, workers: 2, options: {{optimizer: null}}}}
 # compute: {{device: cuda}}

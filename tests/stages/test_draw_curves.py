@@ -11,6 +11,9 @@ def test_the_same_cells_give_the_same_file(stage, tmp_path):
         done = stage("draw_curves", *command, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    done = stage("draw_curves", *command, "--window", 256, "--out", tmp_path / "c.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
 
 
 def test_each_cell_gives_one_file_of_a_kind(stage, tmp_path):

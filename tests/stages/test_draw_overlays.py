@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import cv2
 import draw_overlays
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_command_and_a_missing_image(stage, tmp_path):
         done = stage("draw_overlays", *command, "--out", out)
         assert done.returncode == 0, done.stderr
     assert outs[0].read_bytes() == outs[1].read_bytes()
+    (tmp_path / "scores.json").write_text(json.dumps({"threshold": {"value": 0.85}}))
+    done = stage("draw_overlays", *command, "--scores", tmp_path / "scores.json", "--out", tmp_path / "4.png")
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(cv2.imread(str(tmp_path / "4.png")), draw(folder, content, rows, 0.85))
+    (tmp_path / "scores.json").write_text("{}")
+    done = stage("draw_overlays", *command, "--scores", tmp_path / "scores.json", "--out", tmp_path / "5.png")
+    assert done.returncode == 2
+    assert f"error: {tmp_path / 'scores.json'}: " in done.stderr and "score_instances.py" in done.stderr
     (folder / "a.png").unlink()
     done = stage("draw_overlays", *command, "--out", tmp_path / "3.png")
     assert done.returncode == 2

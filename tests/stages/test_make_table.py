@@ -71,6 +71,28 @@ def test_four_formats_say_the_same(stage, run):
     assert latex.count("{") == latex.count("}")
 
 
+def test_the_title_follows_the_policy_that_chose_the_checkpoints(stage, tmp_path):
+    titles = {
+        "best": "checkpoint chosen on the validation images",
+        "last": "checkpoint of the last epoch",
+        "epoch": "checkpoint of an epoch given in the config",
+        "none": None,
+    }
+    for policy, words in titles.items():
+        run = tmp_path / policy
+        make_cell(run, 1, "mask_r50", 0, 0.2, 10)
+        path = run / "cells/setting1/mask_r50/seed0/checkpoint.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"policy": policy}))
+        done = tables(stage, run, models=["mask_r50"])
+        if words:
+            title = f"**Table 1: trained on the training images, {words}"
+            assert (run / "tables/table1.md").read_text().startswith(f"{title}**\n")
+            assert (run / "tables/table1_full.md").read_text().startswith(f"{title}; other scores**\n")
+        else:
+            assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+            assert str(path) in done.stderr and "select_checkpoint.py" in done.stderr
+
+
 def test_without_published_numbers_none_are_shown(stage, run):
     tables(stage, run, "--data-note", "Drawn demo data & more")
     for form in ("csv", "md", "tex", "html"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nuclei.report.compared import COMPARED
+from nuclei.report.compared import COMPARED, ONE_SEED
 from nuclei.report.table_files import TableRow, signed
 from nuclei.scoring.comparison_types import Comparisons
 from nuclei.scoring.epoch_types import Correlation, Correlations
@@ -100,4 +100,5 @@ def notes(sources: Mapping[str, Comparisons], data_note: str) -> list[str]:
         "holds: the 95 % interval of the difference over resamples of the images lies above 0, in all claims; does not "
         "hold: it lies below 0 in one; cannot be told: neither; docs/metrics.md says how the intervals are made",
         "3.1.2: rank correlation of validation and test score over the epochs of each training, mean over trainings",
+        *([ONE_SEED] if any(comparisons["seeds"] == 1 for comparisons in sources.values()) else []),
     ]

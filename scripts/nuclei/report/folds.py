@@ -114,7 +114,7 @@ def notes(found: Mapping[str, Sequence[FoldCells]], data_note: str) -> list[str]
     )
     if folds[0].groups:
         lines.append("no group of images is divided between training, validation and test images of a fold")
-    lines.append("mAP: AP50 @100, the report's metric; @100, @1000: at most so many detections per image")
+    lines.append("mAP: AP50 @100; @100, @1000: at most so many detections per image")
     if folds[0].instances:
         lines.append("AJI, PQ, F1: of all test images of a fold as one")
     lines.append(

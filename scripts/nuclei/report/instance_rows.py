@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nuclei.models.catalogue import model_columns
-from nuclei.report.compared import COMPARED
+from nuclei.report.compared import COMPARED, ONE_SEED
 from nuclei.report.steps import near, next_step
-from nuclei.report.table_files import NOT_SCORED, TableRow, Value, signed
+from nuclei.report.table_files import NOT_SCORED, UNKNOWN, TableRow, Value, signed
 from nuclei.scoring.board import NUCLEI, place
 from nuclei.scoring.comparison_types import UNSURE, Comparisons, is_ensemble, label
 from nuclei.scoring.error_kinds import DETECTION_KINDS, LARGE, NUCLEUS_KINDS, SMALL
@@ -141,7 +141,7 @@ def organ_rows(entries: Mapping[str, ModelEntry], found: Found) -> Rows:
             for key in ("ap_all", "aji", "aji_plus", "pq", "f1", "precision", "recall"):
                 row[COLUMNS[key]] = average([part["scores"][key]["pooled"] for part in parts])
             rows.append(row)
-    none: TableRow = {"model": "", "backbone": "", "multiscale": "", "lr schd": "", "organ": "not known"}
+    none: TableRow = {"model": "", "backbone": "", "multiscale": "", "lr schd": "", "organ": UNKNOWN}
     return rows or [none], rows or [none]
 
 
@@ -254,6 +254,7 @@ def all_rows(
     }
 
 
+BOARD = "place on the board: among the first ten of 84 teams of the competition, of the best and the worst seed"
 PARTS = ("difference", "low", "high", "p", "p_holm", "least", "most", "verdict")
 
 
@@ -284,8 +285,8 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
             "right of counted: right ones among the 100 surest detections of each image; highest with these: the "
             "largest mAP that so many right ones can have; missing: right ones that the next step asks for beyond "
             "these, and what the step adds; gain of one: what the mAP gains if its surest wrong detection were right",
-            "step in interval: whether the interval reaches the next step, so that the step may be chance; place on "
-            "the board: among the first ten of 84 teams of the competition, of the best and the worst seed",
+            "step in interval: whether the interval reaches the next step, so that the step may be chance",
+            *([BOARD] if scores["nuclei"] == NUCLEI else []),
         ],
         "instances": [
             *head,
@@ -316,6 +317,7 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
             *head,
             limits,
             f"first minus second; '{UNSURE}' where the interval holds 0",
+            *([ONE_SEED] if comparisons["seeds"] == 1 else []),
             "the CSV has p values too: two-sided, by sign flips of whole images (p), corrected by Holm over all pairs "
             "(p_holm); least, most: the difference with one image left out; comparisons.json has all other scores",
         ],
@@ -324,7 +326,7 @@ def notes(found: Found, comparisons: Comparisons, data_note: str) -> dict[str, l
 
 TABLES = ("staircase", "instances", "organs", "error_shares", "errors", "comparisons")
 TITLES = {
-    "staircase": "The report's metric: ceiling, steps, and how sure it is",
+    "staircase": "mAP: ceiling, steps, and how sure it is",
     "instances": "Scores of whole segmentations",
     "organs": "Scores by organ",
     "error_shares": "Errors: how many, and what each kind costs",

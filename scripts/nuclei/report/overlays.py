@@ -13,13 +13,15 @@ from nuclei.coco.matching import match
 from nuclei.coco.rle import decode_part
 from nuclei.coco.types import RLE, Content, Result
 from nuclei.common.stage import InputError
-from nuclei.prediction.answers import answer
+from nuclei.prediction.answers import CAP, answer
+from nuclei.report.brightness import brightened
 
 Picture = NDArray[np.uint8]
 
 
 # Blue, green, red from 0 to 255. People who cannot tell red from green can tell these colours apart.
 FOUND, MISSED, FALSE = (200, 220, 0), (0, 190, 255), (220, 0, 220)
+LEGEND = 66  # height of the legend, px
 
 
 def nearest(length: int, drawn: int) -> NDArray[np.intp]:
@@ -68,35 +70,51 @@ def panel(image: Picture, name: str, truth: Sequence[RLE], found: Sequence[RLE],
     return cv2.copyMakeBorder(np.vstack([line, picture]), 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 
 
-def legend(width: int, scored: bool) -> Picture:
-    """A strip, `width` px wide, that says what the colours mean.
+def legend(width: int, scored: bool, facts: str) -> Picture:
+    """A strip, `width` px wide, that says what the colours mean, and below it what is shown.
 
-    scored: whether the true nuclei are known. Where they are not, there is one colour, for predictions.
+    scored: whether the true nuclei are known. Where they are not, there is one colour, for predictions. facts: the
+    second line.
     """
-    strip, x = np.full((40, width, 3), 255, np.uint8), 12
+    strip, x = np.full((LEGEND, width, 3), 255, np.uint8), 12
     texts = (
-        (FOUND, "prediction that matches a nucleus (IoU 0.5)" if scored else "prediction (the 100 surest)"),
+        (FOUND, "prediction that matches a nucleus (IoU 0.5)" if scored else "prediction"),
         (FALSE, "prediction that matches none"),
-        (MISSED, "nucleus not found among the 100 surest"),
+        (MISSED, "nucleus that no prediction matches"),
     )[: 3 if scored else 1]
     for colour, text in texts:
         cv2.rectangle(strip, (x, 12), (x + 22, 28), colour, -1)
         cv2.putText(strip, text, (x + 30, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
         x += 60 + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55, 1)[0][0]
+    cv2.putText(strip, facts, (12, 54), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
     return strip
 
 
-def draw(
-    folder: Path | str, content: Content, predictions: Sequence[Result], shown: int = 4, side: int = 640
-) -> Picture:
-    """Picture of the first `shown` test images with the 100 predictions of highest score in each.
+def counted(predictions: Sequence[Result], threshold: float | None) -> list[Result]:
+    """The predictions from a score on, the highest first; without one, the CAP of highest score in each image."""
+    if threshold is None:
+        return answer(predictions)
+    return sorted((row for row in predictions if row["score"] >= threshold), key=lambda row: -row["score"])
 
-    folder: holds the test images. content: their COCO ground truth. predictions: COCO results with RLE masks. side:
-    width of each image in the picture, px. Returns uint8, height x width x (blue, green, red).
+
+def draw(
+    folder: Path | str,
+    content: Content,
+    predictions: Sequence[Result],
+    threshold: float | None = None,
+    shown: int = 4,
+    side: int = 640,
+) -> Picture:
+    """Picture of the first `shown` test images with the predictions in each, dark images brightened (brightness.py).
+
+    folder: holds the test images. content: their COCO ground truth. predictions: COCO results with RLE masks.
+    threshold: the score from which predictions are drawn; None: the CAP of highest score in each image. side: width of
+    each image in the picture, px. Returns uint8, height x width x (blue, green, red).
     Raises InputError for an image that cannot be read.
     """
-    rows, panels = answer(predictions), []
-    for image in content["images"][:shown]:
+    rows, panels, dark = counted(predictions, threshold), [], False
+    images = content["images"][:shown]
+    for image in images:
         file = Path(folder) / image["file_name"]
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
@@ -104,7 +122,9 @@ def draw(
         # convert_test.py writes every true nucleus as an RLE
         truth = [cast(RLE, row["segmentation"]) for row in content["annotations"] if row["image_id"] == image["id"]]
         found = [row["segmentation"] for row in rows if row["image_id"] == image["id"]]
-        panels.append(panel(picture, file.stem, truth, found, side))
+        bright, was_dark = brightened(np.asarray(picture, np.uint8))
+        dark = dark or was_dark
+        panels.append(panel(bright, file.stem, truth, found, side))
     high, wide = max(p.shape[0] for p in panels), max(p.shape[1] for p in panels)
     panels = [
         cv2.copyMakeBorder(p, 0, high - p.shape[0], 0, wide - p.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3)
@@ -113,7 +133,15 @@ def draw(
     if len(panels) % 2:
         panels.append(np.full_like(panels[0], 255))
     body = np.vstack([np.hstack(panels[at : at + 2]) for at in range(0, len(panels), 2)])
-    return np.vstack([legend(body.shape[1], bool(content["annotations"])), body])
+    facts = (
+        f"the {CAP} surest predictions of each image"
+        if threshold is None
+        else f"predictions of score {threshold:.3f} or more"
+    )
+    facts += f"; {len(images)} of {len(content['images'])} test images" + (
+        "; dark images are brightened" if dark else ""
+    )
+    return np.vstack([legend(body.shape[1], bool(content["annotations"]), facts), body])
 
 
 def encode_picture(picture: Picture, suffix: str) -> bytes:

@@ -22,7 +22,7 @@ from nuclei.report.layers import cell_layers, truth_layer
 from nuclei.report.packed import pack
 from nuclei.report.page_parts import Parts
 from nuclei.report.pictures import Shown, pictures
-from nuclei.report.shown_tables import Table, add_scores, link, read_cells_table, read_table
+from nuclei.report.shown_tables import Table, add_scores, is_unknown, link, read_cells_table, read_table
 from nuclei.report.summary import sentences
 from nuclei.scoring.comparison_types import Comparisons, ensemble_row, label
 from nuclei.scoring.types import Scores
@@ -35,6 +35,7 @@ SCRIPTS = ["packed", "address", "tables", "charts", "details", "layers", "drawin
 LIVE = ("html", "link", "image_link", "reference", "image_reference", "short_reference", "short_image_ref", "autolink",
         "automail")  # fmt: skip
 FILES = ("config", "training", "choice", "epochs", "log", "score")  # of a cell; see cell_details
+FINDINGS = "findings"  # the table that a run about the report's findings has
 KINDS = {".png": "png", ".jpg": "jpeg", ".svg": "svg+xml"}
 
 
@@ -145,8 +146,11 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         scores.setdefault(name, []).append(cast(Scores, read_part(files["score"], "scores")))
     # those of comparisons are of all nuclei as one class, and the scores of tables means over the classes
     one_class = len(truth["categories"]) < 2
+    reported = any(Path(path).stem == FINDINGS for path in parts.full_tables)
+    errors = {name: path for name, _, path in layer_files(parts) if path}
+    full = [read_table(html, values) for html, values in zip(parts.full_tables, parts.full_values, strict=True)]
     with written_by("compare_cells.py", parts.comparisons or parts.table_of_cells):
-        summary = sentences(scores, comparisons)
+        summary = sentences(scores, comparisons, errors, reported)
         ceilings = {name: value for name, found in scores.items() if (value := found[0]["ceiling_report"])}
         tables = read_tables(parts, ceilings, comparisons if one_class else None)
     images = pictures(parts.test_images, truth["images"])
@@ -162,7 +166,7 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         script="\n".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
         summary=summary,
         tables=tables,
-        full=[read_table(html, values) for html, values in zip(parts.full_tables, parts.full_values, strict=True)],
+        full=[table for table in full if not is_unknown(table)],
         cells=read_cells_table(parts.table_of_cells),
         figures=[(path.stem, inline(path)) for path in map(Path, parts.figures)],
         data=rendered(Path(parts.data).read_text(encoding="utf-8")),
@@ -171,4 +175,6 @@ def render(run: str, title: str, note: str, parts: Parts) -> str:
         state=viewer_state(parts, images, scores, bool(truth["annotations"])),
         packed=packed_parts(parts, truth),
         intervals=bool(comparisons and comparisons["scored"]),
+        published=any("published mAP" in table.columns for table in tables),
+        one_seed=bool(comparisons and comparisons["seeds"] == 1),
     )

@@ -148,5 +148,5 @@ def full_notes(cells: Mapping[str, Sequence[Cell]], data_note: str) -> list[str]
     found = next(iter(cells.values()))
     lines = [data_note] if data_note else []
     lines.append("COCO mask AP over IoU 0.50:0.05:0.95, at IoU 0.50 (AP50) and at IoU 0.75 (AP75)")
-    lines.append("@100, @1000: at most so many detections an image; the report's metric is AP50 @100 alone")
+    lines.append("@100, @1000: at most so many detections an image; mAP is AP50 @100")
     return [*lines, scored_on(found[0].scores), seeds_line(len(found))]

@@ -113,7 +113,7 @@ def draw_ceiling(comparisons: Comparisons, ceiling: float | None, stem: Path | s
     axis.set_ylim(len(groups) - 0.4, -1.4)
     axis.set_xlabel(f"AP50 with at most {CAP} detections per image" if groups else NOT_SCORED)
     axis.set_title(
-        "The report's metric below its ceiling; line: 95 % interval over test images\n"
+        "mAP below its ceiling; line: 95 % interval over test images\n"
         "(circle: setting 1, square: setting 2; thin lines: steps of 1/101; in a resample the ceiling is another one)",
         fontsize=10,
     )

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from nuclei.common.stage import InputError, written_by
+from nuclei.report.table_files import UNKNOWN
 from nuclei.scoring.comparison_types import Comparisons, label
 
 MAP = "mAP"  # the column that the interval and the ceiling belong to
@@ -99,6 +100,11 @@ def read_table(html: Path | str, values: Path | str | None = None) -> Table:
                 value = known.get(column) or ""
                 cell.value = "" if value == cell.text else value
     return table
+
+
+def is_unknown(table: Table) -> bool:
+    """Whether a table says of one row alone that what it is about is not known, as the organs of most images are."""
+    return len(table.rows) == 1 and UNKNOWN in [cell.text for cell in table.rows[0].cells]
 
 
 def link(table: Table, labels: Sequence[str]) -> None:

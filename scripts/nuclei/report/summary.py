@@ -1,10 +1,13 @@
-"""What a run found, in three sentences, with intervals where they are known."""
+"""What a run found, in some sentences, with intervals where they are known."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from nuclei.common.stage import written_by
 from nuclei.report.compared import COMPARED
 from nuclei.report.table_files import signed
 from nuclei.scoring.comparison_types import UNSURE, Comparison, Comparisons, Estimate
+from nuclei.scoring.error_file import read_errors
 from nuclei.scoring.findings import FINDINGS, HOLDS, UNMEASURED, judge
 from nuclei.scoring.types import Scores
 
@@ -55,8 +58,43 @@ def verdicts(comparisons: Comparisons, label: str, score: str) -> str:
     if not found:
         return "there is no other row to compare it with"
     better, unsure = found.count(label), found.count(UNSURE)
-    text = f"by the intervals of the differences it is better than {better} of the {len(found)} other rows"
-    return f"{text}, and for {unsure} it cannot be told" if unsure else text
+    if len(found) == 1:
+        text = "by the interval of the difference " + (
+            "it cannot be told whether it is better than the other row"
+            if unsure
+            else f"it is {'' if better else 'not '}better than the other row"
+        )
+    else:
+        text = f"by the intervals of the differences it is better than {better} of the {len(found)} other rows"
+        text = f"{text}, and for {unsure} it cannot be told" if unsure else text
+    alone = " (over test images alone: with one seed, how much trainings differ by chance is not in it)"
+    return text + alone if comparisons["seeds"] == 1 else text
+
+
+def counted_sentences(comparisons: Comparisons, scores: Scores, errors: Mapping[str, Path | str]) -> list[str]:
+    """The sentence that says how many nuclei are found, of the row of highest F1; none where errors are not known.
+
+    errors: {label: errors.csv}, of the first seed. A match is one of F1: IoU of 0.5 or more, no cap.
+    """
+    best = highest(comparisons, "f1")
+    if not best or best[0] not in errors:
+        return []
+    label, one = best
+    with written_by("score_instances.py", errors[label]):
+        rows = read_errors(errors[label])
+    nuclei, made = ([row["kind"] for row in rows if row["what"] == what] for what in ("nucleus", "detection"))
+    right = nuclei.count("matched")
+    who = named(label) if comparisons["seeds"] == 1 else f"the first seed of {named(label)}"
+    whatever = ", whatever their class" if "classes" in scores else ""
+    seeds = "" if comparisons["seeds"] == 1 else f", the mean over {comparisons['seeds']} seeds,"
+    rest = "" if len(comparisons["groups"]) == 1 else f", the highest of {len(comparisons['groups'])} rows"
+    false = len(made) - right
+    return [
+        f"Of the {len(nuclei):,} nuclei in the {scores['images']} test images{whatever}, {who} found {right:,} and "
+        f"missed {len(nuclei) - right:,}; {false:,} of its {len(made):,} detections are false (found: an IoU of 0.5 or "
+        f"more; detections: from the score threshold on). Its F1{seeds} is {one['value']:.4f}"
+        f"{interval(one['low'], one['high'])}{rest}."
+    ]
 
 
 def finding_sentence(comparisons: Comparisons) -> str:
@@ -79,7 +117,7 @@ def finding_sentence(comparisons: Comparisons) -> str:
 
 
 def compared_sentences(comparisons: Comparisons, scores: Scores) -> list[str]:
-    """Three sentences of a run whose rows were compared. scores: of any cell, for what was scored."""
+    """Two sentences of a run whose rows were compared. scores: of any cell, for what was scored."""
     best = highest(comparisons, MAP)
     if best is None:
         return ["No row has a score."]
@@ -99,7 +137,7 @@ def compared_sentences(comparisons: Comparisons, scores: Scores) -> list[str]:
             value = f"{top[1]['value']:.4f}{interval(top[1]['low'], top[1]['high'])}"
             parts.append(f"{COMPARED[score]} {value} ({named(top[0])})")
     second = f"By scores that count every nucleus, the highest are {', '.join(parts)}." if parts else ""
-    return [first, *([second] if second else []), finding_sentence(comparisons)]
+    return [first, *([second] if second else [])]
 
 
 def scored_sentences(values: Mapping[str, float], scores: Scores) -> list[str]:
@@ -136,14 +174,26 @@ def unscored_sentences(scores: Sequence[Scores]) -> list[str]:
     ]
 
 
-def sentences(cells: Mapping[str, Sequence[Scores]], comparisons: Comparisons | None) -> list[str]:
-    """The three sentences at the top of the page. cells: {label: scores of each seed}; empty: nothing was trained."""
+def sentences(
+    cells: Mapping[str, Sequence[Scores]],
+    comparisons: Comparisons | None,
+    errors: Mapping[str, Path | str],
+    reported: bool,
+) -> list[str]:
+    """The sentences at the top of the page. cells: {label: scores of each seed}; empty: nothing was trained.
+
+    errors: {label: errors.csv of the first seed}. reported: whether the run is about the report's findings. If so the
+    report's score comes first, else what is found and what is missed.
+    """
     every = [one for found in cells.values() for one in found]
     if not every:
         return ["This run has no cells."]
     if not every[0]["scored"]:
         return unscored_sentences(every)
-    if comparisons and comparisons["scored"] and "classes" not in every[0]:
-        return compared_sentences(comparisons, every[0])
+    compared = comparisons if comparisons and comparisons["scored"] else None
+    counts = counted_sentences(compared, every[0], errors) if compared else []
+    if compared and "classes" not in every[0]:
+        first, *rest = compared_sentences(compared, every[0])
+        return [first, *counts, *rest, finding_sentence(compared)] if reported else [*counts, first, *rest]
     values = {label: sum(one["map_report"] or 0.0 for one in found) / len(found) for label, found in cells.items()}
-    return scored_sentences(values, every[0])
+    return [*counts, *scored_sentences(values, every[0])]

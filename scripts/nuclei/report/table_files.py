@@ -9,6 +9,7 @@ from nuclei.common.files import write_text
 from nuclei.common.markdown import escape
 
 NOT_SCORED = "not scored"
+UNKNOWN = "not known"
 
 
 Value = str | int | float | None

@@ -2,9 +2,20 @@
 
 from nuclei.scoring.names import NAMES, ScoreName
 
+# by the policy that chose the checkpoints, then by the setting
 SETTINGS = {
-    1: "trained on the training images, checkpoint chosen on the validation images",
-    2: "trained and checkpoint chosen on all training images",
+    "best": {
+        1: "trained on the training images, checkpoint chosen on the validation images",
+        2: "trained and checkpoint chosen on all training images",
+    },
+    "last": {
+        1: "trained on the training images, checkpoint of the last epoch",
+        2: "trained on all training images, checkpoint of the last epoch",
+    },
+    "epoch": {
+        1: "trained on the training images, checkpoint of an epoch given in the config",
+        2: "trained on all training images, checkpoint of an epoch given in the config",
+    },
 }
 
 

@@ -45,6 +45,22 @@ def test_figure_marks_the_chosen_epoch_and_names_the_metric(tmp_path, monkeypatc
     assert cv2.imread(str(tmp_path / "a.png")).std() > 5
 
 
+def test_the_axis_runs_over_all_epochs_in_whole_numbers_with_one_validation(tmp_path, monkeypatch):
+    files = files_of(mask_r50=make_cell(tmp_path, "mask_r50", [(1, ""), (2, ""), (3, ""), (4, 0.27)], 4))
+    kept = []
+    monkeypatch.setattr(plt, "close", kept.append)
+    draw(1, ["mask_r50"], [0], "ap50_100", files, tmp_path / "a.png", window=256)
+    for axes in kept[0].axes:
+        assert axes.get_xlim() == (0, 4)  # the log ends at epoch 3
+        assert axes.get_xticks().tolist() == [0, 1, 2, 3, 4]
+    left, right = kept[0].axes
+    assert left.get_xlabel().startswith("epoch\nValidation during a training looks at whole images")
+    assert "windows of 256 px" in left.get_xlabel()
+    assert right.get_xlabel() == "epoch"
+    draw(1, ["mask_r50"], [0], "ap50_100", files, tmp_path / "b.png")
+    assert kept[1].axes[0].get_xlabel() == "epoch"
+
+
 def test_the_best_epoch_is_whole_in_the_figure(tmp_path, monkeypatch):
     files = files_of(mask_r50=make_cell(tmp_path, "mask_r50", [(2, 0.299), (3, 0.3)], 3))
     kept = []

@@ -7,7 +7,8 @@ from pycocotools import mask as coco_mask
 from support.overlay_scene import make_scene
 from support.score_cases import encode
 
-from nuclei.report.overlays import FALSE, FOUND, MISSED, draw, outlines, panel
+from nuclei.report import overlays
+from nuclei.report.overlays import FALSE, FOUND, LEGEND, MISSED, draw, outlines, panel
 
 
 @pytest.fixture
@@ -18,13 +19,13 @@ def scene(tmp_path):
 
 def coloured(picture, colour):
     """Centre (x, y) of the pixels of a colour below the legend and the panel's line, or None; and their number."""
-    rows, columns = np.nonzero((picture[80:] == colour).all(axis=2))
+    rows, columns = np.nonzero((picture[LEGEND + 40 :] == colour).all(axis=2))
     return (round(columns.mean()), round(rows.mean())) if len(rows) else None, len(rows)
 
 
 def test_each_kind_has_its_colour_at_its_place(scene):
     picture = draw(*scene, side=640)
-    # 64 px are drawn as 640 below a legend of 40, a border of 4 and a line of 34 px; coloured() starts at row 80
+    # 64 px are drawn as 640 below the legend, a border of 4 and a line of 34 px; coloured() starts 40 px below it
     for colour, (x, y) in ((FOUND, (13, 12)), (FALSE, (30, 50)), (MISSED, (50, 12))):
         (column, row), _ = coloured(picture, colour)
         assert column == pytest.approx(4 + 10 * x, abs=6)
@@ -51,7 +52,62 @@ def test_without_known_nuclei_predictions_are_not_called_wrong(scene):
     picture = draw(folder, {**content, "annotations": []}, rows)
     assert coloured(picture, FALSE) == coloured(picture, MISSED) == (None, 0)
     assert coloured(picture, FOUND)[1] > 200
-    assert not (picture[:40] == FALSE).all(axis=2).any()
+    assert not (picture[:LEGEND] == FALSE).all(axis=2).any()
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """Second lines of the legends that are drawn."""
+    lines = []
+    legend = overlays.legend
+    monkeypatch.setattr(
+        overlays, "legend", lambda width, scored, text: lines.append(text) or legend(width, scored, text)
+    )
+    return lines
+
+
+def test_from_a_threshold_on_less_sure_predictions_are_not_drawn(scene, facts):
+    assert coloured(draw(*scene), FALSE)[1] > 100
+    assert coloured(draw(*scene, threshold=0.8), FALSE)[1] > 100  # a prediction of this very score counts
+    above = draw(*scene, threshold=0.85)
+    assert coloured(above, FALSE) == (None, 0)
+    assert coloured(above, FOUND)[1] > 100
+    assert facts == [
+        "the 100 surest predictions of each image; 1 of 1 test images",
+        "predictions of score 0.800 or more; 1 of 1 test images",
+        "predictions of score 0.850 or more; 1 of 1 test images",
+    ]
+
+
+def test_a_threshold_has_no_cap(scene, monkeypatch):
+    folder, content, rows = scene
+    drawn = []
+    monkeypatch.setattr(overlays, "panel", lambda image, name, truth, found, side: drawn.append(found) or image)
+    many = [{**rows[1], "score": 0.6 + at / 1000} for at in range(150)]
+    for threshold in (None, 0.61):
+        draw(folder, content, many, threshold)
+    assert [len(found) for found in drawn] == [100, 140]
+    assert drawn[1][0] == many[-1]["segmentation"]
+
+
+def test_the_legend_says_how_many_images_are_not_shown(scene, facts):
+    folder, content, rows = scene
+    more = [{**content["images"][0], "id": number} for number in range(1, 8)]
+    picture = draw(folder, {**content, "images": more}, rows)
+    assert facts == ["the 100 surest predictions of each image; 4 of 7 test images"]
+    assert (picture[40:LEGEND] < 128).any() and not (picture[40:LEGEND, 700:] < 128).any()
+
+
+def test_a_dark_image_is_brightened_and_the_legend_says_so(scene, facts):
+    folder, content, rows = scene
+    image = np.full((64, 64, 3), 10, np.uint8)
+    image[30:34, 30:34] = 60
+    cv2.imwrite(str(folder / "a.png"), image)
+    picture = draw(folder, content, rows, side=640)
+    left, top = 4, LEGEND + 4 + 34
+    assert picture[top + 320, left + 320].min() >= 254
+    assert picture[top + 600, left + 20].tolist() == [0] * 3
+    assert facts == ["the 100 surest predictions of each image; 1 of 1 test images; dark images are brightened"]
 
 
 def whole_outlines(image, segmentations, colour):

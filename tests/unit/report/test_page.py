@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.page_run import ALL
 from support.report_parts import PIXEL, make_parts
 from support.score_cases import SIDE
 
@@ -18,6 +19,8 @@ from nuclei.common.stage import InputError
 from nuclei.report.packed import unpack
 from nuclei.report.page import SCRIPTS, WEB, render, rendered
 from nuclei.report.table_files import write_table
+from nuclei.scoring.comparisons import compare
+from nuclei.scoring.instance_scores import measure
 
 
 @pytest.fixture
@@ -172,6 +175,46 @@ def test_only_what_is_given_is_shown_in_the_given_order(parts, tmp_path):
     page = render("r", "t", "", fewer)
     shown = [name for name in ("Table 1", "Table 2", "Full 1", "Explored") if name in page]
     assert (shown, page.count("data:image/png")) == (["Table 1"], 0)
+
+
+def test_a_table_whose_subject_is_not_known_is_left_out(parts, tmp_path):
+    for text, shown in (("not known", False), ("breast", True)):
+        write_table([{"model": "", "organ": text}], tmp_path / "tables/organs", "Scores by organ", [])
+        path = str(tmp_path / "tables/organs")
+        full = {"full_tables": [*parts.full_tables, f"{path}.html"], "full_values": [*parts.full_values, f"{path}.csv"]}
+        assert ("Scores by organ" in render("r", "t", "", replace(parts, **full))) == shown
+
+
+def test_without_the_reports_findings_the_page_does_not_speak_of_the_report(parts, tmp_path):
+    compared = make_comparisons(parts)
+    nuclei = len(json.loads(Path(parts.ground_truth).read_text())["annotations"])
+    page = render("r", "t", "", compared)
+    read = html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL))
+    assert re.findall(r".{9}(?:the report|board|competition|published).{9}", read) == []
+    assert 'AP50 @100)"' in page and "the report" not in page.partition('<script type="module">')[2]
+    found = re.findall(r'<p class="found">(.*?)</p>', page, re.DOTALL)
+    assert [sentence.split()[0] for sentence in found] == ["Of", "The", "By"]
+    assert "With one seed each row is one training" in " ".join(page.split())
+    path = str(tmp_path / "tables/findings")
+    write_table([{"finding": "3.1.1"}], path, "Findings", [])
+    full = {"full_tables": [*parts.full_tables, f"{path}.html"], "full_values": [*parts.full_values, f"{path}.csv"]}
+    page = render("r", "t", "", replace(compared, **full))
+    found = re.findall(r'<p class="found">(.*?)</p>', page, re.DOTALL)
+    assert [" ".join(sentence.split()[:3]) for sentence in found] == [
+        "The highest mAP", f"Of the {nuclei}", "By scores that", "Of the report&#39;s"
+    ]  # fmt: skip
+
+
+def make_comparisons(parts):
+    """The same parts with a comparisons.json of both cells."""
+    truth = json.loads(Path(parts.ground_truth).read_text())
+    statistics = {
+        f"setting{setting}/mask_r50": [measure(truth, json.loads(Path(path).read_text()), ALL, {}).statistics]
+        for setting, path in zip((1, 2), parts.cells.predictions, strict=True)
+    }
+    path = Path(parts.ground_truth).with_name("comparisons.json")
+    path.write_text(json.dumps(compare(statistics)))
+    return replace(parts, comparisons=str(path))
 
 
 def test_provenance_is_cut_to_what_a_page_shows(parts):

@@ -9,7 +9,7 @@ function facts(title, values) {
   return [make("h3", {}, title), list];
 }
 
-const SCORE_LINES = [["ap50_100", "AP50 @100 (the report's mAP)", "one"], ["ap_100", "AP 0.50:0.95 @100", "two"], ["ap_1000", "AP 0.50:0.95 @1000", "three"]];
+const SCORE_LINES = [["ap50_100", "mAP (AP50 @100)", "one"], ["ap_100", "AP 0.50:0.95 @100", "two"], ["ap_1000", "AP 0.50:0.95 @1000", "three"]];
 
 function curves(cell) {
   const { epochs, log, choice } = cell;

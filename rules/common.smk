@@ -97,7 +97,11 @@ FORMS = ["csv", "md", "tex", "html"]
 FOLDS = [f"fold{number}" for number in range(1, config["folds"]["count"] + 1)] if config["folds"] else []
 TRAINED = [*config["settings"], *FOLDS]
 RECORD = RunRecord(WORK, config["run"], list(product(TRAINED, MODELS, config["seeds"])), config["notify"])
-MODEL_FILES = ["config.py", "checkpoint.pth", "../../../../manifest.json"]  # of a cell that serves as model for new images
+MODEL_FILES = [
+    "config.py",
+    "checkpoint.pth",
+    "../../../../manifest.json",
+]  # of a cell that serves as model for new images
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 EXPORT = config["export"]["folder"].rstrip("/")

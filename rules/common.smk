@@ -103,11 +103,8 @@ REPORTED = bool(config["tables"]["published"] or config["published"]["submission
 FOLDS = [f"fold{number}" for number in range(1, config["folds"]["count"] + 1)] if config["folds"] else []
 TRAINED = [*config["settings"], *FOLDS]
 RECORD = RunRecord(WORK, config["run"], list(product(TRAINED, MODELS, config["seeds"])), config["notify"])
-MODEL_FILES = [
-    "config.py",
-    "checkpoint.pth",
-    "../../../../manifest.json",
-]  # of a cell that serves as model for new images
+# of a cell that serves as model for new images; the manifest of its run has the windows that it was shown
+MODEL_FILES = ["config.py", "checkpoint.pth", "../../../../manifest.json"]
 PUBLISHED_SCORES = f"{RESULTS}/published/scores"  # a folder, because its files are named after those of the author
 MEMORY = "work/fingerprints"  # hashes of given files, so that unchanged ones are not read again
 EXPORT = config["export"]["folder"].rstrip("/")

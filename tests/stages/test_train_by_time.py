@@ -107,11 +107,11 @@ def planned(config, out):
 
 def test_the_plan_of_a_training_by_time(timed, tmp_path):
     config, out = timed
-    in_all = f"{13 / 3600:.3g}"  # hours
+    in_all = f"{13 / 3600:.3g} (given)"  # hours
     assert planned(config, tmp_path) == (0, 13 / 60, "not started", [in_all] * 3)
     (tmp_path / "work").symlink_to(out / "work")
-    assert planned(config, tmp_path) == (4, 0.0, "finished", [in_all, in_all, "0"])
+    assert planned(config, tmp_path) == (4, 0.0, "finished", [in_all, in_all, "0 (given)"])
     for name in ("training.json", "config.py"):
         shutil.copy({"config.py": config}.get(name, out / name), tmp_path / name)
     (tmp_path / "work").unlink()
-    assert planned(config, tmp_path) == (4, 0.0, "finished", [in_all, in_all, "0"])
+    assert planned(config, tmp_path) == (4, 0.0, "finished", [in_all, in_all, "0 (given)"])

@@ -6,6 +6,7 @@ numbers, texts, lists, tuples and dicts.
 """
 
 import ast
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,14 @@ def value_of(node: ast.expr) -> Any:
 
 
 def read_value(path: Path | str, name: str, default: Any) -> Any:
-    """The value of one name in a config.py of values, or of code, without running it; the default where it has none."""
-    for statement in ast.parse(Path(path).read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == [name]:
-            return value_of(statement.value)
+    """The value of one name in a config.py of values, or of code, without running it; the default where it has none.
+
+    Also the default where the file is missing or damaged: who reads the whole of it says so.
+    """
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError):
+        for statement in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == [name]:
+                return value_of(statement.value)
     return default
 
 

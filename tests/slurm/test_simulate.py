@@ -17,7 +17,13 @@ HOURS = {(1, "a"): 2, (1, "b"): 402, (2, "a"): 1200, (2, "b"): 4}  # b is not co
 def page():
     """A plan's table of hours, by plan.py itself."""
     rows = {
-        f"setting{setting}/{model}/seed0": {"precision": "fp32", "macs": macs and [macs, macs], "timed_as": None}
+        f"setting{setting}/{model}/seed0": {
+            "precision": "fp32",
+            "macs": macs and [macs, macs],
+            "timed_as": None,
+            "minutes": None,
+            "gpus": 1,
+        }
         for (setting, model), macs in MACS.items()
     }
     return "\n".join(hour_lines(rows, {"T4": CARD, "A100": {**CARD, "utilisation": {"fp32": 1}}}))

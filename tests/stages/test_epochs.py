@@ -66,7 +66,7 @@ def test_the_files_and_the_finding(stage, cells):
     assert found["images"] == 4
     content = {**found, "cells": {"cell": found["cells"]["setting1/mask_r50/seed0"]}}
     assert unknown_key_paths(set(key_paths(content)), "epoch_correlations.json") == []
-    none = {"images": 4, "groups": {}, "pairs": []}
+    none = {"images": 4, "seeds": 1, "groups": {}, "pairs": []}
     (cells / "comparisons.json").write_text(json.dumps(none))
     command = ["--comparisons", cells / "comparisons.json", "--correlations", cells / "epoch_correlations.json"]
     done = stage("judge_findings", *command, "--out-dir", cells)

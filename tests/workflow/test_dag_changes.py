@@ -24,6 +24,7 @@ def test_a_look_repeats_prediction_alone_and_reaches_its_command(project):
     look = {"views": 8, "scales": [0.75, 1.0], "window": 96, "overlap": 24, "soft_nms": True, "border": 0.8}
     done = snakemake(project, "-n", "--printshellcmds", config=overlay(project, inference=look))
     cells = {"predict": 12, "write_answer": 12, "score_predictions": 12, "draw_overlays": 12}
+    cells["draw_curves"] = 2  # which say that validation saw whole images
     assert planned(done) == {**cells, **AFTER_SCORES}
     options = "--views 8 --scales 0.75 1.0 --window=96 --overlap 24 --soft-nms --border 0.8 --out"
     assert (done.stdout + done.stderr).count(options) == 12

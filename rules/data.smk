@@ -259,6 +259,7 @@ rule convert_test:
         f"{RESULTS}/data/coco/test.json",
     log:
         f"{RESULTS}/logs/convert_test.log",
+    priority: 1  # without it no cell is scored before the last training
     conda:
         "../envs/data.yaml"
     threads: 8

@@ -182,6 +182,24 @@ def scaled(amount):
     return lambda wildcards, attempt: amount * min(attempt, 3)
 
 
+def launcher(wildcards, resources):
+    """What starts the processes of a training, where a profile lets them be tasks of an engine (`mpi: srun …`, `tasks`).
+
+    An empty text where train.py starts them itself. WorkflowError where Snakemake has cut the GPUs to its own limit.
+    """
+    if config["compute"]["device"] != "cpu" and resources.gpu < GPUS:
+        raise WorkflowError(
+            f"error: --resources: gpu={resources.gpu} found, wanted at least compute.gpus {GPUS}; add --resources "
+            f"gpu={GPUS}, before other options"
+        )
+    return f"{resources.mpi} --ntasks={resources.tasks}" if resources.get("mpi") else ""
+
+
+def own_threads(wildcards, threads, resources):
+    """Threads of each process of a training; as tasks of an engine they have cores of their own, whatever is here."""
+    return config["compute"]["threads"] if resources.get("mpi") else max(1, threads // GPUS)
+
+
 def setting_names(settings):
     """Names of settings as they stand in paths: setting1, setting2, fold1, …"""
     return [setting_name(setting) for setting in settings]

@@ -20,6 +20,7 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 
 
 include: "rules/common.smk"  # reads config/config.yaml
+include: "rules/raw.smk"
 include: "rules/results.smk"
 include: "rules/data.smk"
 include: "rules/folds.smk"

@@ -217,11 +217,10 @@ rule plan:
         seeds=config["seeds"],
         keep=config["checkpoints"],
         narrow=switch("--narrow", not FULL_SIZE),
-        cpu=option("--cpu-threads", config["compute"]["threads"] if config["compute"]["device"] == "cpu" else None),
     message:
         "plan of all trainings"
     shell:
         "python scripts/plan.py --configs {input.configs} --work {params.work} --settings {params.settings}"
         " --models {params.models} --seeds {params.seeds} --cards {input.cards} --keep-best {params.keep[best]}"
         " --keep-metrics {params.keep[metrics]} --keep-every {params.keep[every]} --measured {input.measured} {params.narrow}"
-        " {params.cpu} 2> >(tee {log} >&2)"
+        " 2> >(tee {log} >&2)"

@@ -5,12 +5,10 @@ cards.yaml and, where it is given, the table of memory peaks. It writes no file:
 
 The multiply-adds of a forward pass come from mmcv's counter, for the size that images have after resizing and
 cropping. The hours follow from the speed that was measured for the model on a card, where cards.yaml has one, else from
-the card's peak and utilisation, which are assumptions. The page marks each as measured or assumed. Where the trainings
-run on a CPU, this machine's is a card, too, with the peak that it has now.
+the card's peak and utilisation, which are assumptions. The page marks each as measured or assumed.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +18,6 @@ from nuclei.common.stage import run_stage
 from nuclei.report.cells import by_cell, by_setting
 from nuclei.report.plan_page import measured_peak, number, page, read_cards
 from nuclei.training.cost import (
-    ByPrecision,
-    Card,
     PlannedCell,
     Size,
     count_model,
@@ -35,9 +31,6 @@ from nuclei.training.kept_epochs import add_options, keep_of
 from nuclei.training.negatives import train_on_negatives
 from nuclei.training.types import Keep
 from nuclei.workflow.run_folder import cell_folder, setting_name
-
-# Share of its peak that a CPU has in a training: {precision as data sheets tell it: share}. Between TODO
-CPU_UTILISATION: ByPrecision = {"fp32": 0.3, "fp16": 0.1}
 
 
 def plan(
@@ -81,26 +74,6 @@ def plan(
     return rows
 
 
-def this_cpu(threads: int) -> Card:
-    """This machine's CPU as a card, for trainings of so many threads each; what its peak is, is measured here."""
-    import torch
-
-    from nuclei.compute.cpu_speed import cpu_tflops
-
-    fp32 = cpu_tflops(threads, torch.float32)
-    # a private name of torch 2.14.1, which has no public question for it
-    bf16 = cpu_tflops(threads, torch.bfloat16) if torch.ops.mkldnn._is_mkldnn_bf16_supported() else fp32
-    fp32, bf16 = (float(f"{peak:.3g}") for peak in (fp32, bf16))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    note = f"threads: {threads}; peaks measured now, the one of bf16 in the place of fp16"
-    return {
-        "tflops": {"fp32": fp32, "fp16": bf16},
-        "utilisation": CPU_UTILISATION,
-        "memory_gb": round(memory),
-        "note": note,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -117,17 +90,12 @@ def main() -> None:
     parser.add_argument(
         "--narrow", action="store_true", help="the models are narrow or shallow: measured speeds do not hold for them"
     )
-    parser.add_argument(
-        "--cpu-threads", type=int, help="the trainings run on this machine's CPU, each with so many threads"
-    )
     parser.add_argument("--settings", nargs="+", required=True, help="settings and folds, in the order of the files")
     parser.add_argument("--models", nargs="+", required=True, help="names of the models, in the order of the files")
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds, in the order of the files")
     add_options(parser)
     args = parser.parse_args()
     cards = read_cards(args.cards, args.schema)
-    if args.cpu_threads:
-        cards = {"this CPU": this_cpu(args.cpu_threads), **cards}
     configs = {
         (setting, *cell): path
         for setting, paths in by_setting(args.settings, args.models, args.seeds, args.configs, "--configs").items()

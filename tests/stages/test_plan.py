@@ -2,8 +2,6 @@
 
 import shutil
 
-import pytest
-
 
 def test_every_cell_has_its_row(cell, stage, tmp_path):
     configs = []
@@ -12,7 +10,7 @@ def test_every_cell_has_its_row(cell, stage, tmp_path):
         configs[-1].parent.mkdir()
         shutil.copy(cell("plain"), configs[-1])
     command = ["plan", "--work", tmp_path / "work", "--settings", 1, 2, "--models", "mask_r50", "--seeds", 0]
-    done = stage(*command, "--cpu-threads", 1, "--configs", *configs)
+    done = stage(*command, "--configs", *configs)
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| setting")]
     names = ["| setting1/mask_r50/seed0", "| setting2/mask_r50/seed0"]
@@ -20,12 +18,6 @@ def test_every_cell_has_its_row(cell, stage, tmp_path):
     # 3 training images twice an epoch at 2 images a step, 3 epochs
     assert [row[1:4] for row in rows[:2]] == [["3", "9", "18"]] * 2
     assert "not started" in rows[0]
-    # the hours on this CPU follow from the work of the first table, and from what the last table says of this CPU
-    work = (float(rows[0][5]) + float(rows[0][7])) * 1e15
-    tables = [line.split(" | ") for line in done.stdout.splitlines()]
-    peak, _, share = (float(cell) for cell in next(row for row in tables if row[0] == "| this CPU")[1:4])
-    assert peak > 0
-    assert float(rows[2][2].removesuffix(" (assumed)")) == pytest.approx(work / (peak * 1e12 * share) / 3600, rel=0.02)
     assert "plan: counted mask_r50 1/1: " in done.stderr  # once for both
     few = stage(*command, "--configs", configs[0])
     assert few.returncode == 2

@@ -18,9 +18,7 @@ NOTES = f"""\
   scoring, on the CPU, are not in it.
 - Hours, assumed: (training + validation PFLOPs) / (peak x utilisation), both of config/cards.yaml; loading images is
   taken to keep up. Hours, measured: the same PFLOPs at the speed that this model's training had on this card in this
-  precision (docs/gpu.md), whatever its batch and image size were. "this CPU" is this machine's, where compute.device is
-  cpu: its peak is measured now, beside what else runs; finding the nuclei in validation images is not in its hours.
-  Hours of cells that are trained side by side are added, too.
+  precision (docs/gpu.md), whatever its batch and image size were.
   With training.minutes, the hours of a training are given, and the number of its epochs depends on the machine; its
   validation comes on top.
 - "12 / 4" are 12 GPU hours on 4 GPUs that train the cell together (compute.gpus): 3 hours, if no GPU waits for another.
@@ -155,7 +153,7 @@ def page(rows: Mapping[str, PlannedCell], cards: Mapping[str, Card]) -> str:
     ]
     header = ["card", "fp32 TFLOPS", "fp16 TFLOPS", "utilisation fp32", "utilisation fp16", "memory GB", "note"]
     header += ["measured"]
-    parts = ["## Trainings", cell_lines(rows), "## Expected hours", hour_lines(rows, cards)]
+    parts = ["## Trainings", cell_lines(rows), "## Expected GPU hours", hour_lines(rows, cards)]
     parts += ["## Cards (utilisations are assumptions)", table_lines(header, facts), "## How to read it", [NOTES]]
     return "\n\n".join(part if isinstance(part, str) else "\n".join(part) for part in parts)
 

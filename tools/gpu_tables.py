@@ -7,7 +7,7 @@ import library  # noqa: F401 - lets the library be found
 from nuclei.common.markdown import escape, table_lines
 
 Record = dict[str, Any]
-Runs = dict[str, list[Record]]
+Runs = dict[str, list[Record]]  # {name of a card: its records, the first of kind card}
 
 HEAD = """\
 # On a GPU

@@ -12,6 +12,16 @@ from gpu.jobs import Job, training
 from gpu.records import record
 
 EPOCHS = 8
+# Bounds, on a card, of how far the epoch after a resume moves the weights, as a share of what it does without a stop.
+LIKE = 0.75, 1.33
+
+
+def moved(folder, epoch):
+    """How far an epoch moved the weights: the norm of all their differences."""
+    files = (folder / "checkpoints" / f"epoch_{number}.pth" for number in (epoch - 1, epoch))
+    before, after = (torch.load(file, map_location="cpu", weights_only=True)["state_dict"] for file in files)
+    names = [name for name in after if name.endswith(("weight", "bias"))]
+    return float(torch.stack([(after[name] - before[name]).double().norm() for name in names]).norm())
 
 
 @pytest.mark.parametrize("on", [CARD])
@@ -59,10 +69,11 @@ def test_killed_resumed_and_the_card_given_on(on, cell, tmp_path, records_apart)
     after = max(
         abs(a["loss"] / b["loss"] - 1) for a, b in zip(resumed, unbroken, strict=True) if a["epoch"] == done + 1
     )
-    record(
-        "check", name="resume after SIGKILL", ok=True, says=f"{line}; loss differs by {after:.2g}", device=device.type
-    )
+    share = moved(killed, done + 1) / moved(other, done + 1)
+    says = f"{line}; loss differs by {after:.2g}, the next epoch moved the weights {share:.3g} times as far"
+    record("check", name="resume after SIGKILL", ok=True, says=says, device=device.type)
     # on a card the order of sums differs from run to run; on a CPU all is equal
     assert after <= (0.0 if is_small(device) else 0.3)
+    assert share == 1 if is_small(device) else LIKE[0] <= share <= LIKE[1]
     trained_on = json.loads((killed / "training.json").read_text())["device"]
     assert (trained_on == "cpu") == is_small(device)

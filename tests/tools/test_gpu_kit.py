@@ -5,17 +5,19 @@ import json
 import re
 import sys
 
+import build_mmcv
 import gpu_kit
 import pytest
 from gpu_kit import NEEDED, USUAL, canonical, missing, names_in
 from install_packages import REQUIREMENTS
 from packaging.requirements import Requirement
 
+from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import read_layout
 
 # Of torch and torchvision, which the machine has. opencv-python is served by opencv-python-headless.
-WITH_TORCH = {"torch", "torchvision", "filelock", "typing-extensions", "fsspec", "sympy", "networkx", "opencv-python"}
+WITH_TORCH = {"torch", "torchvision", "typing-extensions", "fsspec", "sympy", "networkx", "opencv-python"}
 
 
 def test_the_lists_of_pip_are_read(tmp_path):
@@ -106,10 +108,15 @@ def test_a_folder_that_is_no_kit_is_left_alone(collect, tmp_path):
     assert (tmp_path / "kit/thesis.tex").exists()
 
 
-def test_a_wheel_of_another_kind_is_refused(tmp_path):
+def test_a_wheel_of_another_kind_is_refused_and_a_right_one_comes_beside_the_source(tmp_path, monkeypatch):
     (tmp_path / "torch-2.11.0.whl").touch()
     with pytest.raises(InputError, match="torch-2.11.0.whl: found, wanted a wheel mmcv_full-1.7.2-"):
         gpu_kit.add_mmcv(tmp_path / "source", tmp_path / "torch-2.11.0.whl")
     (tmp_path / "mmcv_full-1.7.2-cp312.whl").write_bytes(b"built")
+    monkeypatch.setattr(build_mmcv, "download", lambda archive: archive.write_bytes(b"source"))
+    with pytest.raises(InputError, match="mmcv-full-1.7.2.tar.gz: SHA-256 is .*, wanted .*; use another package index"):
+        gpu_kit.add_mmcv(tmp_path / "damaged", None)
+    monkeypatch.setattr(build_mmcv, "SDIST_SHA256", sha256(tmp_path / "damaged/mmcv-full-1.7.2.tar.gz"))
     gpu_kit.add_mmcv(tmp_path / "other", tmp_path / "mmcv_full-1.7.2-cp312.whl")
+    assert (tmp_path / "other/mmcv-full-1.7.2.tar.gz").read_bytes() == b"source"
     assert (tmp_path / "other/mmcv_full-1.7.2-cp312.whl").read_bytes() == b"built"

@@ -6,45 +6,24 @@ Nothing is installed into the machine's Python: packages go into a folder that t
 import argparse
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
+from gpu.card import driver, facts
 from gpu.records import record
 from install_packages import REQUIREMENTS, pins
 
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
 
 
-def driver() -> str:
-    """Version of NVIDIA's driver, or none."""
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout.split("\n")[0] or "none"
-    except (OSError, subprocess.TimeoutExpired):
-        return "none"
-
-
 def card(args: argparse.Namespace) -> None:
     """Record the card and what runs on it. Exit status 1 where a card is wanted and torch finds none."""
-    here = {
-        "driver": driver(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)),
-    }
-    if args.device == "cpu":
-        record("card", name="none: CPU", capability=None, memory_gb=None, **here)
-        return
-    if not torch.cuda.is_available():
-        sys.exit(f"error: torch {torch.__version__} finds no card (driver {here['driver']}), wanted one; --device cpu")
-    found = torch.cuda.get_device_properties(0)
-    memory = round(found.total_memory / 2**30, 1)
-    record("card", name=found.name, capability=f"{found.major}.{found.minor}", memory_gb=memory, **here)
+    if args.device == "cuda" and not torch.cuda.is_available():
+        sys.exit(f"error: torch {torch.__version__} finds no card (driver {driver()}), wanted one; --device cpu")
+    record("card", **facts(args.device))
 
 
 def packages(args: argparse.Namespace) -> None:

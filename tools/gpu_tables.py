@@ -31,7 +31,8 @@ make check-gpu                # 14 minutes; MINUTES= for another time, CHECK=--d
 ```
 
 The training takes that data set. The other steps draw images that are as large and as full of nuclei, or take those of
-`CHECK="--data FOLDER"`, where all of them find `dataset/` and `test_masks/` in the folder. A machine without network and without our packages gets them in a folder that `make gpu-kit` makes
+`CHECK="--data FOLDER"`, where all find `dataset/` and `test_masks/`. A machine without network and without our packages
+gets what it lacks in a folder that `make gpu-kit` makes
 ([environments.md](environments.md#a-machine-with-a-card-and-without-network)).
 
 - **operators**: each CUDA operator of mmcv that the models call beside the same one on the CPU.

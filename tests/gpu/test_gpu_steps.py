@@ -17,6 +17,7 @@ from gpu.records import record
 from gpu.steps import look, train
 from gpu.subjects import BATCH, MODELS, PRECISIONS, References, Subject
 from gpu.tracing import called, only_native
+from nuclei.models.config_tree import walk
 
 STEPS = {"fp16": 10}  # the first warms up; in fp16 the scale of the losses falls for some steps until gradients fit
 # Largest differences of a loss from the CPU's, as shares of the sum of all losses.
@@ -108,13 +109,16 @@ def test_step_and_inference(on, model, precision, subject, references, records_a
         assert names | also == CALLED[model]
 
 
-@pytest.mark.parametrize("on", [CARD])
+@pytest.mark.parametrize("on", [CARD, TWIN])
 def test_anchors_assigned_on_the_cpu_give_the_same_losses(on, subject, references, records_apart):
     """As the default config does in images of more than 1000 nuclei, to save memory of the card."""
     device = device_of(on)
     small = is_small(device)
     one, wanted = subject("mask_r50", small), references(small).of("mask_r50")
-    config = one.config(gpu_assign_thr=1 if small else 1000)
+    least = 1 if small else 1000
+    config = one.config(gpu_assign_thr=least)
+    assigners = [node["assigner"] for node in walk(config.model.to_dict()) if "assigner" in node]
+    assert assigners and all(assigner["gpu_assign_thr"] == least for assigner in assigners)
     found = train(one, device, config, 2, wanted.proposals)
     far = shares(found.losses[0], wanted.losses)
     where = {"model": "mask_r50", "precision": "fp32, anchors on the CPU", "device": device.type, "batch": BATCH}

@@ -4,10 +4,12 @@ import importlib.metadata
 import json
 import re
 import sys
+from pathlib import Path
 
 import build_mmcv
 import gpu_kit
 import pytest
+from conftest import ROOT
 from gpu_kit import NEEDED, USUAL, canonical, missing, names_in
 from install_packages import REQUIREMENTS
 from packaging.requirements import Requirement
@@ -15,6 +17,7 @@ from packaging.requirements import Requirement
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import read_layout
+from nuclei.workflow.code_hash import imports_and_hash, local_modules
 
 # Of torch and torchvision, which the machine has. opencv-python is served by opencv-python-headless.
 WITH_TORCH = {"torch", "torchvision", "typing-extensions", "fsspec", "sympy", "networkx", "opencv-python"}
@@ -47,6 +50,22 @@ def test_what_a_package_needs_is_in_the_kit_too(name):
         need = Requirement(text)
         if not need.marker or need.marker.evaluate({"extra": "", "python_version": "3.12"}):
             assert canonical(need.name) in known, text
+
+
+def test_whatever_the_check_imports_is_in_the_kit():
+    called = re.findall(r'"(\w+) --', (ROOT / "tools/train_on_gpu.py").read_text())
+    files = [file for name in called if (file := ROOT / f"scripts/{name}.py").is_file()]
+    assert {"convert_train", "resolve_config", "train", "predict"} <= {file.stem for file in files}
+    tools = ("check_gpu", "gpu_machine", "gpu_kit", "build_mmcv", "train_on_gpu", "write_gpu_page")
+    files += [*ROOT.glob("tests/gpu/*.py"), ROOT / "tests/conftest.py", *(ROOT / f"tools/{name}.py" for name in tools)]
+    roots = [ROOT / name for name in ("scripts", "tests", "tools")]
+    modules = {Path(path) for file in files for path in local_modules(file, *roots)}
+    names = {name.split(".")[0] for path in modules for name in imports_and_hash(path.read_text())[0]}
+    ours = {path.stem for root in roots for path in root.iterdir()}
+    known, origin = set(map(canonical, NEEDED)) | WITH_TORCH, importlib.metadata.packages_distributions()
+    lacking = {name for name in names - ours if not known & set(map(canonical, origin.get(name, [])))}
+    # mmcv comes as source; imantics is for a conversion that the check does not make
+    assert lacking - sys.stdlib_module_names == {"imantics", "mmcv", "pip"}
 
 
 @pytest.fixture

@@ -38,7 +38,10 @@ def smooth(generator, images, channels, side):
 
 
 def detections(generator, small):
-    """Boxes, scores without ties, and one of five groups of each."""
+    """Boxes, scores without ties, and one of five groups of each.
+
+    Under the seeds in use no two boxes have an IoU within 1e-5 of a threshold, so rounding does not decide what stays.
+    """
     count = 500 if small else 8000
     scores = torch.randperm(count, generator=generator).double() / count
     return boxes(generator, count), scores, torch.arange(count) % 5

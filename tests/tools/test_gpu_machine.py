@@ -93,9 +93,9 @@ def test_a_build_that_fails_or_does_not_run_ends_the_step(kit, steps):
 @pytest.mark.parametrize(
     ("device", "broken", "says"),
     [
-        ("cpu", False, "mmcv-full: runs on cpu\n"),
-        ("cuda", False, "mmcv-full: error: torch: does not run on cuda ("),
-        ("cpu", True, "mmcv-full: error: nms of mmcv-full: does not run on the CPU (wrong results"),
+        ("cpu", False, "runs on cpu\n"),
+        ("cuda", False, "error: torch: does not run on cuda ("),
+        ("cpu", True, "does not run on the CPU (wrong results ([2, 1], "),
     ],
 )
 def test_operators_are_tried_on_the_device(monkeypatch, capfd, tmp_path, device, broken, says):
@@ -108,4 +108,5 @@ def test_operators_are_tried_on_the_device(monkeypatch, capfd, tmp_path, device,
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "scripts")]))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu_machine.runs(device) is (device == "cpu" and not broken)
-    assert capfd.readouterr().out.startswith(says)
+    said = capfd.readouterr().out
+    assert said.startswith("mmcv-full: ") and says in said

@@ -22,7 +22,8 @@ from nuclei.models.config_tree import walk
 STEPS = {"fp16": 10}  # the first warms up; in fp16 the scale of the losses falls for some steps until gradients fit
 # Largest differences of a loss from the CPU's, as shares of the sum of all losses.
 NEAR = {"fp32": 1e-3, "TF32": 2e-2, "fp16": 2e-2, "bf16": 5e-2}
-REACHED = 0.85  # share of tensors that must have a gradient, and move; QueryInst's narrow copy has some dead channels
+REACHED = 0.85  # share of tensors that must have a gradient; QueryInst's narrow copy has some dead channels
+MOVED = 0.5  # share of tensors that must change; the first rates of the warm-up are below the rounding of some
 # Small roundings change which queries match, and which values of IoU the mask scores are to learn.
 UNSTEADY = {"queryinst_r50": 0.2, "ms_rcnn_x101": 0.1}
 # What of mmcv.ops a step and an inference call, by the kinds of models. Whoever adds a model adds its operators.
@@ -98,7 +99,7 @@ def test_step_and_inference(on, model, precision, subject, references, records_a
     assert all(math.isfinite(value) for losses in found.losses for value in losses.values()), found.losses
     assert first.keys() == wanted.losses.keys()
     assert max(far.values()) <= max(NEAR[precision], UNSTEADY.get(model, 0)), far
-    assert found.reached >= REACHED and found.moved >= REACHED
+    assert found.reached >= REACHED and found.moved >= MOVED
     if precision == "bf16":
         return  # in which a model only trains: it predicts in fp32
     also, seen = traced(lambda: look(one, device, config, found.model))

@@ -142,13 +142,14 @@ test-damage: $(READY)
 	python -m pytest -m damage -s tests/workflow/test_damage.py
 
 test-fuzz: $(READY)
-	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz.py tests/unit/test_fuzz_results.py
+	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz*.py
 
 test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py
 
 test-commands: $(READY)
-	python -m pytest -m commands tests/project/test_commands.py
+	python -m pytest -m commands tests/project/test_commands.py tests/workflow/test_qupath_loop.py \
+	  tests/workflow/test_bundle_elsewhere.py
 
 test-slurm: $(READY)
 	PYTHONPATH=scripts python tests/slurm/cluster.py

@@ -31,6 +31,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from cuda_files import join_cuda_files
 from setup_progress import Percent
 
 import library  # noqa: F401 - lets the library be found
@@ -42,16 +43,6 @@ VERSION = "1.7.2"
 SDIST_SHA256 = "aa276a2c68fa84db9bbcdcf6ae941e30f0cb4a7f175bd283516669e00bab3759"
 STANDARD = "-std=c++20"  # what torch's headers ask for; the source distribution says c++14 or c++17
 HEADER = "pytorch_cpp_helper.hpp"
-# In how many files the CUDA files are joined. Fixed, so that every machine compiles the same files.
-JOINED = 9
-# CUDA files that define a name which another one of them also defines, in an order in which such files are never JOINED
-# or more places from each other: dealt out in this order, they come into different joined files.
-SAME_NAMES = (
-    *("box_iou_quadri_cuda", "box_iou_rotated_cuda", "nms_quadri_cuda", "nms_rotated_cuda", "carafe_naive_cuda"),
-    *("convex_iou", "iou3d_cuda", "min_area_polygons", "carafe_cuda", "correlation_cuda", "chamfer_distance_cuda"),
-    *("points_in_boxes_cuda", "roiaware_pool3d_cuda", "roipoint_pool3d_cuda", "scatter_points_cuda"),
-    "voxelization_cuda",
-)
 BUILD_FILE = "build.json"  # beside the wheel: how long the build took, with how many jobs, for which cards
 HEADER_FILES = 10  # parsing torch's headers once takes as long as this many files do afterwards
 DISK_BYTES = 2_000_000_000  # free space that the build needs
@@ -248,18 +239,6 @@ def fetch_source(folder: Path, given: Path | None = None) -> Path:
     # since Python 3.13, locals() does not hold what exec() has set
     setup.write_text(text.replace("locals()['__version__']", repr(VERSION)))
     return source
-
-
-def join_cuda_files(source: Path) -> None:
-    """Have the build compile a few files that include all CUDA files, so that torch's headers are parsed less often."""
-    folder, setup = source / "mmcv" / "ops" / "csrc" / "pytorch", source / "setup.py"
-    names = sorted(file.stem for file in folder.glob("cuda/*.cu"))
-    ordered = [name for name in SAME_NAMES if name in names] + [name for name in names if name not in SAME_NAMES]
-    for number in range(JOINED):
-        parts = "".join(f'#include "cuda/{name}.cu"\n' for name in ordered[number::JOINED])
-        # files are compiled in the order of their names, and what takes longest should not be last
-        (folder / f"0_joined_{number}.cu").write_text(parts)
-    setup.write_text(setup.read_text().replace("csrc/pytorch/cuda/*.cu", "csrc/pytorch/*.cu"))
 
 
 def build_environment(folder: Path, compiler: str, cuda: bool, jobs: int) -> dict[str, str]:

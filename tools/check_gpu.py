@@ -56,31 +56,31 @@ def steps(args: argparse.Namespace) -> list[Step]:
     others = ["tests/gpu", *(f"--ignore={file}" for file in first)]
     train = ["tools/train_on_gpu.py", "--minutes", LEFT, "--out", str(args.out / "training"), *small]
     records, page = str(args.out / "records.jsonl"), ["--page", str(args.out / "gpu.md")]
-    found = [Step("card", 0.01, [me, "--step", "card", *small])]
+    found = [Step("card", 0.03, [me, "--step", "card", *small])]
     if kit:
         inside = ["--kit", str(kit), "--work", work, *small]
         found += [
             Step("packages", 0.04, [me, "--step", "packages", *inside]),
             Step("mmcv", 0.25, [me, "--step", "mmcv", *inside]),
-            Step("data", 0.03, ["tools/gpu_kit.py", "--expand", str(kit / "data"), "--out", str(raw)]),
+            Step("data", 0.02, ["tools/gpu_kit.py", "--expand", str(kit / "data"), "--out", str(raw)]),
         ]
     return [
         *found,
-        Step("operators", 0.07, [*tests, first[0]], needs=first[0], environment=where),
-        Step("steps", 0.13, [*tests, first[1]], needs=first[1], environment=where),
+        Step("operators", 0.05, [*tests, first[0]], needs=first[0], environment=where),
+        Step("steps", 0.12, [*tests, first[1]], needs=first[1], environment=where),
         Step(
             "speed",
-            0.13,
+            0.11,
             ["-W", "ignore", "-m", "gpu.bench", "--minutes", LEFT, *data, *small],
             needs="tests/gpu/bench.py",
         ),
-        Step("other tests", 0.09, [*tests, *others], needs=first[0], environment=where),
+        Step("other tests", 0.07, [*tests, *others], needs=first[0], environment=where),
         Step(
             "training",
-            0.23,
+            0.29,
             [*train, *(["--raw", str(raw)] if data else [])],
             needs="tools/train_on_gpu.py",
-            aside=90,
+            aside=140,  # data, validations, predictions of many views, scores
         ),
         Step(
             "page",
@@ -181,7 +181,7 @@ def run_all(args: argparse.Namespace, chosen: Sequence[Step], log: TextIO) -> li
         if limit < 1:
             how = "not begun: no time left"
         else:
-            minutes = f"{max(limit - step.aside, limit / 2) / 60:.2f}"
+            minutes = f"{max(limit - step.aside, limit / 4) / 60:.2f}"
             command = [part.replace(LEFT, minutes) for part in step.command]
             say(f"== {step.name}: at most {limit:.0f} s: python {' '.join(command)}")
             how = run_step(command, environment_of(args, step), limit, say)

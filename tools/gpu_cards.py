@@ -8,11 +8,10 @@ from typing import Any
 import yaml
 
 import library  # noqa: F401 - lets the library be found
+from gpu_tables import Record
 from nuclei.common.documents import read_yaml, schema_problems
 from nuclei.common.files import write_text
 from nuclei.common.stage import InputError
-
-Record = dict[str, Any]
 
 
 def measured(run: list[Record]) -> dict[str, Any] | None:

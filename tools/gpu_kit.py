@@ -4,7 +4,7 @@
     python tools/gpu_kit.py --expand work/gpu-kit/data --out raw
 
 The kit is a folder with wheels/ (of the packages that the machine lacks, in the versions and with the hashes of
-requirements.txt), source/ (the source distribution of mmcv-full, or with --wheel one that was built), data/ (the data
+requirements.txt), source/ (the source distribution of mmcv-full, and with --wheel one that was built), data/ (the data
 set, compact and without loss: nuclei/data/compact.py) and kit.json, which lists it all. The machine has torch,
 torchvision and its CUDA already: they are too large to be brought. The second form unpacks the data there.
 """
@@ -31,6 +31,7 @@ from nuclei.common.stage import InputError, run_stage
 NEEDED = (
     *("mmdet", "addict", "yapf", "terminaltables", "pycocotools", "faster-coco-eval", "kornia-rs", "shapely"),
     *("jsonschema", "attrs", "referencing", "rpds-py", "jsonschema-specifications"),
+    "filelock",  # torch brings it, but perhaps an older one than locks.py needs
     *("six", "platformdirs", "importlib_metadata", "lazy-importer", "tomli", "zipp", "setuptools", "wheel", "ninja"),
     *("numpy", "scipy", "pandas", "matplotlib", "opencv-python-headless", "PyYAML", "Jinja2", "pytest", "hypothesis"),
     *("pillow", "packaging", "python-dateutil", "tzdata", "contourpy", "cycler", "fonttools", "kiwisolver"),
@@ -93,7 +94,10 @@ def download(lines: list[str], python: str, out: Path) -> None:
 
 
 def add_mmcv(out: Path, wheel: Path | None) -> None:
-    """Put mmcv-full into out/source: a built wheel, or the source distribution with the hash that the build wants."""
+    """Put mmcv-full's source distribution into `out`, with the hash that the build wants, and a built wheel beside it.
+
+    Where the wheel does not run on the other machine, it is built there.
+    """
     from build_mmcv import SDIST_SHA256, VERSION
     from build_mmcv import download as download_source
 
@@ -102,7 +106,6 @@ def add_mmcv(out: Path, wheel: Path | None) -> None:
         if not wheel.name.startswith(f"mmcv_full-{VERSION}-") or not wheel.is_file():
             raise InputError(f"{wheel}: found, wanted a wheel mmcv_full-{VERSION}-….whl of tools/build_mmcv.py --cuda")
         shutil.copy2(wheel, out)
-        return
     archive = out / f"mmcv-full-{VERSION}.tar.gz"
     download_source(archive)
     found = sha256(archive)

@@ -7,7 +7,7 @@ import library  # noqa: F401 - lets the library be found
 from nuclei.common.markdown import escape, table_lines
 
 Record = dict[str, Any]
-Runs = dict[str, list[Record]]
+Runs = dict[str, list[Record]]  # {name of a card: its records, the first of kind card}
 
 HEAD = """\
 # On a GPU
@@ -16,23 +16,40 @@ HEAD = """\
 """
 
 NOTHING = """\
-**Nothing has been measured on a GPU yet.** The code for GPUs was run on CPUs alone: operators and training steps with
-small models, the benches with small sizes. So no figure stands here, and no speed on a card is known.
+**Nothing has been measured on a GPU yet.** The code for GPUs was run on CPUs alone: operators, training steps and whole
+trainings with small models, several processes by gloo, the benches with small sizes. So no figure stands here, and no
+speed on a card is known.
+"""
 
-What is prepared, and run whole by `make check-gpu` on a machine with a GPU, to which `make gpu-kit` takes all that it
-needs ([environments.md](environments.md)):
+HOW = """\
+## How to measure
 
-- `make test-gpu`: each CUDA operator beside the same operator on the CPU, a step of each model in fp32, TF32, fp16 and
-  bf16 beside the CPU's in fp32, a stop and going on, a run with several jobs on a card, too little memory.
-- `make bench-gpu`: training steps per second beside mmdet's own `tools/train.py` on the same batches. Aims: in fp32 at
-  least as many, in the fastest safe precision 1.5 times as many. Where the time of a step goes.
+On a machine with a card, after `make setup` and with the data set in `data/`, one command does all of it:
 
-Each figure is printed and kept as soon as it is known, in a file `records.jsonl`. To put them here and into
-`snakemake plan`:
+```
+make check-gpu                # 14 minutes; MINUTES= for another time, CHECK=--dry-run to see its steps first
+```
+
+The training takes that data set. The other steps draw images, or take those of `CHECK="--data FOLDER"`, where all find
+`dataset/` and `test_masks/`. A machine without network and without our packages gets what it lacks in a folder that
+`make gpu-kit` makes ([environments.md](environments.md#a-machine-with-a-card-and-without-network)).
+
+- **operators**: each CUDA operator of mmcv that the models call beside the same one on the CPU.
+- **steps**: training steps and inferences of each model at full size, in fp32, TF32, fp16 and (training alone) bf16;
+  the losses beside those of the CPU in fp32.
+- **speed**: training steps per second beside mmdet's own `tools/train.py` on the same batches. Aims: in fp32 at least
+  as many, in the fastest safe precision 1.5 times as many. Where the time of a step goes.
+- **other tests**: a training that is killed and goes on, another job that waits for the card, too little memory.
+- **training**: Mask R-CNN R50 for the minutes that are left, by `config/best-gpu-minutes.yaml`, with its scores.
+
+Each step says how long it may take and how it ended. Each figure is printed as soon as it is known, and kept in
+`work/gpu/records.jsonl`; `work/gpu/gpu.md` is this page with what was found. To put it here and into `snakemake plan`:
 
 ```
 python tools/write_gpu_page.py --records work/gpu/records.jsonl --cards config/cards.yaml
 ```
+
+`make test-gpu` and `make bench-gpu` are the tests and the speeds alone, without a limit of time.
 """
 
 SWITCHES = """\
@@ -191,4 +208,4 @@ def card_lines(run: list[Record]) -> list[str]:
 def page(runs: Runs) -> str:
     """The whole page (Markdown). runs: {name of a card: its records, the first of kind card}."""
     measured = "\n".join(line for run in runs.values() for line in card_lines(run)) if runs else NOTHING
-    return f"{HEAD}\n{measured}\n{SWITCHES}"
+    return f"{HEAD}\n{measured}\n{HOW}\n{SWITCHES}"

@@ -10,16 +10,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import gpu_cards
-import gpu_tables
 import library  # noqa: F401 - lets the library be found
+from gpu_tables import Record, Runs, page
 from nuclei.common.files import write_text
 from nuclei.common.stage import InputError, run_stage
-
-Record = dict[str, Any]
-Runs = dict[str, list[Record]]  # {name of a card: its records, the first of kind card}
 
 
 def parsed(path: Path) -> list[Record]:
@@ -88,7 +84,7 @@ def main() -> None:
     runs = (read([args.kept]) if args.kept.is_file() else {}) | new
     if new:
         write_text(args.kept, "".join(json.dumps(record) + "\n" for run in runs.values() for record in run))
-    write_text(args.page, gpu_tables.page(runs))
+    write_text(args.page, page(runs))
     if args.cards:
         gpu_cards.write(args.cards, args.schema, runs)
     print(args.page)

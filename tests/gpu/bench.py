@@ -27,6 +27,7 @@ from mmcv import Config
 from support.merged_config import merged
 
 import nuclei.models.shallow  # noqa: F401 - registers the backbones of --small
+from gpu.card import note_card
 from gpu.clock import PARTS, SWITCHES
 from gpu.records import record
 from nuclei.models.resolve import resolve
@@ -244,6 +245,8 @@ def main():
     args = arguments()
     if args.device == "cpu":
         print("bench-gpu: on a CPU; nothing of this is a figure of a GPU", file=sys.stderr, flush=True)
+    else:
+        note_card()
     with tempfile.TemporaryDirectory(prefix="bench-gpu-") as scratch:
         failed, left = run(args, Path(scratch))
     says = "; ".join([*failed, *(f"left out for time: {name}" for name in left)]) or "all compared, losses equal"

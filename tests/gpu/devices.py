@@ -11,6 +11,8 @@ import os
 import pytest
 import torch
 
+from gpu.card import note_card
+
 VARIABLE = "NUCLEI_GPU_DEVICE"
 CARD = pytest.param("card", marks=pytest.mark.gpu)  # parameters of a test's `on`
 TWIN = pytest.param("cpu")
@@ -22,6 +24,7 @@ def device_of(on):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         pytest.skip(f"torch {torch.__version__} finds no GPU here; {VARIABLE}=cpu runs these tests small, on the CPU")
+    note_card()
     return torch.device("cuda", 0)
 
 

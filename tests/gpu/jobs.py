@@ -15,6 +15,9 @@ def training(config, out, device, **options):
     return words
 
 
+LIMIT = 900.0  # s after which a job hangs: more than any takes
+
+
 class Job:
     """A command that runs, and whose text goes to a file. variables: more environment variables."""
 
@@ -33,15 +36,23 @@ class Job:
         return self.log.read_text(errors="replace")
 
     def wait_until(self, is_true):
-        """Wait until a function of the text gives something true, and return that; AssertionError if the job ends."""
+        """Wait until a function of the text gives something true, and return that.
+
+        AssertionError if the job ends before, or hangs.
+        """
+        late = time.monotonic() + LIMIT
         while not (found := is_true(self.said)):
-            assert self.process.poll() is None, self.said[-3000:]
+            assert self.process.poll() is None and time.monotonic() < late, self.said[-3000:]
             time.sleep(0.05)
         return found
 
     def end(self):
-        """Wait for its end; its exit status."""
-        return self.process.wait()
+        """Wait for its end; its exit status. AssertionError if it hangs; it is then killed."""
+        try:
+            return self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"has not ended after {LIMIT:.0f} s: {self.said[-3000:]}") from None
 
     def kill(self):
         """End it as SIGKILL does."""

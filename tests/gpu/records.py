@@ -3,6 +3,7 @@
 A check that is cut off loses nothing that it has measured; tools/write_gpu_page.py makes docs/gpu.md of the file.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -10,6 +11,20 @@ from pathlib import Path
 from typing import Any
 
 FILE = "NUCLEI_GPU_RECORDS"  # environment variable: the file to append to
+
+
+def file_of_records() -> Path:
+    """The file that measurements are appended to."""
+    return Path(os.environ.get(FILE, "work/gpu/records.jsonl"))
+
+
+def recorded() -> list[dict[str, Any]]:
+    """All measurements in the file so far; lines that a kill has cut off are left out."""
+    found, file = [], file_of_records()
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        with contextlib.suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return found
 
 
 def record(kind: str, **values: Any) -> None:
@@ -20,7 +35,7 @@ def record(kind: str, **values: Any) -> None:
     """
     line = json.dumps({"kind": kind, "date": time.strftime("%Y-%m-%d", time.gmtime()), **values})
     print(line, flush=True)
-    file = Path(os.environ.get(FILE, "work/gpu/records.jsonl"))
+    file = file_of_records()
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as out:
         out.write(line + "\n")

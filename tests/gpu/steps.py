@@ -43,13 +43,14 @@ class Steps:
     """What some steps were.
 
     losses: of each, by name. seconds: of each. reached: share of trainable tensors with a gradient that is finite and
-    not all zero, in the last step. model: the detector, trained.
+    not all zero, in the last step. moved: share of those that the steps changed. model: the detector, trained.
     """
 
     model: Any
     losses: list[dict[str, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     reached: float = 0.0
+    moved: float = 0.0
     peak_gb: float | None = None
 
     @property
@@ -123,6 +124,13 @@ def train(subject, device, config, steps, proposals):
     items = subject.items[: config.data.samples_per_gpu]
     train_detector(model, Items(items, steps), config, validate=False, meta={})
     found.peak_gb = peak_gb(device)
+    before = dict(subject.model.named_parameters())
+    moved = [
+        not torch.equal(value.detach().float().cpu(), before[name].detach())
+        for name, value in model.named_parameters()
+        if value.requires_grad
+    ]
+    found.moved = sum(moved) / len(moved)
     return found
 
 

@@ -7,11 +7,13 @@ the narrow and shallow models of config/demo.yaml.
 import contextlib
 import copy
 import functools
+import json
 import os
 import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -194,6 +196,12 @@ class Subject:
     def nuclei(self):
         """Nuclei in the batch."""
         return sum(len(item["gt_bboxes"].data) for item in self.items)
+
+    @property
+    def image_ids(self):
+        """Ids of the images that are predicted."""
+        content = json.loads(Path(self.paths["test"]["annotations"]).read_text())
+        return {image["id"] for image in content["images"]}
 
     @property
     def fingerprint(self):

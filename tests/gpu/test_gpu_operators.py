@@ -3,12 +3,17 @@
 import pytest
 import torch
 import torchvision
-from mmcv.ops import nms
 
 from gpu.devices import CARD, TWIN, device_of, is_small
 from gpu.operators import OPERATORS, TOLERANCE, compare, detections
 from gpu.records import record
 
+# Each NMS by torchvision, which is no reference of mmcv's own making.
+BY_TORCHVISION = {
+    "nms": lambda boxes, scores, _: torchvision.ops.nms(boxes, scores, 0.5),
+    "batched_nms": lambda boxes, scores, groups: torchvision.ops.batched_nms(boxes, scores, groups, 0.7),
+    "batched_nms, split": lambda boxes, scores, groups: torchvision.ops.batched_nms(boxes, scores, groups, 0.7),
+}
 CASES = [(name, dtype) for name, operator in OPERATORS.items() for dtype in operator.dtypes]
 
 
@@ -29,12 +34,12 @@ def test_operator_gives_the_cpu_s_values(on, name, dtype, records_apart):
     assert ok, (forward, backward, limits)
 
 
+@pytest.mark.parametrize("name", BY_TORCHVISION)
 @pytest.mark.parametrize("on", [CARD, TWIN])
-def test_nms_keeps_what_torchvision_s_keeps_on_the_cpu(on):
-    """A reference that is not mmcv's own."""
+def test_nms_keeps_what_torchvision_s_keeps_on_the_cpu(on, name):
     device = device_of(on)
-    given, scores, _ = detections(torch.Generator().manual_seed(1), is_small(device))
-    given, scores = given.float(), scores.float()
-    found = nms(given.to(device), scores.to(device), 0.5)[1].tolist()
-    assert found == torchvision.ops.nms(given, scores, 0.5).tolist()
+    given, scores, groups = detections(torch.Generator().manual_seed(1), is_small(device))
+    inputs = given.float(), scores.float(), groups
+    found = OPERATORS[name].call(*(value.to(device) for value in inputs)).tolist()
+    assert found == BY_TORCHVISION[name](*inputs).tolist()
     assert 10 < len(found) < len(given)

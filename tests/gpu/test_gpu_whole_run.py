@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,10 @@ def test_the_demo_s_jobs_ask_for_the_card_and_train_on_it(on, tmp_path, records_
         [sys.executable, "-m", "snakemake", *words], cwd=project, env=os.environ, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-5000:]
+    asked = re.findall(r"^rule (train|predict):\n(?: .*\n)*?    resources: (.*)$", done.stderr, re.MULTILINE)
+    assert sorted(name for name, _ in asked) == ["predict"] * len(MODELS) + ["train"] * len(MODELS)
+    wanted = "gpu=0" if device.type == "cpu" else "gpu=1"
+    assert all(wanted in resources.split(", ") for _, resources in asked), asked
     result = project / "results/card"
     found = {
         model: json.loads((result / f"cells/setting1/{model}/seed0/training.json").read_text()) for model in MODELS
@@ -45,7 +50,8 @@ def test_the_demo_s_jobs_ask_for_the_card_and_train_on_it(on, tmp_path, records_
     devices = {trained["device"] for trained in found.values()}
     assert (devices == {"cpu"}) == (device.type == "cpu")
     assert (result / "tables/table1.md").is_file()
-    for model in MODELS if device.type == "cuda" else ():
-        assert "computes on cuda:0" in (result / f"logs/setting1.{model}.seed0.train.log").read_text()
-        assert "computes on cuda:0" in (result / f"logs/setting1.{model}.seed0.predict.log").read_text()
+    logs = [result / f"logs/setting1.{model}.seed0.{name}.log" for model in MODELS for name in ("train", "predict")]
+    for said in map(Path.read_text, logs) if device.type == "cuda" else ():
+        assert "computes on cuda:0" in said
+        assert "no free GPU" not in said  # Snakemake gave the card to one job at a time
     record("check", name="a whole run", ok=True, says=f"{len(found)} cells on {', '.join(devices)}", device=device.type)

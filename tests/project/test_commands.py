@@ -41,6 +41,8 @@ ELSEWHERE = {
     "snakemake --cores 8 --sdm apptainer": "image",
     "python3 tools/check_gpu.py --kit work/gpu-kit --dry-run": "tests/tools/test_check_gpu.py",
     "python3 tools/check_gpu.py --kit work/gpu-kit --minutes 14": "a machine with a card",
+    "python tools/write_gpu_page.py --records work/gpu/records.jsonl --cards config/cards.yaml": "tests/tools",
+    "python tools/train_on_gpu.py --device cpu --small": "tests/tools",
     "TORCH_CUDA_ARCH_LIST=9.0 python tools/build_mmcv.py --cuda": "needs nvcc, takes minutes",
     "sacctmgr show associations user=$USER": "slurm",
     "snakemake --cores 2 --configfile config/demo.yaml -- results/demo/data/nuclei.csv": "test_contributing.py",

@@ -27,5 +27,6 @@ def test_help_is_printed_and_nothing_is_done(path, tmp_path, monkeypatch, capsys
 def test_all_command_lines_are_asked():
     others = {path.name for path in FILES} - {path.name for path in COMMANDS}
     assert others == {
-        "library.py", "config_differences.py", "gpu_cards.py", "gpu_machine.py", "gpu_tables.py", "setup_progress.py",
+        "library.py", "config_differences.py", "cuda_files.py", "gpu_cards.py", "gpu_machine.py", "gpu_tables.py",
+        "setup_progress.py",
     }  # fmt: skip

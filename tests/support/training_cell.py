@@ -112,6 +112,12 @@ def flip(path):
     path.write_bytes(content)
 
 
+def with_scripts():
+    """Environment variables of a process that imports the library, beside packages that PYTHONPATH names already."""
+    path = os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
+
+
 # Runs a stage that gets a signal while its detector looks at the n-th image of a validation.
 STRUCK = """
 import os, sys, runpy
@@ -138,7 +144,7 @@ def struck_in_validation(number, calls, arguments):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": "scripts"},
+        env=with_scripts(),
     )
 
 
@@ -169,7 +175,7 @@ def without_memory(method, calls, arguments):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": "scripts"},
+        env=with_scripts(),
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr

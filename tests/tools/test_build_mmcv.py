@@ -12,6 +12,7 @@ import pytest
 import torch
 from build_mmcv import cached_wheel, compile_command, header_command, key_of
 from conftest import ROOT
+from cuda_files import join_cuda_files
 
 from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
@@ -277,7 +278,7 @@ def test_joined_cuda_files_hold_each_file_once_and_no_name_twice(tmp_path):
     for name in names:
         (csrc / f"cuda/{name}.cu").touch()
     (tmp_path / "setup.py").write_text("glob.glob('./mmcv/ops/csrc/pytorch/cuda/*.cu')")
-    build_mmcv.join_cuda_files(tmp_path)
+    join_cuda_files(tmp_path)
     assert (tmp_path / "setup.py").read_text() == "glob.glob('./mmcv/ops/csrc/pytorch/*.cu')"
     files = sorted(csrc.glob("*.cu"))
     assert build_mmcv.count_sources(tmp_path, True) == len(files) == 9

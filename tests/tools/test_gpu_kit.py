@@ -4,18 +4,23 @@ import importlib.metadata
 import json
 import re
 import sys
+from pathlib import Path
 
+import build_mmcv
 import gpu_kit
 import pytest
+from conftest import ROOT
 from gpu_kit import NEEDED, USUAL, canonical, missing, names_in
 from install_packages import REQUIREMENTS
 from packaging.requirements import Requirement
 
+from nuclei.common.files import sha256
 from nuclei.common.stage import InputError
 from nuclei.data.raw_layout import read_layout
+from nuclei.workflow.code_hash import imports_and_hash, local_modules
 
 # Of torch and torchvision, which the machine has. opencv-python is served by opencv-python-headless.
-WITH_TORCH = {"torch", "torchvision", "filelock", "typing-extensions", "fsspec", "sympy", "networkx", "opencv-python"}
+WITH_TORCH = {"torch", "torchvision", "typing-extensions", "fsspec", "sympy", "networkx", "opencv-python"}
 
 
 def test_the_lists_of_pip_are_read(tmp_path):
@@ -45,6 +50,22 @@ def test_what_a_package_needs_is_in_the_kit_too(name):
         need = Requirement(text)
         if not need.marker or need.marker.evaluate({"extra": "", "python_version": "3.12"}):
             assert canonical(need.name) in known, text
+
+
+def test_whatever_the_check_imports_is_in_the_kit():
+    called = re.findall(r'"(\w+) --', (ROOT / "tools/train_on_gpu.py").read_text())
+    files = [file for name in called if (file := ROOT / f"scripts/{name}.py").is_file()]
+    assert {"convert_train", "resolve_config", "train", "predict"} <= {file.stem for file in files}
+    tools = ("check_gpu", "gpu_machine", "gpu_kit", "build_mmcv", "train_on_gpu", "write_gpu_page")
+    files += [*ROOT.glob("tests/gpu/*.py"), ROOT / "tests/conftest.py", *(ROOT / f"tools/{name}.py" for name in tools)]
+    roots = [ROOT / name for name in ("scripts", "tests", "tools")]
+    modules = {Path(path) for file in files for path in local_modules(file, *roots)}
+    names = {name.split(".")[0] for path in modules for name in imports_and_hash(path.read_text())[0]}
+    ours = {path.stem for root in roots for path in root.iterdir()}
+    known, origin = set(map(canonical, NEEDED)) | WITH_TORCH, importlib.metadata.packages_distributions()
+    lacking = {name for name in names - ours if not known & set(map(canonical, origin.get(name, [])))}
+    # mmcv comes as source; imantics is for a conversion that the check does not make
+    assert lacking - sys.stdlib_module_names == {"imantics", "mmcv", "pip"}
 
 
 @pytest.fixture
@@ -106,10 +127,15 @@ def test_a_folder_that_is_no_kit_is_left_alone(collect, tmp_path):
     assert (tmp_path / "kit/thesis.tex").exists()
 
 
-def test_a_wheel_of_another_kind_is_refused(tmp_path):
+def test_a_wheel_of_another_kind_is_refused_and_a_right_one_comes_beside_the_source(tmp_path, monkeypatch):
     (tmp_path / "torch-2.11.0.whl").touch()
     with pytest.raises(InputError, match="torch-2.11.0.whl: found, wanted a wheel mmcv_full-1.7.2-"):
         gpu_kit.add_mmcv(tmp_path / "source", tmp_path / "torch-2.11.0.whl")
     (tmp_path / "mmcv_full-1.7.2-cp312.whl").write_bytes(b"built")
+    monkeypatch.setattr(build_mmcv, "download", lambda archive: archive.write_bytes(b"source"))
+    with pytest.raises(InputError, match="mmcv-full-1.7.2.tar.gz: SHA-256 is .*, wanted .*; use another package index"):
+        gpu_kit.add_mmcv(tmp_path / "damaged", None)
+    monkeypatch.setattr(build_mmcv, "SDIST_SHA256", sha256(tmp_path / "damaged/mmcv-full-1.7.2.tar.gz"))
     gpu_kit.add_mmcv(tmp_path / "other", tmp_path / "mmcv_full-1.7.2-cp312.whl")
+    assert (tmp_path / "other/mmcv-full-1.7.2.tar.gz").read_bytes() == b"source"
     assert (tmp_path / "other/mmcv_full-1.7.2-cp312.whl").read_bytes() == b"built"

@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch.distributed
 from mmcv.runner import HOOKS, RUNNERS, EpochBasedRunner
 from mmcv.runner.hooks.lr_updater import CosineAnnealingLrUpdaterHook, annealing_cos
+
+from nuclei.compute.ranks import first
 
 RECENT = 3  # epochs whose lengths say how long the next ones will be
 ROUNDING = 1e-6  # of an epoch, so that epochs that fit exactly are not lost to the rounding of sums
@@ -42,15 +43,6 @@ def epochs_left(budget: float, spent: Sequence[float], share: float) -> int:
     if share >= 1:
         return 0
     return max(1, int((budget - sum(spent)) / statistics.median(spent[-RECENT:]) + ROUNDING))
-
-
-def of_first_process(seconds: float) -> float:
-    """The same time in all processes of a training on several devices, whose rates and ends must be the same."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return seconds
-    values = [seconds]
-    torch.distributed.broadcast_object_list(values, src=0)
-    return values[0]
 
 
 @RUNNERS.register_module()
@@ -83,6 +75,10 @@ class TimedRunner(EpochBasedRunner):
         """s that count so far, those of the epoch under way included."""
         return sum(self.spent) + self.clock() - self.began
 
+    def epoch_seconds(self) -> float:
+        """s of this epoch so far, by the clock of rank 0: rates and ends must be the same on all ranks."""
+        return first(lambda: self.clock() - self.began)
+
     def expect(self, left: int) -> None:
         """Set how many epochs are expected from this one on."""
         self._max_epochs = self.epoch + left
@@ -101,7 +97,7 @@ class TimedRunner(EpochBasedRunner):
         done = self.inner_iter
         if self.spent or not done or done & (done - 1):
             return
-        length = of_first_process(self.clock() - self.began) / done * len(self.data_loader)
+        length = self.epoch_seconds() / done * len(self.data_loader)
         left = epochs_left(60 * self.minutes + length, [length], 0.0)
         here = self.share_now()
         self.line = (done, here, max(here, 1 / left))
@@ -114,7 +110,7 @@ class TimedRunner(EpochBasedRunner):
 
     def end_epoch(self) -> None:
         """Stop the clock, and count the epochs that are left."""
-        self.spent.append(of_first_process(self.clock() - self.began))
+        self.spent.append(self.epoch_seconds())
         self.share = self.line[2]
         self.expect(1 + epochs_left(60 * self.minutes, self.spent, self.share))
 

@@ -9,8 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.runner import EpochBasedRunner
+from torch.distributed import TCPStore
 
-from nuclei.models.time_budget import TimedRunner, of_first_process
+from nuclei.compute.ranks import join, leave
+from nuclei.models.time_budget import TimedRunner
 
 ITERATIONS = 8  # of an epoch
 WARM_UP = dict(warmup="linear", warmup_iters=5, warmup_ratio=0.1, min_lr_ratio=0.01, by_epoch=False)
@@ -125,20 +127,22 @@ def test_a_resumed_training_goes_on_with_the_time_that_was_left(done):
     assert rates == wanted[done * ITERATIONS :]
 
 
-def member(rank, file, answers):
-    """One of two processes, whose clocks differ."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
-    answers.put(of_first_process(1.5 + rank))
-    torch.distributed.barrier()
+def member(rank, port, answers):
+    """One of two processes, of which the second is slower."""
+    join(rank, 2, "127.0.0.1", port)
+    runner, rates = fit(clock=Clock([10.0 + 5 * rank]), minutes=1)
+    answers.put((runner.spent, rates))
+    leave()
 
 
-def test_processes_that_train_together_take_the_time_of_the_first(tmp_path):
-    assert of_first_process(2.5) == 2.5
+def test_processes_that_train_together_take_the_time_of_the_first(monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     context = multiprocessing.get_context("fork")
-    answers = context.Queue()
-    processes = [context.Process(target=member, args=(rank, tmp_path / "group", answers)) for rank in range(2)]
+    answers, store = context.Queue(), TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    processes = [context.Process(target=member, args=(rank, store.port, answers)) for rank in range(2)]
     for process in processes:
         process.start()
-    assert [answers.get(timeout=60) for _ in processes] == [1.5, 1.5]
+    one, other = (answers.get(timeout=60) for _ in processes)
+    assert one == other and one[0] == [10.0] * 6
     for process in processes:
         process.join()

@@ -76,6 +76,11 @@ def regions(path: Path, size: tuple[int, int]) -> list[Region]:
         except InputError as error:
             problems += error.problems
             continue
+        if any(box[:2] == (one.left, one.top) for one in found):
+            problems.append(
+                f"{path}: feature {at + 1}: a second region with the corner {box[0]}, {box[1]} found, wanted one, "
+                "since its files are named by it; remove or move one"
+            )
         area = shapely.box(*box)
         inside = sorted(nuclei[near] for near in tree.query(area, predicate="intersects"))
         inside = [n for n in inside if outlines[n].intersection(area).area > 0]

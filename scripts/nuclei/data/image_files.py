@@ -212,7 +212,8 @@ def without_alpha(path: Path, array: NDArray[Any]) -> NDArray[Any]:
 def open_slide(path: Path, pixel_size: float | None) -> Slide | None:
     """The slide in a file, at the coarsest level that is not coarser than wanted; None where it is no slide.
 
-    pixel_size: wanted, µm. Where it or the slide's own is None, the finest level is taken.
+    pixel_size: wanted, µm. Where it or the slide's own is None, the finest level is taken. InputError where it has four
+    channels that are no RGB and alpha.
     """
     from tiffslide import TiffSlide
 
@@ -220,9 +221,11 @@ def open_slide(path: Path, pixel_size: float | None) -> Slide | None:
         slide = TiffSlide(path)
         if not slide.ts_tifffile.pages.first.is_tiled:
             return None
-        level, finest = 0, slide_pixel_size(slide)
+        level, finest, series = 0, slide_pixel_size(slide), slide.ts_tifffile.series[0]
     except Exception:  # tiffslide raises many kinds where a file is no TIFF, is damaged, or has several pages
         return None
+    if series.axes == "CYX" and series.shape[0] == 4:  # channels of fluorescence, none of which is alpha
+        raise InputError(f"{path}: 4 channels found, wanted grey or RGB; export one channel, or three as RGB")
     if finest and pixel_size:
         sizes = [finest * factor for factor in slide.level_downsamples]
         level = max((at for at, size in enumerate(sizes) if size <= pixel_size * COARSER), default=0)

@@ -173,9 +173,9 @@ def test_what_cannot_be_used_is_named(tmp_path, image):
     tifffile.imwrite(tmp_path / "complex.tif", holes[..., 0].astype(complex), tile=(128, 128))
     tifffile.imwrite(tmp_path / "pages.tif", np.stack([image[..., 0]] * 5), photometric="minisblack")
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([image[..., 0]] * 3), photometric="minisblack", tile=(128, 128))
-    tifffile.imwrite(
-        tmp_path / "z.ome.tif", np.stack([image[..., 0]] * 2), ome=True, tile=(128, 128), metadata={"axes": "ZYX"}
-    )
+    for axes, count in (("ZYX", 2), ("CYX", 4)):
+        stack, about = np.stack([image[..., 0]] * count), {"axes": axes}
+        tifffile.imwrite(tmp_path / f"{axes}.ome.tif", stack, ome=True, tile=(128, 128), metadata=about)
     (tmp_path / "lfs.tif").write_text("version https://git-lfs.github.com/spec/v1\n")
     for name, said in (
         ("text.png", "not a readable PNG"),
@@ -184,7 +184,8 @@ def test_what_cannot_be_used_is_named(tmp_path, image):
         ("complex.tif", "wanted grey, RGB or RGBA; export it as RGB"),
         ("pages.tif", "5 pages found, wanted one"),
         ("stack.tif", "3 pages found, wanted one"),
-        ("z.ome.tif", "2 pages found, wanted one"),
+        ("ZYX.ome.tif", "2 pages found, wanted one"),
+        ("CYX.ome.tif", "4 channels found, wanted grey or RGB; export one channel"),
         ("lfs.tif", "a pointer of Git LFS found"),
         ("nothing.png", "cannot be read"),
     ):

@@ -111,8 +111,10 @@ def test_tiffs_of_any_compression(tmp_path, compression, layout):
 
 @pytest.mark.parametrize("ending", ["tiff", "TIF", "btf", "tf8"])
 def test_endings_of_tiffs(tmp_path, ending):
-    tifffile.imwrite(tmp_path / f"a.{ending}", RGB, photometric="rgb", bigtiff=True)
-    assert (read_picture(tmp_path / f"a.{ending}").array == RGB).all()
+    about = {"photometric": "rgb", "resolution": (40_000, 40_000), "resolutionunit": "centimeter"}
+    tifffile.imwrite(tmp_path / f"a.{ending}", RGB, bigtiff=True, **about)
+    found = read_picture(tmp_path / f"a.{ending}")
+    assert (found.array == RGB).all() and found.pixel_size == 0.25
 
 
 def test_white_is_zero(tmp_path):
@@ -128,10 +130,11 @@ def test_white_is_zero(tmp_path):
 
 @pytest.mark.parametrize("about", [None, {}])  # as other programs write, and as tifffile itself
 def test_images_of_several_sizes_are_refused_but_not_previews(tmp_path, about):
-    for kind, sizes in ((0, "2 images"), (1, None), (4, None)):  # an image, a preview, a mask of transparency
+    other = (RGB[:8, :3], "rgb", 0), (RGB[:8, :3], "rgb", 1), (GREY > 99, "mask", 4)
+    for (array, photometric, kind), sizes in zip(other, ("2 images", None, None), strict=True):
         with tifffile.TiffWriter(tmp_path / "a.tif") as file:
             file.write(RGB, photometric="rgb", metadata=about)
-            file.write(RGB[:4, :3], photometric="rgb", metadata=about, subfiletype=kind)
+            file.write(array, photometric=photometric, metadata=about, subfiletype=kind)  # 1: preview, 4: transparency
         if sizes:
             with pytest.raises(
                 InputError, match=f"a.tif: {sizes} of different sizes or kinds found, wanted one; write"

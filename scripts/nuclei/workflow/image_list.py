@@ -26,8 +26,8 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
     problems = []
     for source in map(Path, sources):
         if source.is_dir():
-            names = (p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-            own = sorted(path for path in names if not path.name.endswith(RESULTS))
+            inside = (p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+            own = sorted(path for path in inside if not path.name.endswith(RESULTS))
         elif source.suffix.lower() == ".txt" and source.is_file():
             try:
                 text = source.read_text(encoding="utf-8-sig")

@@ -78,7 +78,7 @@ def prepare(material, best=None, steps=None):
 
 
 def cell(name, precision, paths, folder):
-    """Write the config.py of a cell of config/best.yaml, changed to STEPS steps of SGD, the bench's clock, a precision."""
+    """Write the config.py of a cell by config/best.yaml, with STEPS steps, SGD, the bench's clock, a precision."""
     training = {**read("config")["training"], **read("best")["training"]}
     images = len(json.loads(Path(paths["train"]["annotations"]).read_text())["images"])
     repeat = math.ceil(STEPS * training["batch"] / images)

@@ -16,6 +16,7 @@ from mmdet.apis import set_random_seed
 from mmdet.core.bbox.iou_calculators import bbox_overlaps, iou2d_calculator
 from mmdet.datasets import build_dataloader, build_dataset
 from mmdet.models import build_detector
+from mmdet.models.roi_heads.mask_heads import MaskIoUHead
 from mmdet.utils import build_dp
 from support.resolved_configs import resolved
 
@@ -200,6 +201,8 @@ def double(monkeypatch):
     operators = sys.modules["mmcv.ops.nms"].ext_module
     nms = operators.nms
     monkeypatch.setattr(operators, "nms", lambda boxes, scores, **rest: nms(boxes.float(), scores.float(), **rest))
+    targets = MaskIoUHead.get_targets  # in fp32, which torch 2.11 does not take beside predictions in double precision
+    monkeypatch.setattr(MaskIoUHead, "get_targets", lambda *given: targets(*given).double())
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

@@ -21,7 +21,7 @@ help:
 	@echo "make test-real  check and convert all of ../shared/data, re-score the published submissions"
 	@echo "make test-build build mmcv-full anew in an empty cache; says how long it took"
 	@echo "make test-full    one step of every cell at full size on ../shared/data; writes docs/full_size.*; an hour and more"
-	@echo "make test-gpu    on a card: operators, a step and an inference of each model in each precision, resume, out of"
+	@echo "make test-gpu    on a GPU: operators, a step and an inference of each model in each precision, resume, out of"
 	@echo "                memory, a run; measures into work/gpu/records.jsonl. NUCLEI_GPU_DATA= a raw data set to take"
 	@echo "                images from; NUCLEI_GPU_DEVICE=cpu runs it small on a CPU, as a rehearsal"
 	@echo "make test-overfit each architecture at full width learns one crop of real tissue; hours"
@@ -39,10 +39,11 @@ help:
 	@echo "make bench-full the same on all masks and the whole demo; an hour and more"
 	@echo "make bench-peers  StarDist, Cellpose and InstanSeg trained from scratch on the same images, for 90 minutes each, and"
 	@echo "                scored as ours; by default on training images held out. MINUTES=, CORES=, PEERS=stardist, OURS=a cell"
-	@echo "                scored on the same images, OUT=; ON=test scores the test images, once. 14 GB of disk"
+	@echo "                scored on the same images, FOLD=, OUT=, DATA=folder of the archives (../shared/data); ON=test scores"
+	@echo "                the test images, once. 14 GB of disk"
 	@echo "make bench-gpu  training on a GPU beside mmdet's own tools/train.py, and where the time of a step goes (docs/gpu.md);"
 	@echo "                MINUTES= ends it in time, DATA= a folder of the raw data, ON=cpu tries it without a GPU"
-	@echo "make gpu-kit    what a machine with a card and without network needs, as one folder: DATASET=, TEST_MASKS=, OUT=,"
+	@echo "make gpu-kit    what a machine with a GPU and without network needs, as one folder: DATASET=, TEST_MASKS=, OUT=,"
 	@echo "                FOR=3.12 (its Python), HAS=its pip list, WHEEL=mmcv-full built for it; docs/environments.md"
 	@echo "make check-gpu  the whole check of the GPU path, on that machine: KIT=the folder, MINUTES=14, CHECK=--dry-run"
 	@echo "make verify     check a run's results against its manifest: make verify RUN=demo"
@@ -141,13 +142,14 @@ test-damage: $(READY)
 	python -m pytest -m damage -s tests/workflow/test_damage.py
 
 test-fuzz: $(READY)
-	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz.py tests/unit/test_fuzz_results.py
+	NUCLEI_FUZZ_CASES=2000 python -m pytest --durations=0 tests/unit/test_fuzz*.py
 
 test-rerun: $(READY)
 	python -m pytest -m "" -s tests/workflow/test_rerun.py
 
 test-commands: $(READY)
-	python -m pytest -m commands tests/project/test_commands.py
+	python -m pytest -m commands tests/project/test_commands.py tests/workflow/test_qupath_loop.py \
+	  tests/workflow/test_bundle_elsewhere.py
 
 test-slurm: $(READY)
 	PYTHONPATH=scripts python tests/slurm/cluster.py
@@ -180,7 +182,7 @@ gpu-kit: $(READY)
 	$(if $(MASKS),--test-masks "$(MASKS)") $(if $(FOR),--python $(FOR)) $(if $(HAS),--has "$(HAS)") \
 	$(if $(WHEEL),--wheel "$(WHEEL)")
 
-# Without a set-up: the machine with the card may have no network, and has its own torch.
+# Without a set-up: the machine with the GPU may have no network, and has its own torch.
 check-gpu:
 	@$(PYTHON) tools/check_gpu.py $(if $(KIT),--kit "$(KIT)") $(if $(MINUTES),--minutes $(MINUTES)) $(CHECK)
 

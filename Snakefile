@@ -1,8 +1,7 @@
 """Nuclei segmentation: raw images and masks in, Tables 1 and 2 out.
 
 raw data -> annotations -> one training per cell (model, setting, seed) -> one chosen checkpoint -> predictions
--> scores -> tables -> report. Each step is a rules file. A rule calls the script of its name in scripts/; a rule made
-by `use rule` calls the script of the rule that it is made from, and a target (all, answers, published) calls none.
+-> scores -> tables -> report. Each step is a rules file. A rule calls the script of its name in scripts/ (README.md).
 """
 
 from snakemake.utils import min_version
@@ -20,6 +19,7 @@ container: "containers/nuclei.sif"  # used with --sdm apptainer only; docs/envir
 
 
 include: "rules/common.smk"  # reads config/config.yaml
+include: "rules/raw.smk"
 include: "rules/results.smk"
 include: "rules/data.smk"
 include: "rules/folds.smk"

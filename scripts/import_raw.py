@@ -16,14 +16,18 @@ from nuclei.common.files import write_json
 from nuclei.common.stage import run_stage
 from nuclei.data.made_folder import mark_made
 from nuclei.data.raw_sources import unpacked
-from nuclei.formats.importing import Choice, Source, import_data
+from nuclei.formats.importing import Choice, Source, import_data, named
+
+PREFIX = ".importing-"  # of the folder of an import that is not finished
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", required=True, help="the data set: a folder, or path or URL of an archive")
     parser.add_argument("--sha256", help="SHA-256 of the archive, which a URL must have")
-    parser.add_argument("--format", default="auto", help="its format; auto: found by itself")
+    parser.add_argument(
+        "--format", default="auto", help="its format, and that of --test-source if need be; auto: found by itself"
+    )
     parser.add_argument("--test-source", help="a second data set, all of whose images test")
     parser.add_argument("--test-sha256", help="SHA-256 of the archive of --test-source")
     parser.add_argument("--test-file", type=Path, help="YAML or JSON list of the ids of the test images")
@@ -44,14 +48,20 @@ def main() -> None:
     parser.add_argument("--report", required=True, help="where to write imported.json")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    for left in args.out.glob(f"{PREFIX}*"):  # by an import that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with ExitStack() as stack:
-        beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".importing-", dir=args.out)))
+        beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=args.out)))
         folder = stack.enter_context(unpacked(args.source, args.sha256, beside / "source", "dataset"))
-        test = None
+        places = {folder: args.source}
+        test: Source | None = None
         if args.test_source:
-            test = Source(stack.enter_context(unpacked(args.test_source, args.test_sha256, beside / "test", "test")))
+            other = stack.enter_context(unpacked(args.test_source, args.test_sha256, beside / "test", "test"))
+            test = Source(other, otherwise=args.format)
+            places[other] = args.test_source
         groups = (args.groups, args.column) if args.groups else None
         choice = Choice(test, args.test_file, args.test_fraction, args.test_seed, not args.no_test_masks, groups)
+        stack.enter_context(named(places))
         report = import_data(Source(folder, args.format), choice, beside, args.classes or CLASSES, args.threads)
         for part in ["dataset"] if args.no_test_masks else ["test_masks", "dataset"]:
             shutil.rmtree(args.out / part, ignore_errors=True)

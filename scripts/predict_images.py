@@ -31,7 +31,7 @@ from nuclei.prediction.many_looks import ManyLooks
 from nuclei.prediction.ready_model import ready_model
 from nuclei.prediction.sliding_window import windows
 from nuclei.prediction.trained_model import TrainedModel, finer, fitting, test_scale, zoom_warning
-from nuclei.workflow.image_list import list_image_files
+from nuclei.workflow.image_list import left_out, list_image_files
 
 RANGES = {  # of options, as config/schema.yaml has them
     "window": (64, math.inf),
@@ -182,6 +182,9 @@ def main() -> None:
     folder, forms = Path(args.out_dir), list(dict.fromkeys(args.forms))
     check_options(args)
     images, model = list_image_files(args.images), open_model(args.model)
+    others = [f"{path}: left out, since {path.suffix} is not read; export it as TIFF" for path in left_out(args.images)]
+    for line in capped(others, "images"):
+        print(f"warning: {line}", file=sys.stderr, flush=True)
     if args.together:
         check_readable(list_image_files(args.together), Path(args.work) / "readable.json")
     if args.score_threshold is None:

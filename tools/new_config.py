@@ -26,7 +26,7 @@ from nuclei.data.raw_layout import read_layout
 from nuclei.data.raw_names import COURSE, in_course_layout
 from nuclei.data.raw_sources import unpacked
 from nuclei.data.tiles import starts
-from nuclei.formats.importing import Source, found_images
+from nuclei.formats.importing import Source, found_images, named
 from nuclei.formats.interface import Nucleus
 
 GOAL = 32  # px: a nucleus of this diameter fits the anchors of the finest levels and keeps its outline
@@ -66,6 +66,7 @@ def look(folder: Path, wanted: str) -> Found:
         return found
     name, others = found_images(Source(folder, wanted))
     found, problems = Found(name, [], [], 0, [], []), []
+    any_known = any(other.nuclei for other in others)  # else config_text says that there are none at all
     progress = Progress("look", len(others), "images")
     for other in others:
         try:
@@ -75,6 +76,10 @@ def look(folder: Path, wanted: str) -> Found:
         except InputError as error:
             problems += error.problems
             continue
+        if any_known and not other.nuclei:
+            problems.append(
+                f"{other.file}: no nuclei are known of this image, wanted its annotations; add them or remove the image"
+            )
         found.sizes.append((width, height))
         found.brightness.append(float(picture.array.mean()))
         found.areas += [int(nucleus.part.sum()) for nucleus in nuclei]
@@ -166,7 +171,7 @@ def config_text(name: str, source: str, found: Found) -> str:
 # {len(found.areas)} nuclei, {found.most} at most in one image; 10, 50, 90 % have diameters up to {diameters} px,
 # the largest has {diameter(max(found.areas)):.0f} px.{FEW if count < 10 else ""}
 # snakemake plan --cores 2 --configfile config/{name}.yaml
-run: {name}
+run: {yaml_text(name)}
 settings: [1] # validation images choose the score from which nuclei count; 2 would be a model that trains on them, too
 models: [mask_r50] # further ones: see config/models.yaml
 raw:
@@ -213,10 +218,8 @@ tables: {{published: false, note: "A first run on {name}."}}
 
 
 def yaml_text(text: str) -> str:
-    """A text as YAML in one line, in quotes where it needs them."""
-    return (
-        yaml.safe_dump(text, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("\n...\n").strip()
-    )
+    """A text as YAML in one line, in quotes where it needs them, also within braces."""
+    return yaml.safe_dump([text], default_flow_style=True, width=10**6, allow_unicode=True).strip()[1:-1]
 
 
 def main() -> None:
@@ -235,10 +238,14 @@ def main() -> None:
     if out.exists():
         raise InputError(f"{out}: exists, wanted none; remove it or give another name")
     source = os.path.expanduser(args.images)
-    if "://" not in source and not os.path.exists(source):
+    if "://" in source:
+        raise InputError(f"IMAGES: {source} found, wanted a folder or an archive that is here; download it first")
+    if not os.path.exists(source):
         raise InputError(f"IMAGES: {source} not found, wanted a folder or an archive; correct the path")
     with tempfile.TemporaryDirectory() as beside, unpacked(source, None, Path(beside) / "source", "dataset") as folder:
-        text = config_text(args.name, source, look(folder, args.format))
+        with named({folder: source}):
+            found = look(folder, args.format)
+        text = config_text(args.name, source, found)
     write_text(out, text)
     print(text)
     print(f"written to {out}; next: snakemake plan --cores 2 --configfile {out}")

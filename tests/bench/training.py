@@ -78,11 +78,13 @@ def prepare(material, best=None, steps=None):
 
 
 def cell(name, precision, paths, folder):
-    """Write the config.py of a cell of config/best.yaml, changed to STEPS steps, the bench's clock and a precision."""
+    """Write the config.py of a cell by config/best.yaml, with STEPS steps, SGD, the bench's clock, a precision."""
     training = {**read("config")["training"], **read("best")["training"]}
     images = len(json.loads(Path(paths["train"]["annotations"]).read_text())["images"])
     repeat = math.ceil(STEPS * training["batch"] / images)
     training |= {"epochs": 1, "repeat": repeat, "validate_every": 0, "precision": precision}
+    # SGD, as in the zoo: AdamW's first steps move a weight as far by a gradient of rounding as by a large one
+    training["options"] = {key: value for key, value in training["options"].items() if key != "optimizer"}
     model = read("models")["models"][name]
     zoo = Config.fromfile(str(zoo_path(model["zoo"])))._cfg_dict.to_dict()
     resolved = resolve(zoo, model, training, paths, SEED, True)

@@ -63,6 +63,7 @@ def images(drawn, tmp_path_factory):
     glass = np.full((256, 256, 3), 240, np.uint8)
     write_slide(folder / "a slide.tif", np.hstack([np.vstack(tiles), glass[:, :140]]), 0.5)
     (folder / "bad.png").write_text("no image")
+    (folder / "other.czi").write_bytes(b"x")
     return folder
 
 
@@ -96,7 +97,8 @@ def test_every_image_has_every_form_and_a_bad_one_is_reported(made, images):
     assert all(re.search(r"ETA \d:\d\d:\d\d", line) for line in lines)
     looks, total = re.match(r"predict_images (\d+)/(\d+) looks in .*, 3 images done$", last).groups()
     assert looks == total
-    (line,) = [line for line in said.splitlines() if line.startswith("warning: ")]
+    other, line = [line for line in said.splitlines() if line.startswith("warning: ")]
+    assert other == f"warning: {images / 'other.czi'}: left out, since .czi is not read; export it as TIFF"
     wanted = f"warning: {images / 'DEMO-05.png'}: the model was trained or validated on it (DEMO-02/images/DEMO-02.png)"
     assert line.startswith(wanted)
     states = [json.loads((out / f"DEMO-0{n}.nuclei.json").read_text())["state"] for n in (4, 5)]

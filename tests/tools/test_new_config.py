@@ -1,11 +1,12 @@
 """The first config of a folder: valid, made from what the folder holds, and read by the workflow."""
 
 import os
+import shutil
 
 import pytest
 import yaml
 from conftest import ROOT
-from new_config import Found, config_text, look
+from new_config import Found, config_text, look, yaml_text
 from support.foreign import NUCLEI, SETS, mask, write_set
 from support.merged_config import merged
 
@@ -29,6 +30,13 @@ def test_a_folder_is_read_as_it_is(tmp_path, case):
     assert sorted(found.areas) == sorted(int(mask(one).sum()) for nuclei in NUCLEI.values() for one in nuclei)
     assert found.pixel_sizes == ([0.25] * 4 if case == "monuseg" else [])
     assert yaml.safe_load(config_text("n", str(folder), found))["tiles"] is None  # images too small to be cut
+
+
+def test_an_image_without_annotations_is_named(tmp_path):
+    folder, _ = write_set("masks", tmp_path / "given")
+    shutil.rmtree(folder / "stage1_train/z/masks")
+    with pytest.raises(InputError, match="z.png: no nuclei are known of this image, wanted its annotations; add"):
+        look(folder, "auto")
 
 
 def test_the_layout_of_the_course_too(drawn):
@@ -58,6 +66,14 @@ def test_proposals_follow_the_sizes_of_nuclei(tmp_path, area, size, tile, scale,
     assert config["training"]["options"]["model.rpn_head.anchor_generator.scales"] == [anchor]
     assert config["training"]["detections"] == 200
     assert "pixel size 0.25 µm" in text
+
+
+@pytest.mark.parametrize("text", ["/a/my, folder", "/a/b}", "[x]", "a: b", "#x", "it's", '"', "2024", "no", "é b"])
+def test_any_path_and_name_is_text(text):
+    assert yaml.safe_load(f"{{path: {yaml_text(text)}}}") == {"path": text}
+    found = Found("labels", [(300, 300)] * 3, [300] * 30, 10, [], [200.0] * 3)
+    config = yaml.safe_load(config_text("2024", text, found))
+    assert (config["run"], config["raw"]["dataset"]["path"]) == ("2024", text)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +117,10 @@ def test_too_little_is_refused(tmp_path, stage):
     for arguments, said in (
         (("--name", "", "--images", ""), "NAME not given and IMAGES not given, wanted make new NAME=mine IMAGES="),
         (("--name", "n", "--images", str(tmp_path / "no")), f"IMAGES: {tmp_path}/no not found, wanted a folder or an"),
+        (
+            ("--name", "n", "--images", "https://example.org/a.zip"),
+            "IMAGES: https://example.org/a.zip found, wanted a fo",
+        ),
         (("--name", "a b", "--images", str(tmp_path)), "NAME: a b found, wanted letters, digits, and . _ -"),
     ):
         done = stage("new_config", *arguments)

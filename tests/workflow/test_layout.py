@@ -51,7 +51,7 @@ NOT_NAMED = {
     ("write_manifest", "cells"): "hundreds of paths, which {params.cells} gives by brace expansion",
     ("write_manifest", "folds"): "the same, by {params.folds}",
 }
-MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/common.smk
+MARKERS = ("ancient", "raw_input")  # what is watched by params or by its time alone; see rules/raw.smk
 GROUPLESS = {"train", "predict_slide", "predict_images"}  # each is a job of its own
 
 

@@ -61,8 +61,8 @@ def free(node, names):
 
 
 def free_names():
-    """Names of variables and functions of common.smk and results.smk that may hold or return any text of the user."""
-    texts = [(ROOT / f"rules/{name}.smk").read_text() for name in ("common", "results")]
+    """Names of variables and functions of the rules files of functions that may hold or return any text of the user."""
+    texts = [(ROOT / f"rules/{name}.smk").read_text() for name in ("common", "raw", "results")]
     nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
     names = {"CATALOGUE"}
     for _ in range(5):  # until what is found rests

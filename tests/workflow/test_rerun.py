@@ -70,11 +70,13 @@ removed under another `training.validate_every` or other `checkpoints` do not co
 To go on elsewhere, copy `results/`, `work/` and `.snakemake/`. A profile of your own needs `max-checksum-file-size` and
 `rerun-triggers` of `profiles/default/config.yaml`.
 
-`make test-rerun` tests the table. It takes a copy of a finished run (`mask_r50` and `pointrend_r50`, setting 1, seed 0,
-1 epoch, raw data in a folder), makes each change in it, runs Snakemake, and compares the jobs that ran with the table.
-After that nothing may run in a second call. In a second copy it stops Snakemake (Ctrl-C) as soon as the first job has
-finished, or, where nothing is to run, while it still looks for that, and starts it again: the same cells are trained,
-and the results are equal byte for byte. That is tested on a CPU; on a GPU the weights of two trainings differ.
+`make test-rerun` tests the table. It takes a copy of a finished run (`mask_r50` and `pointrend_r50`, setting 1, seed
+0, 1 epoch, raw data in a folder, `scoring.instances: false`), makes each change in it, runs Snakemake, and compares
+the jobs that ran with the table. (The scores beyond AP, on by default, add their rules: `predict_validation`,
+`score_instances` and what follows.) After that nothing may run in a second call. In a second copy it stops Snakemake
+(Ctrl-C) as soon as the first job has finished, or, where nothing is to run, while it still looks for that, and starts
+it again: the same cells are trained, and the results are equal byte for byte. That is tested on a CPU; on a GPU the
+weights of two trainings differ.
 In the table, "a to b" means all stages from a to b in this order:
 
 - {", ".join(FIRST[:5])},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from nuclei.common.stage import InputError
 from nuclei.compute.locks import hold_each, own_folder
+from nuclei.compute.memory import ask_for_large_pages, keep_freed_memory
 from nuclei.compute.precision import check_precision, precision, set_tf32
 from nuclei.compute.ranks import Ranks, gather
 
@@ -120,6 +121,7 @@ def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, 
     """
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     hide_gpus(args.device)
+    ask_for_large_pages()
     import cv2
     import mmcv
     import torch
@@ -132,6 +134,8 @@ def set_up(args: argparse.Namespace, trains: bool = True) -> tuple[mmcv.Config, 
     set_tf32(config.get("tf32", False))
     torch.backends.cudnn.benchmark = trains and config.get("cudnn_benchmark", False)  # mmdet's own key
     check_precision(config, device, trains)
+    if trains and device.type == "cpu":
+        keep_freed_memory()
     return config, device
 
 

@@ -5,6 +5,7 @@ JPEG may have is most often that of a screen or printer (72 to 600 dots per inch
 between 0.01 and 10 µm, which is what microscopes have.
 """
 
+import html
 import re
 import struct
 from typing import Any
@@ -17,7 +18,7 @@ UNITS = {
     "um": 1.0,
     "micron": 1.0,
     "microns": 1.0,
-    "\\u00b5m": 1.0,
+    "\\u00b5m": 1.0,  # so, with B or b, ImageJ writes what is not ASCII
     "mm": 1e3,
     "cm": 1e4,
 }
@@ -28,9 +29,14 @@ def plausible(size: float | None) -> float | None:
     return round(size, 6) if size and RANGE[0] <= size <= RANGE[1] else None
 
 
+def micrometres(unit: object) -> float:
+    """How many µm a unit of a file is, 0 where it is none of length. XML may have µm as &#181;m."""
+    return UNITS.get(html.unescape(unit).strip().lower(), 0) if isinstance(unit, str) else 0
+
+
 def of_resolution(data: bytes) -> float | None:
     """Of a PNG from its bytes: its chunk pHYs, which has pixels per metre (PNG 1.2, section 4.2.4.2)."""
-    at = data.find(b"pHYs", 0, 4096) if data.startswith(b"\x89PNG") else -1
+    at = data.find(b"pHYs", 0, data.find(b"IDAT")) if data.startswith(b"\x89PNG") else -1
     if at < 0 or len(data) < at + 13:
         return None
     across, _, unit = struct.unpack(">IIB", data[at + 4 : at + 13])
@@ -45,22 +51,21 @@ def of_tiff(file: Any) -> float | None:
         return plausible(as_number(found[1]))
     if found := re.search(r'PhysicalSizeX="([0-9.eE+-]+)"', text):  # OME, whose unit is µm where none is given
         unit = re.search(r'PhysicalSizeXUnit="([^"]*)"', text)
-        return plausible(as_number(found[1]) * UNITS.get(unit[1] if unit else "µm", 0))
+        return plausible(as_number(found[1]) * micrometres(unit[1] if unit else "µm"))
     tag, unit = page.tags.get("XResolution"), page.tags.get("ResolutionUnit")
     value = tag.value if tag else None
     if not isinstance(value, tuple) or len(value) != 2 or not all(value):
         return None
     pixels = value[0] / value[1]  # in the unit
-    imagej = (getattr(file, "imagej_metadata", None) or {}).get("unit")
-    if isinstance(imagej, str) and imagej.strip() in UNITS:
-        return plausible(UNITS[imagej.strip()] / pixels)
+    if imagej := micrometres((getattr(file, "imagej_metadata", None) or {}).get("unit")):
+        return plausible(imagej / pixels)
     length = {2: 25400.0, 3: 10000.0}.get(int(unit.value) if unit else 2)  # inch, centimetre; 1: no unit
     return plausible(length / pixels) if length else None
 
 
-def as_number(text: str) -> float:
-    """A number from a file, 0 where it is none."""
+def as_number(text: Any) -> float:
+    """A number or text of a file as a number, 0 where it is none."""
     try:
         return float(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return 0.0

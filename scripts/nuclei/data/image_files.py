@@ -13,7 +13,6 @@ Of a slide the rule takes the values of an overview, since it is never read whol
 import functools
 import math
 import re
-import struct
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from nuclei.common.contrast import DARK, between, limits
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
+from nuclei.data.file_pixel_size import RANGE, as_number, micrometres
 from nuclei.data.pictures import read_picture
 
 if TYPE_CHECKING:
@@ -178,9 +178,10 @@ def slide_pixel_size(slide: "TiffSlide") -> float | None:
     if text := slide.ts_tifffile.ome_metadata:  # of which tiffslide 3.0.1 takes no pixel size
         found = [next(iter(re.findall(rf'PhysicalSize{axis}="([0-9.eE+-]+)"', text)), None) for axis in "XY"]
         units = re.findall(r'PhysicalSize[XY]Unit="([^"]*)"', text)
-        found = found if set(units) <= {"µm"} else []  # µm is what OME-XML takes where no unit stands
-    sizes = [float(value) for value in found if value]
-    return sum(sizes) / 2 if len(sizes) == 2 and 0.01 < min(sizes) <= max(sizes) < 100 else None
+        found = found if all(micrometres(unit) == 1 for unit in units) else []  # OME-XML takes µm where no unit stands
+    sizes = [as_number(value) for value in found if value]
+    # the resolution of a screen or printer, 42 to 353 µm, is no pixel size
+    return sum(sizes) / 2 if len(sizes) == 2 and RANGE[0] <= min(sizes) <= max(sizes) <= RANGE[1] else None
 
 
 def as_colours(path: Path, array: NDArray[Any], limits: tuple[float, float] | None = None) -> Pixels:
@@ -211,19 +212,20 @@ def without_alpha(path: Path, array: NDArray[Any]) -> NDArray[Any]:
 def open_slide(path: Path, pixel_size: float | None) -> Slide | None:
     """The slide in a file, at the coarsest level that is not coarser than wanted; None where it is no slide.
 
-    pixel_size: wanted, µm. Where it or the slide's own is None, the finest level is taken.
+    pixel_size: wanted, µm. Where it or the slide's own is None, the finest level is taken. InputError where it has four
+    channels that are no RGB and alpha.
     """
-    import tifffile
     from tiffslide import TiffSlide
 
     try:
         slide = TiffSlide(path)
-        tiled = slide.ts_tifffile.pages.first.is_tiled
-    except (tifffile.TiffFileError, ValueError, KeyError, TypeError, IndexError, struct.error, OSError):
+        if not slide.ts_tifffile.pages.first.is_tiled:
+            return None
+        level, finest, series = 0, slide_pixel_size(slide), slide.ts_tifffile.series[0]
+    except Exception:  # tiffslide raises many kinds where a file is no TIFF, is damaged, or has several pages
         return None
-    if not tiled:
-        return None
-    level, finest = 0, slide_pixel_size(slide)
+    if series.axes == "CYX" and series.shape[0] == 4:  # channels of fluorescence, none of which is alpha
+        raise InputError(f"{path}: 4 channels found, wanted grey or RGB; export one channel, or three as RGB")
     if finest and pixel_size:
         sizes = [finest * factor for factor in slide.level_downsamples]
         level = max((at for at, size in enumerate(sizes) if size <= pixel_size * COARSER), default=0)

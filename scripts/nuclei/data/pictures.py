@@ -8,6 +8,8 @@ tifffile, everything else by OpenCV.
 
 import hashlib
 import logging
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nuclei.common.contrast import stretched
+from nuclei.common.contrast import between, limits
 from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError
 from nuclei.data.file_pixel_size import of_resolution, of_tiff
 from nuclei.data.masks import decode_png, orientation
 
-TIFFS = {".tif", ".tiff", ".svs"}
+TIFFS = {".tif", ".tiff", ".svs", ".btf", ".tf8"}
+ROWS = 256
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", *TIFFS}
 
 
@@ -41,32 +44,27 @@ def form_of(path: Path) -> str:
     return path.suffix[1:].upper() or "image"
 
 
-def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
-    """(pixels, axes, pixel size in µm or None) of the first series of a TIFF, in its own type.
+def tiff_pages(path: Path, as_seen: bool = True) -> tuple[NDArray[Any], str, float | None]:
+    """(pixels, axes, pixel size in µm or None) of the image of a TIFF, in its own type.
 
-    axes: a letter for each dimension, as tifffile has them: Y, X, S (samples), C (channels), Z, T, Q, I (pages).
-    InputError where the file is unreadable.
+    as_seen: 0 is white where the file says so, and a palette gives its colours; otherwise the numbers are as the file
+    stores them. axes: a letter for each dimension, as tifffile has them: Y, X, S (samples), C (channels), Z, T, Q, I
+    (pages). InputError where the file is unreadable, too large, or holds images of several sizes.
     """
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is for us to say
     try:
         with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            if not 0 < int(np.prod(series.shape)) <= 4 * MOST_PIXELS:
-                raise InputError(
-                    f"{path}: {'x'.join(map(str, series.shape))} values found, wanted an image; correct it"
-                )
-            array, axes, page = series.asarray(), series.axes, file.pages[0]
+            check_series(path, file.series)
+            series, page = file.series[0], file.pages[0]
+            array, axes = series.asarray(), series.axes
             if array.shape != series.shape or len(axes) != array.ndim:  # tifffile only warns of values that lack
                 raise InputError(
                     f"{path}: {array.size} of {np.prod(series.shape)} values found, wanted all; export it again"
                 )
-            photometric = getattr(page, "photometric", None)
-            if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype == np.uint8:
-                array = 255 - array
-            elif photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None and array.ndim == 2:
-                array, axes = (page.colormap[:, array] >> 8).astype(np.uint8).transpose(1, 2, 0), axes + "S"
+            if as_seen:
+                array, axes = seen(path, array, axes, page)
             return array, axes, of_tiff(file)
     except InputError:
         raise
@@ -75,11 +73,52 @@ def tiff_pages(path: Path) -> tuple[NDArray[Any], str, float | None]:
         raise InputError(f"{problem}, wanted an image; export it again") from None
 
 
-def read_tiff(path: Path) -> tuple[NDArray[Any], float | None]:
-    """(pixels, pixel size) of a TIFF with one page: height x width, or height x width x channels (RGB, RGBA)."""
-    array, axes, size = tiff_pages(path)
+def check_series(path: Path, series: Sequence[Any]) -> None:
+    """InputError where a TIFF holds an image that is too large, or several. series: of tifffile, of one kind each."""
+    shape, axes = series[0].shape, series[0].axes
+    values, shown = math.prod(shape), "x".join(map(str, shape))
+    pixels = math.prod(length for length, axis in zip(shape, axes, strict=False) if axis in "YX")
+    if values > 4 * MOST_PIXELS or pixels > MOST_PIXELS:
+        raise InputError(
+            f"{path}: {shown} values found, wanted {MOST_PIXELS} px at most; cut regions out of it (docs/qupath.md)"
+        )
+    if not values:
+        raise InputError(f"{path}: {shown} values found, wanted an image; correct it")
+    # previews (1) and masks of transparency (4) are no images of their own; slides have pictures of their labels, too
+    pages = [one.keyframe for one in series[1:]]
+    others = [page for page in pages if not (page.is_subifd or page.subfiletype & (1 | 4))]
+    if others and series[0].kind in ("uniform", "generic", "shaped", "imagej", "ome"):
+        raise InputError(
+            f"{path}: {len(others) + 1} images of different sizes or kinds found, wanted one; write each into a file "
+            "of its own"
+        )
+
+
+def seen(path: Path, array: NDArray[Any], axes: str, page: Any) -> tuple[NDArray[Any], str]:
+    """(pixels, axes) of a TIFF as a person sees them. InputError where its colours are not red, green and blue."""
+    from tifffile import PHOTOMETRIC
+
+    kind = getattr(page, "photometric", None)
+    if kind in (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB):
+        name = "CMYK" if kind == PHOTOMETRIC.SEPARATED else "Lab"
+        raise InputError(f"{path}: {name} colours found, wanted grey or RGB; export it as RGB")
+    if kind == PHOTOMETRIC.MINISWHITE and array.dtype.kind in "bu":
+        return ~array, axes
+    if kind == PHOTOMETRIC.PALETTE and page.colormap is not None and array.ndim == 2:
+        return (page.colormap[:, array] >> 8).astype(np.uint8).transpose(1, 2, 0), axes + "S"
+    return array, axes
+
+
+def read_tiff(path: Path, as_seen: bool = True) -> tuple[NDArray[Any], float | None]:
+    """(pixels, pixel size) of a TIFF with one page: height x width, or height x width x channels (RGB, RGBA).
+
+    as_seen: as in tiff_pages.
+    """
+    array, axes, size = tiff_pages(path, as_seen)
     kept = [index for index, length in enumerate(array.shape) if length > 1 or axes[index] in "YX"]
     array, axes = array.reshape([array.shape[index] for index in kept]), "".join(axes[index] for index in kept)
+    if axes in ("CYX", "YXC") and array.shape[axes.index("C")] == 4:  # channels of fluorescence, none of which is alpha
+        raise InputError(f"{path}: 4 channels found, wanted grey or RGB; export one channel, or three as RGB")
     if axes in ("CYX", "SYX"):
         array, axes = array.transpose(1, 2, 0), "YXS"
     if axes not in ("YX", "YXS", "YXC"):
@@ -158,6 +197,8 @@ def read_picture(path: Path) -> Picture:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{path}: a value that is no number found, wanted an image; export it again")
         said += [f"{array.dtype} stretched to 8 bits"]
-        array = stretched(array)
+        low, high = limits(array)
+        rows = range(0, len(array), ROWS)  # part by part, since on the way a value has 8 bytes
+        array = np.concatenate([between(array[row : row + ROWS], low, high) for row in rows])
     same = not said and decode_png(data) is not None if data else False
     return Picture(np.ascontiguousarray(array), same, size, said)

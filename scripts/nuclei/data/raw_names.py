@@ -35,12 +35,21 @@ def archive_names(archive: Path) -> Iterator[str]:
 
 
 def is_course(names: Iterable[str]) -> bool:
-    """Whether names hold test_img_ids.json, or train/<id>/masks as the course has them."""
+    """Whether names hold test_img_ids.json, or side by side train/<id>/masks and test/<id>.png, as the course has them.
+
+    The first of the two alone may be a folder of the Data Science Bowl's layout.
+    """
+    trains: set[tuple[str, ...]] = set()
+    tests: set[tuple[str, ...]] = set()
     for name in names:
         parts = PurePosixPath(name).parts
         if parts and parts[-1] == IDS_FILE:
             return True
         if len(parts) >= 3 and parts[-3] == "train" and parts[-1] == "masks":
+            trains.add(parts[:-3])
+        if len(parts) >= 2 and parts[-2] == "test" and parts[-1].lower().endswith(".png"):
+            tests.add(parts[:-2])
+        if trains & tests:
             return True
     return False
 

@@ -12,14 +12,16 @@ from typing import Any
 
 from nuclei.common.files import read_json, sha256, write_json, write_text
 from nuclei.common.stage import InputError
-from nuclei.data.image_files import ImageFile
-from nuclei.data.pictures import pixels_sha256, read_picture
+from nuclei.data.image_files import ImageFile, open_slide
+from nuclei.data.pictures import TIFFS, pixels_sha256, read_picture
 from nuclei.export.forms import files_of
 from nuclei.prediction.trained_model import TrainedModel
 from nuclei.workflow.code_hash import code_hash, local_modules
 from nuclei.workflow.image_list import wants_a_job
 
 COLUMNS = ("image", "result", "nuclei", "width", "height", "downsample", "pixel_size_um", "seconds", "problem")
+
+LARGEST = 2**26  # px of a slide whose colours are compared, 8,192 a side: for that it is read whole
 
 
 def code_state(script: str) -> str:
@@ -31,11 +33,14 @@ def code_state(script: str) -> str:
 def trained_on(image: Path, digits: str, model: TrainedModel) -> str | None:
     """The name under which a model was trained or validated on an image, by its file or its colours; None: it was not.
 
-    digits: SHA-256 of the file. Colours are compared of files that are read whole, not of slides.
+    digits: SHA-256 of the file. Colours are compared of files that are read whole, not of large slides.
     """
     if digits in model.trained_on or not model.trained_on or wants_a_job(image):
         return model.trained_on.get(digits)
     try:
+        slide = open_slide(image, None) if image.suffix.lower() in TIFFS else None
+        if slide and slide.width * slide.height > LARGEST:
+            return None
         return model.trained_on.get(pixels_sha256(read_picture(image).array))
     except InputError:  # which says nothing of the training; whether it can be read is asked elsewhere
         return None

@@ -69,13 +69,20 @@ def regions(path: Path, size: tuple[int, int]) -> list[Region]:
     outlines = [outline_of(row, f"{path}: feature {number}") for number, row in enumerate(rows, 1)]
     own = [at for at, row in enumerate(rows) if kind_of(row) == "annotation" and category_of(row).casefold() in CLASSES]
     nuclei = [at for at, meant in enumerate(are_nuclei(rows)) if meant and at not in own and outlines[at] is not None]
-    tree, found, problems = shapely.STRtree([outlines[at] for at in nuclei]), [], []
+    tree = shapely.STRtree([outlines[at] for at in nuclei])
+    found: list[Region] = []
+    problems: list[str] = []
     for at in own:
         try:
             box = box_of(outlines[at], size, f"{path}: feature {at + 1}")
         except InputError as error:
             problems += error.problems
             continue
+        if any(box[:2] == (one.left, one.top) for one in found):
+            problems.append(
+                f"{path}: feature {at + 1}: a second region with the corner {box[0]}, {box[1]} found, wanted one, "
+                "since its files are named by it; remove or move one"
+            )
         area = shapely.box(*box)
         inside = sorted(nuclei[near] for near in tree.query(area, predicate="intersects"))
         inside = [n for n in inside if outlines[n].intersection(area).area > 0]

@@ -6,7 +6,7 @@ any order; categories without annotations do not count.
 """
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from reprlib import repr as short
@@ -39,7 +39,7 @@ def read(folder: Path) -> list[FoundImage]:
     """The images that the JSON files name. InputError names each image that is not there, and each wrong row."""
     files = files_below(folder)
     pictures = [file for file in files if is_picture(file)]
-    found: dict[Path, tuple[Path, int, list[Any], dict[int, str]]] = {}
+    found: dict[Path, Callable[[int, int], Nuclei]] = {}
     problems: list[str] = []
     read_any = False
     for path in (file for file in files if file.suffix.lower() == ".json"):
@@ -48,12 +48,15 @@ def read(folder: Path) -> list[FoundImage]:
             continue
         read_any = True
         names, rows = categories(content, path, problems), by_image(content["annotations"], path, problems)
+        ids: set[int] = set()
         for row in content["images"]:
             file = image_file(row, path, pictures, problems)
-            if file in found:
-                problems.append(f"{path}: {row['file_name']} found twice, wanted one row for each image; remove one")
+            if file and (file in found or row["id"] in ids):
+                what = row["file_name"] if file in found else f"image id {row['id']}"
+                problems.append(f"{path}: {what} found twice, wanted one row for each image; correct or remove one")
             elif file:
-                found[file] = (path, row["id"], rows.pop(row["id"], []), names)
+                ids.add(row["id"])
+                found[file] = partial(nuclei, path, rows.pop(row["id"], []), names, about=row)
         if rows and not problems:
             problems.append(
                 f"{path}: annotations of image_id {short(sorted(rows, key=str))} found, wanted ids of images"
@@ -65,11 +68,8 @@ def read(folder: Path) -> list[FoundImage]:
     if left_out := [str(file.relative_to(folder)) for file in pictures if file not in found]:
         shown = ", ".join(left_out[:MOST_NAMED]) + ", …" * (len(left_out) > MOST_NAMED)
         print(f"warning: {folder}: {len(left_out)} images left out, since no JSON names them: {shown}", file=sys.stderr)
-    ids = ids_of(found, folder)
-    return [
-        FoundImage(ids[file], file, partial(nuclei, path, rows, names))
-        for file, (path, _, rows, names) in found.items()
-    ]
+    image_ids = ids_of(found, folder)
+    return [FoundImage(image_ids[file], file, nuclei_of) for file, nuclei_of in found.items()]
 
 
 def categories(content: Mapping[str, Any], path: Path, problems: list[str]) -> dict[int, str]:
@@ -113,8 +113,25 @@ def image_file(row: Any, path: Path, pictures: list[Path], problems: list[str]) 
     return named[0]
 
 
-def nuclei(path: Path, rows: list[dict[str, Any]], names: Mapping[int, str], width: int, height: int) -> Nuclei:
-    """The nuclei of the annotations of one image."""
+def nuclei(
+    path: Path,
+    rows: list[dict[str, Any]],
+    names: Mapping[int, str],
+    width: int,
+    height: int,
+    about: Mapping[str, Any] | None = None,
+) -> Nuclei:
+    """The nuclei of the annotations of one image. about: its row of `images`.
+
+    InputError where that has another width or height, px: the outlines are then those of an image of another size.
+    """
+    if about and all(type(about.get(side)) is int and about[side] > 0 for side in ("width", "height")):
+        wide, high = about["width"], about["height"]
+        if (wide, high) != (width, height):
+            raise InputError(
+                f"{path}: image {short(about['file_name'])}: {wide}x{high} px found, wanted {width}x{height} as the "
+                "image has; take the image that was annotated"
+            )
     readings = (
         partial(one, row, f"annotation {row.get('id', number)}", str(path), names, (width, height))
         for number, row in enumerate(rows, 1)

@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from nuclei.common.stage import InputError, capped
 from nuclei.data.masks import read_nucleus
+from nuclei.data.raw_layout import picture_problems
 from nuclei.formats.interface import FoundImage, Nuclei, Nucleus
-from nuclei.formats.matching_files import is_picture, walk
+from nuclei.formats.matching_files import is_clutter, is_picture, walk
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
@@ -19,14 +20,17 @@ def fits(names: Collection[PurePosixPath]) -> bool:
 def read(folder: Path) -> list[FoundImage]:
     """The images with their mask files. An image without a folder masks/ has no known nuclei."""
     found, problems = [], []
-    for images in sorted(place for place, _ in walk(folder) if place.name == "images"):
+    places = sorted(place for place, _ in walk(folder) if place.name == "images" and not is_clutter(place, folder))
+    for images in places:
         name = images.parent.name
         files = [path for path in sorted(images.iterdir()) if is_picture(path) and path.stem == name]
         if len(files) != 1:
             problems.append(f"{images}: {len(files)} images named {name} found, wanted one; correct the folder")
             continue
         masks = images.parent / "masks"
-        paths = sorted(path for path in masks.glob("*") if path.suffix.lower() == ".png" and path.name[0] != ".")
+        inside = sorted(path for path in masks.glob("*") if path.name[0] != ".")
+        problems += picture_problems(masks, inside, "masks")
+        paths = [path for path in inside if path.suffix.lower() == ".png"]
         found.append(FoundImage(name, files[0], partial(nuclei, paths) if masks.is_dir() else None))
     if not found and not problems:
         problems = [f"{folder}: no images found, wanted <id>/images/<id>.png; check the path"]

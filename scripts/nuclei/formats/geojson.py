@@ -21,7 +21,7 @@ from nuclei.common.files import read_json
 from nuclei.common.stage import InputError, capped
 from nuclei.data.left_out import NO_AREA, OTHER
 from nuclei.formats.interface import NUCLEUS, FoundImage, Note, Nuclei
-from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, unmatched
+from nuclei.formats.matching_files import by_image, by_stem, files_below, ids_of, is_picture, unmatched
 from nuclei.formats.shapes import Reading, Ring, gather, nucleus_of
 
 WANTED = "GeoJSON: a FeatureCollection of polygons"
@@ -39,9 +39,8 @@ def read(folder: Path) -> list[FoundImage]:
     images = by_stem(filter(is_picture, files), "an image")
     endings = {".geojson"} if any(file.suffix.lower() == ".geojson" for file in files) else {".json"}
     names = {file.name: stem for stem, file in images.items()}
-    objects: dict[str, Path] = {}
-    for file in (file for file in files if file.suffix.lower() in endings):
-        objects[names.get(file.stem, file.stem)] = file
+    about = ((names.get(file.stem, file.stem), file) for file in files if file.suffix.lower() in endings)
+    objects = by_image(about, folder, "join or remove one")
     problems = unmatched(images, objects, folder, "GeoJSON")
     if problems or not images:
         raise InputError(

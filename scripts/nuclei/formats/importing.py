@@ -5,15 +5,17 @@ for byte. The nuclei of each image become one masks.json. Which images test is c
 those that a file names, or a share by seed. Nothing is lost without a row in the report.
 """
 
+import contextlib
 import itertools
 import random
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from reprlib import repr as short
 from typing import Literal, NotRequired, TypedDict
 
 import cv2
@@ -24,7 +26,7 @@ from nuclei.common.documents import read_yaml
 from nuclei.common.files import whole_file, write_json
 from nuclei.common.progress import Progress
 from nuclei.common.stage import InputError, capped
-from nuclei.data.groups import by_group, chosen_groups, read_groups
+from nuclei.data.groups import by_group, chosen_groups, cleaned, read_groups
 from nuclei.data.pictures import Picture, pixels_sha256, read_picture
 from nuclei.data.pixel_sizes import write_pixel_sizes
 from nuclei.data.raw_layout import IDS_FILE, read_test_ids
@@ -37,10 +39,11 @@ Set = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with a data set, its format (`auto`: found by itself), and what the user calls it, for errors."""
+    """A folder with a data set, and its format. `auto`: found by itself, or `otherwise` where that is not possible."""
 
     folder: Path
     format: str = AUTO
+    otherwise: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,24 @@ def check_ids(images: Collection[FoundImage], others: Collection[FoundImage] = (
 def listed_ids(file: Path, ids: Collection[str]) -> dict[str, int]:
     """{id of a test image: its number}, in the order of a list.
 
-    file: a YAML or JSON list of ids, or of objects as in test_img_ids.json, whose numbers are kept. InputError where it
-    is none, or names an image that is not there.
+    file: a YAML or JSON list of ids, or of objects as in test_img_ids.json, whose numbers are kept. The form of letters
+    (an é as one character or as two) counts for nothing. InputError where it is none, or names an image that is not
+    there.
     """
     content = read_yaml(file)
     problems: list[str] = []
-    if isinstance(content, list) and content and all(isinstance(row, str) for row in content):
-        numbers = {row: number for number, row in enumerate(content, 1)}
+    known = {cleaned(id_): id_ for id_ in ids}
+    if isinstance(content, list) and content and not any(isinstance(row, dict) for row in content):
+        found = {row: number for number, row in enumerate(content, 1) if isinstance(row, str)}
+        problems += [
+            f"{file}: {short(row)} found, wanted an id as text; write numbers in quotes"
+            for row in content
+            if not isinstance(row, str)
+        ]
     else:
         rows = read_test_ids(file, problems)
-        numbers = {Path(name).stem: row[0] for name, row in rows.items()}
+        found = {Path(name).stem: row[0] for name, row in rows.items()}
+    numbers = {known.get(cleaned(name), name): number for name, number in found.items()}
     problems += [
         f"{file}: {id_} is no image of the data, wanted one of them; remove it" for id_ in numbers if id_ not in ids
     ]
@@ -217,7 +228,7 @@ def import_image(job: Job, classes: Sequence[str]) -> tuple[ImportedImage | None
 def found_images(source: Source) -> tuple[str, list[FoundImage]]:
     """(format, images sorted by id) of a data set."""
     known = readers()
-    name = choose(source.folder, source.format, known)
+    name = choose(source.folder, source.format, known, source.otherwise)
     return name, sorted(known[name].read(source.folder), key=lambda image: image.id)
 
 
@@ -282,6 +293,21 @@ def class_problems(rows: Iterable[ImportedImage], classes: Sequence[str]) -> lis
         "correct the data"
         for own in found.values()
     ]
+
+
+@contextlib.contextmanager
+def named(places: Mapping[Path, str]) -> Iterator[None]:
+    """Within the block an InputError names data as the user does, and not by the folder that they were unpacked into.
+
+    places: {folder: path or URL that the user gave}.
+    """
+    try:
+        yield
+    except InputError as error:
+        problems = error.problems
+        for folder, source in places.items():
+            problems = [problem.replace(str(folder), source) for problem in problems]
+        raise InputError(*problems) from None
 
 
 def import_data(

@@ -4,7 +4,8 @@
     <name>.<ending> and <name>_label.<ending>, also _labels, _mask, _masks, _cp_masks, _seg
 
 PNG, TIFF or NPY of 8, 16 or 32 bits, or floats that are whole numbers; 0 is background; ids may have gaps and need no
-order. All pixels of a value are one nucleus, also where they do not touch.
+order. The numbers count as the file stores them, whatever colours it shows them in. All pixels of a value are one
+nucleus, also where they do not touch.
 """
 
 from collections.abc import Collection
@@ -20,7 +21,7 @@ from nuclei.common.limits import MOST_PIXELS
 from nuclei.common.stage import InputError, capped
 from nuclei.data.pictures import TIFFS, read_file, read_tiff
 from nuclei.formats.interface import FoundImage, Nuclei, Nucleus
-from nuclei.formats.matching_files import by_stem, files_below, ids_of, is_picture, relative
+from nuclei.formats.matching_files import by_image, by_stem, files_below, ids_of, is_picture, relative
 
 FOLDERS = {"labels", "label", "masks", "mask", "annotations", "gt", "ground_truth"}
 SUFFIXES = ("_cp_masks", "_labels", "_label", "_masks", "_mask", "_seg")
@@ -32,19 +33,31 @@ def label_of(name: PurePosixPath) -> str | None:
     if name.suffix.lower() not in ENDINGS:
         return None
     for suffix in SUFFIXES:
-        if name.stem.endswith(suffix) and name.stem != suffix:
-            return name.stem.removesuffix(suffix)
+        if name.stem.lower().endswith(suffix) and len(name.stem) > len(suffix):
+            return name.stem[: -len(suffix)]
     return name.stem if len(name.parts) > 1 and name.parts[-2].lower() in FOLDERS else None
 
 
-def pairs(names: Collection[PurePosixPath]) -> tuple[dict[str, PurePosixPath], dict[str, list[PurePosixPath]]]:
-    """({name: label image}, {name: images of this name})."""
-    labels = {found: name for name in names if (found := label_of(name)) is not None}
+def pairs(names: Collection[PurePosixPath]) -> tuple[dict[str, list[PurePosixPath]], dict[str, list[PurePosixPath]]]:
+    """({name: label images of this name}, {name: images of this name}).
+
+    Cellpose writes <name>_seg.npy, which is not read, beside the label images that it exports.
+    """
+    labels: dict[str, list[PurePosixPath]] = {}
     images: dict[str, list[PurePosixPath]] = {}
     for name in names:
-        if label_of(name) is None and is_picture(name):
+        if (found := label_of(name)) is not None:
+            labels.setdefault(found, []).append(name)
+        elif is_picture(name):
             images.setdefault(name.stem, []).append(name)
+    for found, own in labels.items():
+        labels[found] = [name for name in own if not is_of_cellpose(name)] or own
     return labels, images
+
+
+def is_of_cellpose(name: PurePosixPath | Path) -> bool:
+    """Whether a file is named as those in which Cellpose keeps its own state, as Python objects."""
+    return name.name.lower().endswith("_seg.npy")
 
 
 def fits(names: Collection[PurePosixPath]) -> bool:
@@ -64,7 +77,7 @@ def read(folder: Path) -> list[FoundImage]:
         for name in sorted(set(images) - set(labels))
     ]
     problems += [
-        f"{folder / labels[name]}: found without its image, wanted both; add it"
+        f"{folder / labels[name][0]}: found without its image, wanted both; add it"
         for name in sorted(set(labels) - set(images))
     ]
     if not images and not problems:
@@ -73,21 +86,21 @@ def read(folder: Path) -> list[FoundImage]:
         raise InputError(*capped(problems, folder))
     found = by_stem((folder / name for names in images.values() for name in names), "an image")
     ids = ids_of(found.values(), folder)
-    return [FoundImage(ids[file], file, partial(nuclei, folder / labels[stem])) for stem, file in found.items()]
+    about = by_image(((stem, folder / name) for stem, own in labels.items() for name in own), folder, "remove one")
+    return [FoundImage(ids[file], file, partial(nuclei, about[stem])) for stem, file in found.items()]
 
 
 def read_values(path: Path) -> NDArray[Any]:
     """The values of a label image in its own type: height x width. InputError where it is unreadable or has colours."""
     ending = path.suffix.lower()
     if ending in TIFFS:
-        array, _ = read_tiff(path)
+        array, _ = read_tiff(path, as_seen=False)
     elif ending == ".npy":
         try:
             array = np.load(path, allow_pickle=False)
         except Exception as error:  # NumPy raises many kinds on damaged headers
-            raise InputError(
-                f"{path}: not a readable NPY ({error!s:.60}), wanted a label image; export it again"
-            ) from None
+            advice = "save the masks as PNG or TIFF in Cellpose" if is_of_cellpose(path) else "export it again"
+            raise InputError(f"{path}: not a readable NPY ({error!s:.60}), wanted a label image; {advice}") from None
     else:
         array = read_png(path)
     if array.ndim == 3 and array.shape[2] in (3, 4) and (array[..., :1] == array[..., :3]).all():

@@ -4,28 +4,50 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from nuclei.common.stage import InputError
+from nuclei.common.stage import InputError, refuse
 from nuclei.data.pictures import PICTURES
 from nuclei.data.raw_layout import clutter_reason
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """(folder, names of its files) of a folder and of all below it. Links are followed, each folder is seen once."""
+    """(folder, names of its files) of a folder and of all below it. Links are followed, each folder is seen once.
+
+    InputError where one cannot be listed.
+    """
+
+    def refused(error: OSError) -> None:
+        raise InputError(
+            f"{error.filename}: cannot be listed ({error.strerror}), wanted a readable folder; check it"
+        ) from None
+
     visited: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refused, followlinks=True):
         visited.add(os.path.realpath(place))
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(place, name)) not in visited]
         yield Path(place), names
 
 
+def is_clutter(path: Path, folder: Path) -> bool:
+    """Whether a file or folder below `folder` is hidden or left by a system, or lies in such a folder."""
+    return any(map(clutter_reason, [path, *list(path.relative_to(folder).parents)[:-1]]))
+
+
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, without hidden ones and those that systems leave."""
-    return sorted(
-        path
-        for place, names in walk(folder)
-        for path in (place / name for name in names)
-        if path.is_file() and not any(map(clutter_reason, [path, *list(path.relative_to(folder).parents)[:-1]]))
+    """All files below a folder, sorted, without hidden ones and those that systems leave.
+
+    InputError names each link to nothing, such as a file of git-annex or DataLad that was not fetched.
+    """
+    paths = sorted(place / name for place, names in walk(folder) for name in names)
+    paths = [path for path in paths if not is_clutter(path, folder)]
+    refuse(
+        [
+            f"{path}: link to nothing found, wanted a file; correct or remove the link"
+            for path in paths
+            if path.is_symlink() and not path.exists()
+        ],
+        folder,
     )
+    return [path for path in paths if path.is_file()]
 
 
 def relative(folder: Path, files: Iterable[Path]) -> list[PurePosixPath]:
@@ -60,6 +82,21 @@ def by_stem(files: Iterable[Path], what: str) -> dict[str, Path]:
             problems.append(f"{file}: {what} of the same name as {other} found, wanted one; rename or remove it")
     if problems:
         raise InputError(*problems)
+    return found
+
+
+def by_image(files: Iterable[tuple[str, Path]], folder: Path, advice: str) -> dict[str, Path]:
+    """{name of an image: the file about it} of such pairs. InputError names each second file about an image.
+
+    advice: what to do about it.
+    """
+    found: dict[str, Path] = {}
+    problems = []
+    for name, file in files:
+        other = found.setdefault(name, file)
+        if other != file:
+            problems.append(f"{file}: found beside {other}, wanted one file about the image {name}; {advice}")
+    refuse(problems, folder)
     return found
 
 

@@ -31,9 +31,10 @@ def readers() -> dict[str, Reader]:
     }
 
 
-def choose(folder: Path, wanted: str, known: Mapping[str, Reader]) -> str:
+def choose(folder: Path, wanted: str, known: Mapping[str, Reader], otherwise: str = AUTO) -> str:
     """The format of a folder: the wanted one, or with `auto` the only one that it fits. known: what readers() gives.
 
+    otherwise: the format where `auto` finds none or several; `auto`: that is an error.
     InputError where the format is unknown, or where the folder fits none or several.
     """
     if wanted != AUTO:
@@ -44,6 +45,8 @@ def choose(folder: Path, wanted: str, known: Mapping[str, Reader]) -> str:
     fitting = [name for name, reader in known.items() if reader.fits(names)]
     if len(fitting) == 1:
         return fitting[0]
+    if otherwise != AUTO:
+        return choose(folder, otherwise, known)
     found = f"files of {' and '.join(fitting)}" if fitting else f"{len(names)} files of no known format"
     raise InputError(
         f"{folder}: {found} found, wanted those of one of {', '.join(known)}; name the format "

@@ -43,7 +43,8 @@ def ring_mask(ring: Ring, size: tuple[int, int], box: tuple[int, int, int, int])
 def rasterise(
     rings: Sequence[Ring], holes: Sequence[Ring], size: tuple[int, int], place: str
 ) -> tuple[tuple[NDArray[np.bool_], int, int] | None, list[str]]:
-    """((part, left, top), kinds of notes) of the outlines of one nucleus: their union without the holes.
+    """((part, left, top), kinds of notes) of the outlines of one nucleus: their union without the holes, in which
+    further parts may lie.
 
     rings, holes: outlines of 3 points or more. size: (width, height) of the image, px. part: the mask inside its
     bounding box, bool; None in place of the three where no pixel is inside. place: what an error names.
@@ -64,10 +65,10 @@ def rasterise(
     # a pixel more on each side, for what pycocotools rounds outwards
     left, top, right, bottom = (int(value) for value in (*(np.floor(low) - 1), *(np.ceil(high) + 1)))
     mask = np.zeros((bottom - top, right - left), bool)
-    for ring in rings:
-        mask |= ring_mask(ring, size, (left, top, right, bottom))
-    for ring in holes:
-        mask &= ~ring_mask(ring, size, (left, top, right, bottom))
+    # the largest first, so that a part that lies in a hole stays
+    shapes = [*((ring, True) for ring in rings), *((ring, False) for ring in holes)]
+    for ring, filled in sorted(shapes, key=lambda shape: -float(np.prod(np.ptp(shape[0], axis=0)))):
+        mask[ring_mask(ring, size, (left, top, right, bottom))] = filled
     x0, y0 = max(0, -left), max(0, -top)
     mask = mask[y0 : max(0, height - top), x0 : max(0, width - left)]
     if not mask.any():

@@ -54,15 +54,15 @@ def intervals(cell: Path) -> dict[str, Any]:
     """What comparisons.json of the run says of a cell's model: {images, seeds, scores: {score: {value, low, high}}}.
 
     Scores are those of all test images as one, with 95 % intervals; of several seeds their means. {} where the run
-    compared nothing.
+    compared nothing, or not this cell, as that of a fold.
     """
     file = cell.parents[3] / "comparisons.json"
     content: dict[str, Any] = read_json(file) if file.is_file() else {"scored": False}
     with written_by("compare_cells", file):
         if not content["scored"]:
             return {}
-        scores = content["groups"][f"{cell.parts[-3]}/{cell.parts[-2]}"]["pooled"]
-        return {"images": content["images"], "seeds": content["seeds"], "scores": scores}
+        own = content["groups"].get(f"{cell.parts[-3]}/{cell.parts[-2]}")
+        return {"images": content["images"], "seeds": content["seeds"], "scores": own["pooled"]} if own else {}
 
 
 def about(cell: Path, pixel_size: float | None, licences: Mapping[str, str]) -> dict[str, Any]:

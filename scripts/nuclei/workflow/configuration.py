@@ -312,6 +312,8 @@ def expand_home(config: dict[str, Any]) -> None:
             node = node.get(section) if isinstance(node, dict) else None
         if isinstance(node, dict) and isinstance(node.get(key), str):
             node[key] = os.path.expanduser(node[key])
+        elif isinstance(node, dict) and isinstance(node.get(key), list):
+            node[key] = [os.path.expanduser(path) if isinstance(path, str) else path for path in node[key]]
 
 
 def check_config(config: dict[str, Any], models_file: str, schema_file: str) -> Catalogue:

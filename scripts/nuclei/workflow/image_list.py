@@ -8,6 +8,8 @@ from nuclei.common.stage import InputError
 
 SLIDES = {".svs", ".ndpi", ".scn", ".btf", ".tf8"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *SLIDES}
+OTHERS = {".czi", ".nd2", ".lif", ".mrxs", ".vsi", ".oib", ".oir", ".zvi", ".ims", ".dcm", ".jp2", ".webp", ".gif"}
+RESULTS = (".overlay.jpg", ".labels.ome.tif")  # of nuclei/export: they may lie beside the images
 LONGEST_NAME = 200  # bytes without suffix; the longest suffix of a file on its way has 29, file systems take 255
 LARGE = 50_000_000  # bytes from which a file gets a job of its own, whatever its form
 
@@ -15,16 +17,17 @@ LARGE = 50_000_000  # bytes from which a file gets a job of its own, whatever it
 def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
     """The images that files, folders and lists name, in order, each once.
 
-    A folder gives its images (SUFFIXES) without those of its subfolders and without hidden ones. A list is a text file
-    (.txt) with a path per line, relative to the list; empty lines and lines that start with # are left out. InputError
-    for what is not there, for a folder or list without images, for names that are too long, and for two images whose
-    results would have one name.
+    A folder gives its images (SUFFIXES) without those of its subfolders, without hidden ones, and without pictures that
+    predict_images wrote (RESULTS). A list is a text file (.txt) with a path per line, relative to the list; empty lines
+    and lines that start with # are left out. InputError for what is not there, for a folder or list without images, for
+    names that are too long, and for two images whose results would have one name.
     """
-    found: list[Path] = []
+    images: dict[Path, None] = {}
     problems = []
     for source in map(Path, sources):
         if source.is_dir():
-            own = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+            inside = (p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+            own = sorted(path for path in inside if not path.name.endswith(RESULTS))
         elif source.suffix.lower() == ".txt" and source.is_file():
             try:
                 text = source.read_text(encoding="utf-8-sig")
@@ -38,7 +41,8 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
         if not own:
             problems.append(f"{source}: no image found, wanted PNG, JPEG, TIFF or slides; add some")
         problems += [f"{path}: not found, wanted an image; correct the path" for path in own if not path.is_file()]
-        found += [path for path in own if path not in found]
+        images |= dict.fromkeys(own)
+    found = list(images)
     problems += [
         f"{path}: a name of {size} bytes found, wanted {LONGEST_NAME} at most, since results are named by it; rename it"
         for path in found
@@ -52,6 +56,12 @@ def list_image_files(sources: Iterable[Path | str]) -> list[Path]:
     if problems:
         raise InputError(*problems)
     return found
+
+
+def left_out(sources: Iterable[Path | str]) -> list[Path]:
+    """The files of folders that are images of formats which this project does not read (OTHERS)."""
+    folders = filter(Path.is_dir, map(Path, sources))
+    return sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in OTHERS)
 
 
 def wants_a_job(path: Path) -> bool:

@@ -148,6 +148,22 @@ def test_the_pixel_size_of_an_ordinary_tiff(tmp_path, image):
         assert found == (pytest.approx(told, rel=1e-4) if told else None)
 
 
+def test_a_pixel_size_that_is_no_number_is_not_known(tmp_path, image):
+    about = "Aperio Image Library v10.0.51\r\n500x300 (128x128)|AppMag = 20|MPP = 0,4990"  # a decimal comma
+    tifffile.imwrite(tmp_path / "a.svs", image, tile=(128, 128), description=about, metadata=None)
+    found = open_image_file(tmp_path / "a.svs")
+    assert (found.is_slide, found.pixel_size) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("per", "unit", "size"), [(300, "INCH", None), (72, "INCH", None), (40_000, "CENTIMETER", 0.25)]
+)
+def test_the_resolution_of_a_screen_is_no_pixel_size_of_a_slide(tmp_path, image, per, unit, size):
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(128, 128), resolution=(per, per), resolutionunit=unit)
+    found = open_image_file(tmp_path / "a.tif")
+    assert found.is_slide and found.pixel_size == (size and pytest.approx(size))
+
+
 def test_what_cannot_be_used_is_named(tmp_path, image):
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "text.svs").write_text("no slide")
@@ -156,6 +172,10 @@ def test_what_cannot_be_used_is_named(tmp_path, image):
     tifffile.imwrite(tmp_path / "float.tif", holes, tile=(128, 128))
     tifffile.imwrite(tmp_path / "complex.tif", holes[..., 0].astype(complex), tile=(128, 128))
     tifffile.imwrite(tmp_path / "pages.tif", np.stack([image[..., 0]] * 5), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([image[..., 0]] * 3), photometric="minisblack", tile=(128, 128))
+    for axes, count in (("ZYX", 2), ("CYX", 4)):
+        stack, about = np.stack([image[..., 0]] * count), {"axes": axes}
+        tifffile.imwrite(tmp_path / f"{axes}.ome.tif", stack, ome=True, tile=(128, 128), metadata=about)
     (tmp_path / "lfs.tif").write_text("version https://git-lfs.github.com/spec/v1\n")
     for name, said in (
         ("text.png", "not a readable PNG"),
@@ -163,6 +183,9 @@ def test_what_cannot_be_used_is_named(tmp_path, image):
         ("float.tif", "a value that is no number found"),
         ("complex.tif", "wanted grey, RGB or RGBA; export it as RGB"),
         ("pages.tif", "5 pages found, wanted one"),
+        ("stack.tif", "3 pages found, wanted one"),
+        ("ZYX.ome.tif", "2 pages found, wanted one"),
+        ("CYX.ome.tif", "4 channels found, wanted grey or RGB; export one channel"),
         ("lfs.tif", "a pointer of Git LFS found"),
         ("nothing.png", "cannot be read"),
     ):

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -11,6 +12,7 @@ import tifffile
 from conftest import needs_real_data
 from PIL import Image
 
+from nuclei.common.contrast import stretched
 from nuclei.common.stage import InputError
 from nuclei.data.pictures import read_picture
 
@@ -68,6 +70,17 @@ def test_16_bits_are_stretched_between_the_shares_of_the_rule(tmp_path, form):
     assert found.array.ravel()[5000] == 127
 
 
+def test_a_large_image_is_stretched_without_much_more_memory(tmp_path):
+    values = np.random.default_rng(0).integers(0, 3000, (4000, 1000), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    tracemalloc.start()
+    found = read_picture(tmp_path / "a.tif").array
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found == stretched(values)).all()
+    assert most < 6 * values.nbytes  # 8 bytes a value, once, would be 4 times as many beside the image itself
+
+
 def test_the_stretch_is_the_same_for_all_channels(tmp_path):
     values = RGB.astype(np.uint16) * 16
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
@@ -96,9 +109,50 @@ def test_tiffs_of_any_compression(tmp_path, compression, layout):
         assert (found.array == RGB).all()
 
 
+@pytest.mark.parametrize("ending", ["tiff", "TIF", "btf", "tf8"])
+def test_endings_of_tiffs(tmp_path, ending):
+    about = {"photometric": "rgb", "resolution": (40_000, 40_000), "resolutionunit": "centimeter"}
+    tifffile.imwrite(tmp_path / f"a.{ending}", RGB, bigtiff=True, **about)
+    found = read_picture(tmp_path / f"a.{ending}")
+    assert (found.array == RGB).all() and found.pixel_size == 0.25
+
+
 def test_white_is_zero(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="miniswhite")
     assert (read_picture(tmp_path / "a.tif").array == 255 - GREY).all()
+    deep = GREY.astype(np.uint16) * 200
+    for white, black in ((deep, 65535 - deep), (GREY > 99, GREY <= 99)):
+        tifffile.imwrite(tmp_path / "white.tif", white, photometric="miniswhite")
+        tifffile.imwrite(tmp_path / "black.tif", black, photometric="minisblack")
+        found = [read_picture(tmp_path / f"{name}.tif").array for name in ("white", "black")]
+        assert (found[0] == found[1]).all() and np.ptp(found[0]) == 255
+
+
+@pytest.mark.parametrize("about", [None, {}])  # as other programs write, and as tifffile itself
+def test_images_of_several_sizes_are_refused_but_not_previews(tmp_path, about):
+    other = (RGB[:8, :3], "rgb", 0), (RGB[:8, :3], "rgb", 1), (GREY > 99, "mask", 4)
+    for (array, photometric, kind), sizes in zip(other, ("2 images", None, None), strict=True):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+            file.write(RGB, photometric="rgb", metadata=about)
+            file.write(array, photometric=photometric, metadata=about, subfiletype=kind)  # 1: preview, 4: transparency
+        if sizes:
+            with pytest.raises(
+                InputError, match=f"a.tif: {sizes} of different sizes or kinds found, wanted one; write"
+            ):
+                read_picture(tmp_path / "a.tif")
+        else:
+            assert (read_picture(tmp_path / "a.tif").array == RGB).all()
+
+
+def test_an_image_that_is_too_large_is_told_from_an_empty_one(tmp_path):
+    side = 2**15 + 1
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        empty = (b"" for _ in range(9))
+        file.write(empty, shape=(side, side), dtype=np.uint8, tile=(16_000, 16_000), compression="zlib", metadata=None)
+    with pytest.raises(
+        InputError, match=f"a.tif: {side}x{side} values found, wanted 1073741824 px at most; cut regions"
+    ):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_jpegs(tmp_path):
@@ -117,6 +171,9 @@ def test_jpegs(tmp_path):
     [
         (np.zeros((5, 9, 7), np.uint8), {"photometric": "minisblack"}, "5 pages found, wanted one; write each page"),
         (np.zeros((9, 7, 2), np.uint8), {"photometric": "minisblack", "planarconfig": "contig"}, "2 channels found"),
+        (np.zeros((4, 9, 7), np.uint8), {"imagej": True, "metadata": {"axes": "CYX"}}, "4 channels found, wanted grey"),
+        (np.zeros((9, 7, 4), np.uint8), {"photometric": "separated"}, "CMYK colours found, wanted grey or RGB"),
+        (np.zeros((9, 7, 3), np.uint8), {"photometric": "cielab"}, "Lab colours found, wanted grey or RGB"),
         (np.zeros((9, 7, 6), np.uint8), {"photometric": "rgb"}, "6 channels of uint8 found, wanted grey or RGB"),
         (np.zeros((9, 7), np.complex64), {}, "1 channels of complex64 found, wanted grey or RGB"),
         (np.full((9, 7), np.nan, np.float32), {}, "a value that is no number found"),
@@ -145,7 +202,9 @@ def chunk(kind, body):
     [
         ({"imagej": True, "resolution": (4.0, 4.0), "metadata": {"unit": "um"}}, 0.25),
         ({"imagej": True, "resolution": (0.004, 0.004), "metadata": {"unit": "nm"}}, 0.25),
+        ({"imagej": True, "resolution": (4.0, 4.0), "metadata": {"unit": "\\u00B5m"}}, 0.25),  # as Fiji writes µm
         ({"ome": True, "metadata": {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm"}}, 0.5),
+        ({"description": '<OME PhysicalSizeX="0.5" PhysicalSizeXUnit="&#181;m"/>'}, 0.5),  # of an XML writer in ASCII
         ({"description": "Aperio |AppMag = 20|MPP = 0.4990|Left = 1"}, 0.499),
         ({"resolution": (40_000, 40_000), "resolutionunit": "centimeter"}, 0.25),
         ({"resolution": (72, 72), "resolutionunit": "inch"}, None),  # of a screen
@@ -164,10 +223,12 @@ def test_pixel_size_of_pngs(tmp_path, across, size):
     Image.fromarray(GREY).save(content, "png")
     plain = content.getvalue()
     physical = chunk(b"pHYs", struct.pack(">IIB", across, across, 1))
-    (tmp_path / "a.png").write_bytes(plain[:33] + physical + plain[33:])
-    found = read_picture(tmp_path / "a.png")
-    assert found.pixel_size == size
-    assert (found.array == GREY).all()
+    profile = chunk(b"tEXt", b"about\0" + b"x" * 9000)  # as large as a colour profile
+    for before in (b"", profile):
+        (tmp_path / "a.png").write_bytes(plain[:33] + before + physical + plain[33:])
+        found = read_picture(tmp_path / "a.png")
+        assert found.pixel_size == size
+        assert (found.array == GREY).all()
 
 
 @needs_real_data

@@ -8,6 +8,7 @@ import pytest
 from support.foreign import SETS, write_set
 
 from nuclei.data.raw_names import in_course_layout
+from nuclei.formats.registry import choose, readers
 
 
 def packed(folder, kind):
@@ -45,9 +46,20 @@ def test_the_answer_for_an_archive_is_kept_by_its_hash(tmp_path):
     assert in_course_layout(archive, tmp_path / "memory", "b" * 64)
 
 
-def test_a_part_without_ids_is_still_that_of_the_course(tmp_path):
+def test_data_without_ids_are_still_those_of_the_course(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w") as file:
         member = tarfile.TarInfo("dataset/train/x/masks")
         member.type = tarfile.DIRTYPE
         file.addfile(member)
+        file.addfile(tarfile.TarInfo("dataset/test/y.png"))
     assert in_course_layout(tmp_path / "a.tar", tmp_path / "memory")
+
+
+def test_a_folder_train_alone_is_not_the_course(tmp_path):
+    """Data in the layout of the Data Science Bowl lie in train/ and test/, too."""
+    folder, name = write_set("masks", tmp_path / "given")
+    (folder / "stage1_train").rename(folder / "train")
+    (folder / "test/q/images").mkdir(parents=True)
+    shutil.copyfile(folder / "train/z/images/z.png", folder / "test/q/images/q.png")
+    assert not in_course_layout(folder, tmp_path / "memory")
+    assert choose(folder, "auto", readers()) == name

@@ -51,3 +51,12 @@ def test_what_is_no_image_or_large_is_compared_by_its_file_alone(tmp_path, monke
     monkeypatch.setattr(image_records, "wants_a_job", lambda path: True)
     assert state(path, (pixels_sha256(RGB), "b.png")) is None
     assert state(path, (image_records.sha256(path), "b.png")) == "b.png"
+
+
+def test_a_large_slide_is_not_read_whole(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RGB, photometric="rgb", tile=(16, 16))
+    monkeypatch.setattr(image_records, "LARGEST", RGB.shape[0] * RGB.shape[1])
+    assert state(path, (pixels_sha256(RGB), "b.png")) == "b.png"
+    monkeypatch.setattr(image_records, "LARGEST", RGB.shape[0] * RGB.shape[1] - 1)
+    assert state(path, (pixels_sha256(RGB), "b.png")) is None

@@ -53,6 +53,10 @@ def test_regions_hold_their_pixels_and_their_nuclei(tmp_path):
             "feature 1: a region outside of the image of 500x300",
         ),
         ([row("annotation", "Region*", [[1, 2], [3]])], "feature 1: no outline"),
+        (
+            [row("annotation", "Region*", square(-20, 0, side, side)) for side in (50, 90)],  # both begin at the border
+            "feature 2: a second region with the corner 0, 0 found, wanted one",
+        ),
         ([row("annotation", "Region*")], "feature 1: a region that is no rectangle"),
         (
             [{"type": "Feature", "geometry": None, "properties": ROWS[1]["properties"]}],

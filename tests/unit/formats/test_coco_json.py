@@ -94,6 +94,10 @@ def test_images_that_no_json_names_are_said(tmp_path, capsys):
         (lambda c: c["images"].append({"id": 1, "file_name": "no.png"}), "image 'no.png': 0 files of that name found"),
         (lambda c: c["images"].append(dict(c["images"][0])), "found twice"),
         (lambda c: c["images"].append({"id": "1"}), "wanted file_name"),
+        (
+            lambda c: c["images"][1].update(id=c["images"][0]["id"]),
+            r"image id \d+ found twice, wanted one row for each",
+        ),
         (lambda c: c["annotations"].append({"image_id": 77}), r"annotations of image_id \[77\] found"),
         (lambda c: c["annotations"].append([]), r"annotation \[\] found"),
         (lambda c: c["categories"].append({"id": 5}), "category .* found"),
@@ -108,3 +112,16 @@ def test_a_wrong_file_is_named(tmp_path, change, problem):
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=problem):
         read(tmp_path)
+
+
+def test_an_image_of_another_size_than_the_annotated_one_is_refused(tmp_path):
+    """Outlines of an image that was reduced afterwards would lie at wrong places, and most of them inside."""
+    pictures(tmp_path)
+    content = coco("polygon")
+    for row in content["images"]:
+        row.update(width=2 * WIDTH, height=2 * HEIGHT)
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    for image in read(tmp_path):
+        with pytest.raises(InputError, match=f"a.json: image '.*': 80x60 px found, wanted {WIDTH}x{HEIGHT} as the"):
+            image.nuclei(WIDTH, HEIGHT)
+        assert isinstance(image.nuclei(2 * WIDTH, 2 * HEIGHT)[0], list)

@@ -34,6 +34,15 @@ def test_holes_and_several_parts(tmp_path):
     assert int(found[1].part.sum()) == 94
 
 
+def test_a_part_within_a_hole_stays(tmp_path):
+    outer, hole, inner = (
+        [[a, a], [b, a], [b, b], [a, b], [a, a]] for a, b in ((0, 10), (2, 8), (4, 6))
+    )  # fmt: skip
+    for parts in ([[outer, hole], [inner]], [[inner], [outer, hole]]):
+        found, _ = nuclei(write(tmp_path / "a.geojson", shape("MultiPolygon", parts)), 40, 30)
+        assert int(found[0].part.sum()) == 100 - 36 + 4 and found[0].part[5, 5]
+
+
 def test_regions_around_detections_are_no_nuclei_but_annotations_alone_are(tmp_path):
     region, detection = feature(SQUARE, "annotation"), feature(ELL, "detection", classification={"name": "Tumor"})
     found, notes = nuclei(write(tmp_path / "a.geojson", [region, detection]), 40, 30)
@@ -109,6 +118,11 @@ def test_files_may_be_named_with_the_ending_of_the_image(tmp_path):
         read(tmp_path)
     write(tmp_path / "b.geojson", [])
     assert [image.id for image in read(tmp_path)] == ["a", "b"]
+    write(tmp_path / "a.geojson", [])
+    with pytest.raises(
+        InputError, match=r"a.tif.geojson: found beside .*/a.geojson, wanted one file about the image a;"
+    ):
+        read(tmp_path)
 
 
 @needs_real_data

@@ -1,5 +1,7 @@
 """ROIs of ImageJ: shapes, holes, what is left out, and a real RoiSet.zip."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import roifile
@@ -57,10 +59,58 @@ def test_a_composite_has_its_hole(tmp_path):
     assert int(found[0].part.sum()) == 35 - 4
 
 
-def test_pages_of_a_stack_are_refused(tmp_path):
-    path = save(tmp_path / "a.zip", roi(BOX, position=1, name="1"), roi(BOX, position=2, name="2"))
+def test_a_part_within_a_hole_stays(tmp_path):
+    rings = BOX, [[3, 4], [8, 4], [8, 7], [3, 7]], [[5, 5], [6, 5], [6, 6], [5, 6]]
+    path = [v for ring in rings for v in (0, *ring[0], 1, *ring[1], 1, *ring[2], 1, *ring[3], 4)]
+    shape = roifile.ImagejRoi(
+        roitype=roifile.ROI_TYPE.RECT, left=2, top=3, right=9, bottom=8, shape_roi_size=len(path),
+        multi_coordinates=np.array(path, np.float32),
+    )  # fmt: skip
+    found, _ = nuclei(save(tmp_path / "a.roi", shape), 40, 40)
+    assert int(found[0].part.sum()) == 35 - 15 + 1 and found[0].part[2, 3]
+
+
+@pytest.mark.parametrize("kind", ["position", "z_position", "t_position"])
+def test_pages_of_a_stack_are_refused(tmp_path, kind):
+    path = save(tmp_path / "a.zip", *(roi(BOX, name=str(page), **{kind: page}) for page in (1, 2)))
     with pytest.raises(InputError, match=r"a.zip: ROIs on pages \[1, 2\] found"):
         nuclei(path, 40, 40)
+
+
+def test_an_image_whose_rois_are_in_several_files_is_refused(tmp_path):
+    """ImageJ can save each ROI as a file of its own: no nucleus may be lost."""
+    (tmp_path / "a.tif").write_bytes(b"")
+    for number in (1, 2, 3):
+        save(tmp_path / f"{number}.roi", roi(BOX))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert caught.value.problems == [
+        f"{tmp_path}/{number}.roi: found beside {tmp_path}/1.roi, wanted one file about the image a; save all ROIs of "
+        "an image together, as RoiSet.zip"
+        for number in (2, 3)
+    ]
+
+
+def test_a_zip_file_may_be_made_by_hand(tmp_path):
+    save(tmp_path / "1.roi", roi(BOX))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.mkdir("mine")
+        file.write(tmp_path / "1.roi", "mine/1.roi")
+        file.writestr("mine/.DS_Store", b"x" * 99)
+        file.writestr("__MACOSX/mine/._1.roi", b"x" * 99)
+    assert len(nuclei(tmp_path / "a.zip", 40, 40)[0]) == 1
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as file:
+        file.writestr("mine/readme.txt", b"x" * 99)
+    with pytest.raises(InputError, match="a.zip: not readable"):
+        nuclei(tmp_path / "a.zip", 40, 40)
+
+
+def test_names_of_images_may_end_like_those_of_sets(tmp_path):
+    for name in ("x_ROI.tif", "y_ROI.tif", "z.tif"):
+        (tmp_path / name).write_bytes(b"")
+    for name in ("x_ROI.zip", "y_ROI_RoiSet.zip", "z_roiset.ZIP"):
+        save(tmp_path / name, roi(BOX))
+    assert [image.id for image in read(tmp_path)] == ["x_ROI", "y_ROI", "z"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4" + b"x" * 50, b"Iout" + b"\0" * 10, b"x" * 100])

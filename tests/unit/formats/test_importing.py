@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import unicodedata
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from nuclei.common.stage import InputError
 from nuclei.data.masks import read_mask
 from nuclei.data.raw_check import check
 from nuclei.data.raw_layout import read_layout
-from nuclei.formats.importing import Choice, Source, import_data, unique
+from nuclei.formats.importing import Choice, Source, import_data, listed_ids, unique
 
 
 def imported(folder, out, choice=None, **options):
@@ -67,6 +68,18 @@ def test_a_list_chooses_the_test_images_and_keeps_its_numbers(tmp_path):
     (tmp_path / "ids.yaml").write_text("[z, é b]")
     _, images = imported(folder, tmp_path / "again", Choice(file=tmp_path / "ids.yaml"))
     assert {id_: image.number for id_, image in images.items() if image.set == "test"} == {"z": 1, "é b": 2}
+
+
+def test_a_list_of_ids_takes_any_form_of_letters_and_text_alone(tmp_path):
+    file = tmp_path / "ids.yaml"
+    file.write_text(f"[z, '001', {unicodedata.normalize('NFD', 'é b')}]", encoding="utf-8")
+    assert listed_ids(file, NAMES) == {"z": 1, "001": 2, "é b": 3}
+    file.write_text("- 001\n- z\n- 12\n")
+    with pytest.raises(InputError) as caught:
+        listed_ids(file, NAMES)
+    assert caught.value.problems == [
+        f"{file}: {number} found, wanted an id as text; write numbers in quotes" for number in (1, 12)
+    ]
 
 
 def test_a_second_data_set_of_another_format_tests(tmp_path):

@@ -56,6 +56,14 @@ def test_a_palette_gives_its_numbers_not_its_colours(tmp_path):
     image.putpalette([value for number in range(256) for value in (number, 255 - number, 7)])
     image.save(tmp_path / "a.png")
     assert (read_values(tmp_path / "a.png") == VALUES).all()
+    colours = np.random.default_rng(0).integers(0, 65536, (3, 256), np.uint16)
+    save(tmp_path / "a.tif", VALUES, photometric="palette", colormap=colours)  # as ImageJ saves one with colours
+    assert (read_values(tmp_path / "a.tif") == VALUES).all()
+
+
+def test_numbers_shown_in_inverted_colours_stay_the_same(tmp_path):
+    found, _ = nuclei(save(tmp_path / "a.tif", VALUES, photometric="miniswhite"), 8, 6)
+    assert [(nucleus.name, int(nucleus.part.sum())) for nucleus in found] == [("label 9", 5), ("label 200", 5)]
 
 
 def test_an_empty_label_image_is_an_image_without_nuclei(tmp_path):
@@ -97,6 +105,35 @@ def test_an_image_without_label_image_is_named_and_the_reverse(tmp_path):
         f"{tmp_path}: b found without a label image, wanted both; add it, or remove the image",
         f"{tmp_path}/masks/c.png: found without its image, wanted both; add it",
     ]
+
+
+def test_names_may_be_in_capitals(tmp_path):
+    for name in ("A.TIF", "A_Mask.TIF"):
+        tifffile.imwrite(tmp_path / name, VALUES)
+    (image,) = read(tmp_path)
+    assert (image.id, len(image.nuclei(8, 6)[0])) == ("A", 2)
+
+
+def test_two_label_images_of_an_image_are_refused(tmp_path):
+    for name in ("images/a.png", "labels/a.png", "masks/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save(tmp_path / name, VALUES)
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert caught.value.problems == [
+        f"{tmp_path}/masks/a.tif: found beside {tmp_path}/labels/a.png, wanted one file about the image a; remove one"
+    ]
+
+
+def test_what_cellpose_keeps_is_left_out_where_its_masks_are_exported(tmp_path):
+    save(tmp_path / "a.png", VALUES)
+    np.save(tmp_path / "a_seg.npy", {"masks": VALUES})
+    (image,) = read(tmp_path)
+    with pytest.raises(InputError, match="a_seg.npy: not a readable NPY .*; save the masks as PNG or TIFF in Cellpose"):
+        image.nuclei(8, 6)
+    save(tmp_path / "a_cp_masks.png", VALUES)
+    (image,) = read(tmp_path)
+    assert len(image.nuclei(8, 6)[0]) == 2
 
 
 @needs_real_data

@@ -1,6 +1,7 @@
 """Which format a folder is found to have, and that a file is all that a new one takes."""
 
 import importlib
+import os
 import sys
 
 import pytest
@@ -62,6 +63,36 @@ def test_hidden_files_do_not_count(tmp_path):
     (folder / "__MACOSX").mkdir()
     (folder / "__MACOSX/b.json").write_text("")
     assert registry.choose(folder, "auto", registry.readers()) == name
+
+
+def test_links_to_nothing_are_named(tmp_path):
+    """Such as the files of a DataLad data set that were not fetched: an image and its label image, both gone."""
+    folder, name = write_set("labels png", tmp_path / "given")
+    for part in ("images", "labels"):
+        (folder / part / "q.png").symlink_to(tmp_path / "gone")
+    known = registry.readers()
+    for look in (lambda: registry.choose(folder, "auto", known), lambda: known[name].read(folder)):
+        with pytest.raises(InputError) as caught:
+            look()
+        assert caught.value.problems == [
+            f"{folder}/{part}/q.png: link to nothing found, wanted a file; correct or remove the link"
+            for part in ("images", "labels")
+        ]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    folder, _ = write_set("labels png", tmp_path / "given")
+    (folder / "more").mkdir()
+    listed = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("more"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match=f"{folder}/more: cannot be listed .Permission denied., wanted a readable"):
+        registry.choose(folder, "auto", registry.readers())
 
 
 def test_a_new_file_is_a_new_format(tmp_path, monkeypatch):

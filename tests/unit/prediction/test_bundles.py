@@ -104,6 +104,14 @@ def content_of(bundle):
         return json.loads(archive.read("bundle.json"))
 
 
+def test_a_cell_that_the_run_did_not_compare_has_no_intervals(model_cell, tmp_path):
+    run = shutil.copytree(model_cell.parents[3], tmp_path / "run")
+    for part in ("cells", "data/annotations"):
+        (run / part / "setting1").rename(run / part / "fold1")
+    make_bundle(run / "cells/fold1/mask_r50/seed0", tmp_path / "b.zip", 0.25, LICENCES)
+    assert content_of(tmp_path / "b.zip")["intervals"] == {}
+
+
 def test_the_same_cell_gives_the_same_bytes(bundle, model_cell, tmp_path):
     assert make_bundle(model_cell, tmp_path / "b.zip", 0.25, LICENCES) == sha256(bundle)
 

@@ -104,6 +104,9 @@ def test_the_home_folder_stands_for_a_tilde_in_every_path(config, monkeypatch):
         node[key] = "~/a~b"
     expand_home(config)
     assert json.dumps(config).count('"/home/mine/a~b"') == len(PATHS)
+    config["images"] = ["~/a", "b~"]
+    expand_home(config)
+    assert config["images"] == ["/home/mine/a", "b~"]
     expand_home({"raw": None, "split": 3, "models_file": ["~"]})  # what check_config names later
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from nuclei.common.stage import InputError
-from nuclei.workflow.image_list import LARGE, list_image_files, wants_a_job
+from nuclei.export.forms import FORMS
+from nuclei.workflow.image_list import LARGE, left_out, list_image_files, wants_a_job
 
 
 @pytest.fixture
@@ -18,6 +19,23 @@ def test_folders_files_and_lists_each_image_once(folder):
     (folder / "list.txt").write_text("# slides\n\nsub/d.png\nb.png\n", encoding="utf-8-sig")
     found = list_image_files([folder, folder / "b.png", folder / "list.txt"])
     assert [path.relative_to(folder).as_posix() for path in found] == ["a.TIF", "b.png", "c.svs", "sub/d.png"]
+
+
+def test_a_list_may_name_an_image_twice(folder):
+    (folder / "list.txt").write_text("b.png\nsub/d.png\nb.png\n")
+    assert list_image_files([folder / "list.txt"]) == [folder / "b.png", folder / "sub/d.png"]
+
+
+def test_results_beside_the_images_are_no_images(folder):
+    for form in FORMS.values():
+        (folder / f"b{form.suffix}").write_bytes(b"x")
+    assert [path.name for path in list_image_files([folder])] == ["a.TIF", "b.png", "c.svs"]
+
+
+def test_images_of_other_formats_are_known(folder):
+    for name in ("b.CZI", "a.nd2", "sub/c.lif"):
+        (folder / name).write_bytes(b"x")
+    assert left_out([folder, folder / "b.png"]) == [folder / "a.nd2", folder / "b.CZI"]
 
 
 def test_all_problems_at_once(folder, tmp_path):

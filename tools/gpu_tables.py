@@ -32,7 +32,7 @@ make check-gpu                # 14 minutes; MINUTES= for another time, CHECK=--d
 
 The training takes that data set. The other steps draw images, or take those of `CHECK="--data FOLDER"`, where all find
 `dataset/` and `test_masks/`. A machine without network and without our packages gets what it lacks in a folder that
-`make gpu-kit` makes ([environments.md](environments.md#a-machine-with-a-card-and-without-network)).
+`make gpu-kit` makes ([environments.md](environments.md#a-machine-with-a-gpu-and-without-network)).
 
 - **operators**: each CUDA operator of mmcv that the models call beside the same one on the CPU.
 - **steps**: training steps and inferences of each model at full size, in fp32, TF32, fp16 and (training alone) bf16;
